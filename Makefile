@@ -1,0 +1,53 @@
+# `make book` and `make test` need git, make and Python 3.11 to 3.13; the rest is installed into .venv.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PROFILE ?= published
+PYTHON ?=
+CORES ?= all
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet rules --config profile=$(PROFILE)
+
+.PHONY: help install book test chapters results lint lock address clean clean-all
+
+help:  ## list the targets
+	@echo "make book [PROFILE=published|smoke|laptop|colab|paper]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED)  ## make .venv from the locked packages (every other target does it too)
+
+$(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml workflow/setup.sh
+	@sh workflow/setup.sh "$(PYTHON)"
+
+book: $(INSTALLED)  ## run the chapters and render the book to _build/html/index.html
+	@$(SNAKEMAKE) book
+	@echo "The book is at _build/html/index.html"
+
+test: $(INSTALLED)  ## run every test
+	@$(BIN)/python -m pytest tests
+
+results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, with no chapter
+	@$(SNAKEMAKE) results
+
+chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks
+	@$(SNAKEMAKE) commit_chapters
+
+lint: $(INSTALLED)  ## ruff
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+lock: $(INSTALLED)  ## write the hash-locked requirements from pyproject.toml (to upgrade: make lock UPGRADE=--upgrade)
+	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --extra book --extra test --extra dev pyproject.toml requirements.in -o requirements.txt
+	@echo "uv>=0.9" | $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header - -o requirements-uv.txt
+
+address: $(INSTALLED)  ## write the public address: make address URL=https://github.com/you/repository
+	@$(BIN)/python workflow/address.py "$(URL)"
+
+clean:  ## remove what was built (build/ and _build/), keep .venv
+	@rm -rf build _build .snakemake .pytest_cache .ruff_cache
+
+clean-all: clean  ## remove .venv too
+	@rm -rf .venv
