@@ -1,0 +1,345 @@
+"""One CT slice, in and out of DICOM.
+
+A file is judged by its content, never by its name. Only what fixes the meaning of a pixel is asked for: that
+the object is one axial CT frame, how stored values turn into Hounsfield units, and how large a pixel is.
+"""
+
+import hashlib
+import math
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels import get_decoder
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.valuerep import DSfloat
+
+from ..errors import SarcoError
+from ..files import atomic
+
+SPACING_LIMITS_MM = (0.1, 5.0)
+MATRIX_LIMITS = (64, 4096)
+AIR_HU = -1024
+STORED_BITS = 12  # what most scanners write: -1024 to 3071 HU
+HU_LIMITS = (AIR_HU, AIR_HU + 2**STORED_BITS - 1)
+
+# `warnings.catch_warnings` changes the state of the whole process, so readers take turns.
+_reading = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One CT slice with its geometry.
+
+    Attributes
+    ----------
+    image_hu : ndarray of float32, shape (H, W)
+        Attenuation in Hounsfield units.
+    spacing_mm : tuple of float
+        Distance between rows, then between columns, in mm (the order of the DICOM attribute PixelSpacing).
+    path : Path or None
+        Where it was read.
+    header : pydicom.Dataset or None
+        The other attributes, without the pixels.
+    """
+
+    image_hu: np.ndarray
+    spacing_mm: tuple[float, float]
+    path: Path | None = None
+    header: Dataset | None = None
+
+
+def read_slice(path):
+    """Read one axial CT slice.
+
+    Parameters
+    ----------
+    path : str or Path
+        A DICOM file. Its name plays no role.
+
+    Returns
+    -------
+    Slice
+
+    Raises
+    ------
+    SarcoError
+        The file is missing, is not one axial CT slice, has no usable pixel spacing or rescale, is broken, or
+        is compressed in a way that no installed decoder reads.
+    """
+    path = Path(path)
+    # pydicom warns about a value that breaks a rule of its type; every value used here is checked below
+    # anyway, and whoever gives a bad file should see one sentence.
+    with _reading, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = _parse(path)
+        _check_object(header, path)
+        spacing_mm = _spacing(header, path)
+        slope, intercept = _rescale(header, path)
+        stored = _pixels(header, path)
+        image_hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+        padding = _number(header, "PixelPaddingValue")
+        if padding is not None:
+            # Outside the reconstructed circle there is no measurement: take it as air, as viewers do.
+            image_hu[stored == padding] = AIR_HU
+    _check_hounsfield(image_hu, path)
+    del header.PixelData
+    return Slice(image_hu, spacing_mm, path, header)
+
+
+def _parse(path):
+    if path.is_dir():
+        raise SarcoError(f"{path}: this is a folder; name one DICOM file.")
+    try:
+        if path.stat().st_size == 0:
+            raise SarcoError(f"{path}: the file is empty; copy or export it again.")
+        return pydicom.dcmread(path)
+    except FileNotFoundError:
+        raise SarcoError(f"{path}: no such file.") from None
+    except PermissionError:
+        raise SarcoError(f"{path}: this file may not be read; change its permissions.") from None
+    except InvalidDicomError:
+        raise SarcoError(f"{path}: not a DICOM file; export the slice as DICOM (CT Image Storage).") from None
+    except SarcoError:
+        raise
+    except Exception as error:  # a broken file can fail anywhere in the parser
+        raise SarcoError(f"{path}: broken DICOM file ({_first_line(error)}); export it again.") from error
+
+
+def _check_object(header, path):
+    kind = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
+    modality = header.get("Modality")
+    if kind is None or modality is None:
+        raise SarcoError(f"{path}: broken DICOM file (no SOP class or no modality); export it again.")
+    if kind != CTImageStorage or modality != "CT":
+        what = getattr(kind, "name", kind)
+        raise SarcoError(
+            f"{path}: not a CT slice (it is {what}, modality {modality}); give one CT Image Storage file."
+        )
+    if "LOCALIZER" in (header.get("ImageType") or ()):
+        raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
+    frames = _number(header, "NumberOfFrames")
+    if frames is not None and frames != 1:
+        raise SarcoError(f"{path}: {frames:g} frames, where one slice is wanted; export that slice alone.")
+    samples = _number(header, "SamplesPerPixel")
+    if samples != 1:
+        raise SarcoError(
+            f"{path}: not a grey-level image (SamplesPerPixel is {samples}); export the original CT slice."
+        )
+    low, high = MATRIX_LIMITS
+    for name in ("Rows", "Columns"):
+        size = _number(header, name)
+        if size is None or not low <= size <= high:
+            raise SarcoError(f"{path}: {name} is {size}, outside {low} to {high}; export the original slice.")
+    _check_axial(header, path)
+
+
+def _check_axial(header, path):
+    orientation = _numbers(header, "ImageOrientationPatient")
+    if orientation is None or len(orientation) != 6:
+        return  # the attribute is often stripped; what remains cannot say anything against the slice
+    along_z = orientation[0] * orientation[4] - orientation[1] * orientation[3]
+    if not abs(along_z) > 0.8:  # a gantry is tilted by 30 degrees at most
+        raise SarcoError(f"{path}: not an axial slice (ImageOrientationPatient {orientation}); give one.")
+
+
+def _spacing(header, path):
+    values = _numbers(header, "PixelSpacing")
+    low, high = SPACING_LIMITS_MM
+    if values is None:
+        raise SarcoError(f"{path}: no readable PixelSpacing, so no area; export the original CT slice.")
+    if len(values) != 2 or not all(math.isfinite(value) and low <= value <= high for value in values):
+        raise SarcoError(
+            f"{path}: PixelSpacing is {values}, where two values from {low} to {high} mm are wanted; "
+            "export the original slice."
+        )
+    return values[0], values[1]
+
+
+def _rescale(header, path):
+    slope, intercept = _number(header, "RescaleSlope"), _number(header, "RescaleIntercept")
+    unit = header.get("RescaleType") or "HU"
+    if slope is None or intercept is None or not math.isfinite(slope * intercept) or slope == 0:
+        raise SarcoError(
+            f"{path}: no usable RescaleSlope and RescaleIntercept, so no Hounsfield units; "
+            "export the original CT slice."
+        )
+    if unit not in ("HU", "US"):  # US is "unspecified", which CT images of the past carry
+        raise SarcoError(f"{path}: pixels are in {unit}, not in Hounsfield units; give the usual CT image.")
+    return slope, intercept
+
+
+def _pixels(header, path):
+    if "PixelData" not in header:
+        raise SarcoError(f"{path}: no pixel data (cut short, or a header only); export it again.")
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    try:
+        readable = get_decoder(syntax).is_available
+    except (NotImplementedError, TypeError, AttributeError):
+        readable = False
+    if not readable:
+        name = getattr(syntax, "name", syntax)
+        raise SarcoError(
+            f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; "
+            "export it uncompressed."
+        )
+    try:
+        pixels = header.pixel_array
+    except Exception as error:  # each decoder fails in its own way on broken data
+        raise SarcoError(
+            f"{path}: the pixel data cannot be decoded ({_first_line(error)}); export it again."
+        ) from error
+    if pixels.ndim != 2:
+        raise SarcoError(f"{path}: pixel data of shape {pixels.shape}, where one slice is wanted.")
+    return pixels
+
+
+def _check_hounsfield(image_hu, path):
+    # Any slice of an abdomen shows fat or air, and soft tissue. Stored values that were never rescaled show
+    # nothing below zero.
+    if not np.isfinite(image_hu).all():
+        raise SarcoError(f"{path}: some pixels are not finite; export the original slice.")
+    dark, soft = np.mean(image_hu < -30), np.mean((image_hu > -30) & (image_hu < 300))
+    if dark < 0.001 or soft < 0.001:
+        low, high = image_hu.min(), image_hu.max()
+        raise SarcoError(
+            f"{path}: values from {low:g} to {high:g} are not the Hounsfield units of a body (no fat or air, "
+            "or no soft tissue); export the original CT slice."
+        )
+
+
+def _numbers(header, name):
+    """Values of an attribute as floats, or None when it is absent, empty or unreadable."""
+    try:
+        value = header.get(name)
+        if value is None or value == "":
+            return None
+        values = value if isinstance(value, (list, tuple, pydicom.multival.MultiValue)) else [value]
+        return [float(item) for item in values] or None
+    except Exception:  # pydicom parses on access, and a malformed value can raise anything
+        return None
+
+
+def _number(header, name):
+    values = _numbers(header, name)
+    return values[0] if values and len(values) == 1 else None
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def write_slice(
+    path,
+    image_hu,
+    spacing_mm,
+    *,
+    case,
+    sex=None,
+    age=None,
+    slice_thickness_mm=5.0,
+    kvp=120,
+    manufacturer="",
+    model="",
+    kernel="",
+    phase=None,
+    compress=False,
+):
+    """Write one synthetic slice as a CT Image Storage file; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    image_hu : array, shape (H, W)
+        Attenuation in HU, rounded and clipped to [-1024, 3071], the range of a 12-bit scanner.
+    spacing_mm : tuple of float
+        Distance between rows, then between columns, in mm.
+    case : str
+        Name of the case, used as the name and identifier of the phantom.
+    sex : {"F", "M"}, optional
+    age : int, optional
+        In years.
+    slice_thickness_mm, kvp : float
+    manufacturer, model, kernel : str
+        The simulated scanner.
+    phase : {"plain", "arterial", "portal"}, optional
+        Contrast phase.
+    compress : bool
+        Compress without loss (RLE); slower to write.
+
+    Raises
+    ------
+    ValueError
+        `image_hu` is not a plane of finite numbers.
+    """
+    image_hu = np.asarray(image_hu)
+    if image_hu.ndim != 2 or not np.isfinite(image_hu).all():
+        raise ValueError(f"image_hu must be a plane of finite numbers, got shape {image_hu.shape}")
+    stored = (np.rint(np.clip(image_hu, *HU_LIMITS)) - AIR_HU).astype("<u2")
+    pixels = stored.tobytes()
+    digest = hashlib.sha256(pixels).hexdigest()
+
+    def uid(role):
+        return generate_uid(entropy_srcs=["sarco", role, str(case), digest])
+
+    data = Dataset()
+    data.SpecificCharacterSet = "ISO_IR 100"
+    data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, uid("instance")
+    data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
+    data.FrameOfReferenceUID = uid("frame")
+    data.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
+    data.Modality = "CT"
+    # No date, no person: the attributes that must be present are present, and empty.
+    for name in ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID",
+                 "PatientBirthDate", "PositionReferenceIndicator", "AcquisitionNumber"):  # fmt: skip
+        setattr(data, name, "")
+    data.PatientName, data.PatientID = f"PHANTOM^{case}", str(case)
+    data.PatientSex = sex or ""
+    if age is not None:
+        data.PatientAge = f"{int(age):03d}Y"
+    data.QualityControlSubject = "YES"  # DICOM's word for a phantom
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "synthetic phantom, no patient"
+    data.SeriesDescription = "synthetic phantom" + (f", {phase}" if phase else "")
+    if phase and phase != "plain":
+        data.ContrastBolusAgent = f"simulated, {phase} phase"
+    data.Manufacturer, data.ManufacturerModelName, data.ConvolutionKernel = manufacturer, model, kernel
+    data.KVP, data.SliceThickness = _decimal(kvp), _decimal(slice_thickness_mm)
+    data.SeriesNumber, data.InstanceNumber = 1, 1
+    data.PatientPosition = "HFS"
+    rows, columns = stored.shape
+    data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    row_mm, column_mm = (_decimal(value) for value in spacing_mm)
+    corner = [-(columns - 1) / 2 * column_mm, -(rows - 1) / 2 * row_mm, 0.0]
+    data.ImagePositionPatient = [_decimal(value) for value in corner]
+    data.PixelSpacing = [row_mm, column_mm]
+    data.Rows, data.Columns = rows, columns
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, STORED_BITS, STORED_BITS - 1
+    data.PixelRepresentation = 0
+    data.RescaleIntercept, data.RescaleSlope, data.RescaleType = AIR_HU, 1, "HU"
+    data.WindowCenter, data.WindowWidth = 50, 400
+    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
+    data.PixelData = pixels
+    data["PixelData"].VR = "OW"
+
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    # Our own name, so that a new version of pydicom does not change the bytes.
+    data.file_meta.ImplementationClassUID = generate_uid(entropy_srcs=["sarco"])
+    data.file_meta.ImplementationVersionName = "SARCO"
+    if compress:
+        data.compress(RLELossless, generate_instance_uid=False)
+    with atomic(path) as beside:
+        data.save_as(beside, enforce_file_format=True)
+
+
+def _decimal(value):
+    # A decimal string has 16 characters at most.
+    return DSfloat(float(value), auto_format=True)
