@@ -1,0 +1,202 @@
+"""Profiles: how large a run is, as one YAML file each in workflow/profiles/."""
+
+import types
+import typing
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from . import paths
+from .errors import SarcoError
+
+COMMITTED_RUN_DIR = "data"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one run is made of. Each field is a key of the YAML file of that profile.
+
+    The cohort on which results are computed is always in the reference setting; `training_setting` says
+    whether the members learn from that cohort ("reference", as in the paper) or from one in the randomised
+    setting, of `training_cases` cases.
+    """
+
+    name: str
+    description: str
+    run_dir: str
+    """Folder of the run, from the root of the repository; "data" means: committed, never made again."""
+    reference_cases: int
+    training_setting: str
+    training_cases: int
+    seed: int
+    spacing_mm: float
+    """Side of a pixel that the network sees, mm."""
+    patch_px: tuple[int, int]
+    """Rows and columns that the network is trained on."""
+    filters: int
+    members: int
+    epochs: int
+    iterations: int
+    """Batches in one epoch."""
+    batch_size: int
+    evaluation_cases: int | None
+    """Most test cases that are evaluated; None means all."""
+    live_cases: int
+    """Cases that a chapter computes again by itself."""
+    workers: int
+    """Processes that make a cohort; 0 means one for each core."""
+
+    @property
+    def committed(self):
+        """Whether cohort, weights and results are files of the repository, not made by the workflow."""
+        return self.run_dir == COMMITTED_RUN_DIR
+
+    @property
+    def run_path(self):
+        """Folder of the run: `data/` (or SARCO_DATA) for a committed one."""
+        return paths.data_dir() if self.committed else paths.root() / self.run_dir
+
+    @property
+    def cohort_dir(self):
+        """Cohort that results are computed on."""
+        return paths.sample_dir() if self.committed else self.run_path / "reference"
+
+    @property
+    def training_dir(self):
+        """Cohort that the members learn from."""
+        return self.run_path / ("randomised" if self.training_setting == "randomised" else "reference")
+
+    @property
+    def weights_dir(self):
+        """Members and their manifest."""
+        return self.run_path / "weights"
+
+    @property
+    def results_dir(self):
+        """Tables of the run: cohort.csv, training.csv, cases.csv, run.json."""
+        return self.run_path / "results"
+
+
+def names():
+    """Names of the profiles that come with the repository."""
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def load(name_or_path):
+    """Read a profile and check every key of it.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a file in workflow/profiles/, as "smoke", or the path of a YAML file.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    SarcoError
+        No such profile, a key that is missing or unknown, or a value of the wrong type or range.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = _folder() / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise SarcoError(
+                f"{name_or_path}: no profile of that name; choose one of {', '.join(names())}, "
+                "or give the path of a YAML file."
+            )
+    return _checked(path, _read(path))
+
+
+def _folder():
+    return paths.root() / "workflow" / "profiles"
+
+
+def _read(path):
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SarcoError(f"{path}: cannot be read ({error}); check the path of the profile.") from error
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise SarcoError(f"{path}: line {line} is not YAML; write one 'key: value' a line.") from error
+    if not isinstance(values, dict):
+        raise SarcoError(f"{path}: holds no keys; write one 'key: value' a line, as in {_folder()}/smoke.yaml.")
+    return values
+
+
+def _checked(path, values):
+    known = {field.name: typing.get_type_hints(Profile)[field.name] for field in fields(Profile)}
+    for key in values:
+        if key not in known:
+            raise SarcoError(f"{path}: the key {key!r} is unknown; remove it, or use one of {', '.join(known)}.")
+    for key in known:
+        if key not in values:
+            raise SarcoError(f"{path}: the key {key!r} is missing; add it, as in {_folder() / 'smoke.yaml'}.")
+    profile = Profile(**{key: _typed(path, key, kind, values[key]) for key, kind in known.items()})
+    _check_ranges(path, profile)
+    return profile
+
+
+def _typed(path, key, kind, value):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind == tuple[int, int]:
+        if isinstance(value, list) and len(value) == 2 and all(_is(item, int) for item in value):
+            return tuple(value)
+        raise SarcoError(f"{path}: {key} is {value!r}; write two whole numbers, as [192, 224].")
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if any(_is(value, one) for one in kinds):
+        return value
+    wanted = " or ".join(_WORDS[one] for one in kinds)
+    raise SarcoError(f"{path}: {key} is {value!r}; write {wanted}.")
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "a word", types.NoneType: "null"}
+
+
+def _is(value, kind):
+    # A YAML `true` is an int to Python.
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+# The lowest sensible value; the rest of the run would fail on less, later and less clearly.
+_LOWEST = {
+    "reference_cases": 8,
+    "training_cases": 2,
+    "seed": 0,
+    "filters": 1,
+    "members": 1,
+    "epochs": 1,
+    "iterations": 1,
+    "batch_size": 1,
+    "evaluation_cases": 1,
+    "live_cases": 0,
+    "workers": 0,
+}
+_SETTINGS = ("reference", "randomised")
+_POOLINGS = 4
+
+
+def _check_ranges(path, profile):
+    for key, lowest in _LOWEST.items():
+        value = getattr(profile, key)
+        if value is not None and value < lowest:
+            raise SarcoError(f"{path}: {key} is {value}; write {lowest} or more.")
+    if not 0 < profile.spacing_mm <= 8:
+        raise SarcoError(f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8.")
+    step = 2**_POOLINGS
+    if any(side <= 0 or side % step for side in profile.patch_px):
+        raise SarcoError(
+            f"{path}: patch_px is {list(profile.patch_px)}; write two multiples of {step}, "
+            f"because the network halves a side {_POOLINGS} times."
+        )
+    if profile.training_setting not in _SETTINGS:
+        raise SarcoError(
+            f"{path}: training_setting is {profile.training_setting!r}; write {' or '.join(_SETTINGS)}."
+        )
+    if profile.name != path.stem:
+        raise SarcoError(f"{path}: name is {profile.name!r}; write {path.stem!r}, as the file is called.")
