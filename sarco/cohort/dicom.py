@@ -115,7 +115,7 @@ def _check_object(header, path):
     kind = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
     modality = header.get("Modality")
     if kind is None or modality is None:
-        raise SarcoError(f"{path}: broken DICOM file (no SOP class or no modality); export it again.")
+        raise SarcoError(f"{path}: broken or cut short (no SOP class or no modality); export it again.")
     if kind != CTImageStorage or modality != "CT":
         what = getattr(kind, "name", kind)
         raise SarcoError(
@@ -127,9 +127,11 @@ def _check_object(header, path):
     if frames is not None and frames != 1:
         raise SarcoError(f"{path}: {frames:g} frames, where one slice is wanted; export that slice alone.")
     samples = _number(header, "SamplesPerPixel")
+    if samples is None:
+        raise SarcoError(f"{path}: broken or cut short (the image is not described); export it again.")
     if samples != 1:
         raise SarcoError(
-            f"{path}: not a grey-level image (SamplesPerPixel is {samples}); export the original CT slice."
+            f"{path}: not a grey-level image (SamplesPerPixel is {samples:g}); export the original CT slice."
         )
     low, high = MATRIX_LIMITS
     for name in ("Rows", "Columns"):
@@ -231,7 +233,8 @@ def _number(header, name):
 
 
 def _first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.split(" - ")[0].rstrip(".:")
 
 
 def write_slice(
