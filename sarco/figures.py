@@ -1,0 +1,638 @@
+"""The figures of the book, one small function each: data in, a matplotlib ``Figure`` out.
+
+No function reads a file or keeps state. Colours are those of Okabe and Ito (readable with any colour vision), CT grey
+levels are drawn as they are, and the background is an opaque white, so that dark mode changes nothing.
+"""
+
+import functools
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#AA4499", "#F0E442", "#6B6B6B"
+CT_WINDOW_HU = (-160, 240)  # the usual soft tissue window
+WIDTH = 5.6  # inches; narrow, so that the text stays readable on a telephone
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "image.cmap": "gray",
+}
+
+
+def styled(draw):
+    """Draw with the book's style, whatever the caller's matplotlib settings are."""
+
+    @functools.wraps(draw)
+    def wrapper(*args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def _figure(height, rows=1, columns=1, width=WIDTH, **kwargs):
+    fig = Figure(figsize=(width, height), layout="constrained")
+    axes = fig.subplots(rows, columns, squeeze=False, **kwargs)
+    return fig, axes
+
+
+def _letter(axis, letter):
+    """Panel letter, as in the paper's figures."""
+    axis.set_title(letter, loc="left", fontweight="bold")
+
+
+# CT pictures ---------------------------------------------------------------------------------------------------------
+
+
+def body_box(image_hu, margin=8):
+    """Rows and columns that hold the body.
+
+    Parameters
+    ----------
+    image_hu : (H, W) array
+    margin : int
+        Pixels kept around the body.
+
+    Returns
+    -------
+    tuple of slice
+        To be used as an index. The whole picture when nothing in it is denser than air.
+    """
+    from scipy import ndimage
+
+    parts, count = ndimage.label(ndimage.binary_opening(np.asarray(image_hu) > -300, iterations=2))
+    if count == 0:
+        return slice(None), slice(None)
+    sizes = np.bincount(parts.ravel())[1:]
+    rows, columns = ndimage.find_objects(parts)[int(np.argmax(sizes))]
+    return (
+        slice(max(rows.start - margin, 0), rows.stop + margin),
+        slice(max(columns.start - margin, 0), columns.stop + margin),
+    )
+
+
+def _ct(axis, image_hu, spacing_mm, box=None, bar_cm=5, window_hu=CT_WINDOW_HU):
+    """One CT slice in true proportion, with a scale bar."""
+    box = body_box(image_hu) if box is None else box
+    shown = np.asarray(image_hu)[box]
+    axis.imshow(shown, vmin=window_hu[0], vmax=window_hu[1], aspect=spacing_mm[0] / spacing_mm[1])
+    axis.set_axis_off()
+    if bar_cm:
+        length = 10 * bar_cm / spacing_mm[1]
+        row, column = shown.shape[0] * 0.965, shown.shape[1] * 0.03
+        axis.plot([column, column + length], [row, row], color="white", linewidth=2.5, solid_capstyle="butt")
+        axis.text(column + length * 1.1, row, f"{bar_cm} cm", color="white", fontsize=8, va="center")
+        axis.set(xlim=(-0.5, shown.shape[1] - 0.5), ylim=(shown.shape[0] - 0.5, -0.5))
+    return box
+
+
+def _paint(axis, mask, box, colour, alpha=1.0):
+    """Lay one colour over the pixels of a mask."""
+    mask = np.asarray(mask, bool)[box]
+    layer = np.zeros((*mask.shape, 4))
+    layer[mask] = matplotlib.colors.to_rgba(colour, alpha)
+    axis.imshow(layer, interpolation="nearest", aspect=axis.get_aspect())
+
+
+def _outline(axis, mask, box, colour, width=0.9):
+    mask = np.asarray(mask, float)[box]
+    if mask.any() and not mask.all():
+        axis.contour(mask, [0.5], colors=[colour], linewidths=width)
+
+
+def _strip_of_colours(fig, pairs):
+    """One legend of coloured patches under the picture."""
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour, _ in pairs]
+    fig.legend(handles, [label for _, label in pairs], loc="outside lower center", ncols=len(pairs), fontsize=9)
+
+
+@styled
+def slice_with_masks(image_hu, spacing_mm, reader, true=None):
+    """A slice, plain on top, and below with the reader's mask painted and the true contour drawn.
+
+    Parameters
+    ----------
+    image_hu : (H, W) array
+    spacing_mm : tuple of float
+        Millimetres between rows and between columns.
+    reader, true : (H, W) bool array
+        `true` may be None: a real patient has none.
+    """
+    fig, axes = _figure(7.6, rows=2)
+    for axis in axes.flat:
+        box = _ct(axis, image_hu, spacing_mm)
+    _paint(axis, reader, box, RED, 0.55)
+    pairs = [(RED, "the reader's mask")]
+    if true is not None:
+        _outline(axis, true, box, SKY)
+        pairs.append((SKY, "true contour"))
+    _strip_of_colours(fig, pairs)
+    return fig
+
+
+@styled
+def contact_sheet(slices, columns=3):
+    """Small pictures side by side.
+
+    Parameters
+    ----------
+    slices : list of (label, image_hu, spacing_mm, mask)
+    """
+    rows = -(-len(slices) // columns)
+    fig, axes = _figure(1.62 * rows, rows, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (label, image_hu, spacing_mm, mask) in zip(axes.flat, slices, strict=False):
+        box = _ct(axis, image_hu, spacing_mm, bar_cm=0)
+        _outline(axis, mask, box, ORANGE, 0.7)
+        axis.set_title(label, fontsize=9, pad=2)
+    return fig
+
+
+@styled
+def histogram(image_hu, mask, window_hu=(-29, 150)):
+    """Attenuation of all pixels of the body and of those in the mask; the muscle window is shaded."""
+    fig, axes = _figure(2.9)
+    axis = axes[0, 0]
+    edges = np.arange(-200, 301, 5)
+    inside = np.asarray(image_hu)[body_box(image_hu, 0)]
+    axis.axvspan(*window_hu, color=YELLOW, alpha=0.25, linewidth=0)
+    axis.hist(inside[inside > -200], edges, color=GREY, alpha=0.45, label="body")
+    axis.hist(np.asarray(image_hu)[np.asarray(mask, bool)], edges, color=RED, alpha=0.85, label="reader's mask")
+    axis.set(xlabel="attenuation (HU)", ylabel="pixels", xlim=(-200, 300))
+    axis.text(np.mean(window_hu), 0.97, "muscle window", transform=axis.get_xaxis_transform(), ha="center", va="top",
+              fontsize=9)
+    axis.legend(loc="upper right")
+    return fig
+
+
+@styled
+def preprocessing(image_hu, spacing_mm, tensor, network_spacing_mm):
+    """The slice as stored, and as the network sees it."""
+    fig, axes = _figure(3.2, columns=2)
+    _ct(axes[0, 0], image_hu, spacing_mm, box=(slice(None), slice(None)))
+    axes[0, 0].set_title(f"{image_hu.shape[0]} x {image_hu.shape[1]} pixels of {spacing_mm[0]:.2f} mm", fontsize=9)
+    axes[0, 1].imshow(np.asarray(tensor, float), vmin=0, vmax=1)
+    axes[0, 1].set_title(f"{tensor.shape[0]} x {tensor.shape[1]} pixels of {network_spacing_mm:g} mm", fontsize=9)
+    axes[0, 1].set_axis_off()
+    return fig
+
+
+@styled
+def augmentation(pictures, columns=3):
+    """Slices as the network sees them, with the outline of the mask that was moved along.
+
+    Parameters
+    ----------
+    pictures : list of (label, image, mask)
+        `image` in [0, 1].
+    """
+    rows = -(-len(pictures) // columns)
+    fig, axes = _figure(2.0 * rows, rows, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    everything = (slice(None), slice(None))
+    for axis, (label, image, mask) in zip(axes.flat, pictures, strict=False):
+        axis.imshow(np.asarray(image, float), vmin=0, vmax=1)
+        _outline(axis, mask, everything, ORANGE, 0.8)
+        axis.set_title(label, fontsize=9, pad=2)
+    return fig
+
+
+@styled
+def disagreement(image_hu, spacing_mm, spread, mask):
+    """Where the members disagree: the standard deviation of their probabilities, over the slice.
+
+    Parameters
+    ----------
+    spread : (H, W) array
+        Standard deviation over the members, 0 to 0.5.
+    mask : (H, W) bool array
+        The reader's mask, outlined.
+    """
+    fig, axes = _figure(4.3)
+    axis = axes[0, 0]
+    box = _ct(axis, image_hu, spacing_mm)
+    shown = np.ma.masked_less(np.asarray(spread)[box], 0.02)
+    picture = axis.imshow(shown, cmap="inferno", vmin=0, vmax=0.5, aspect=axis.get_aspect())
+    _outline(axis, mask, box, SKY, 0.6)
+    bar = fig.colorbar(picture, ax=axis, location="bottom", shrink=0.7, pad=0.02)
+    bar.set_label("SD of the members' probabilities")
+    return fig
+
+
+@styled
+def steps(image_hu, spacing_mm, probability, masks):
+    """Post-processing, step after step: what each step adds in blue, what it takes away in orange.
+
+    Parameters
+    ----------
+    probability : (H, W) array
+    masks : dict of str to (H, W) bool array
+        In the order of the steps.
+    """
+    fig, axes = _figure(5.4, 2, 2)
+    box = _ct(axes[0, 0], image_hu, spacing_mm)
+    layer = np.ma.masked_less(np.asarray(probability)[box], 0.02)
+    axes[0, 0].imshow(layer, cmap="viridis", vmin=0, vmax=1, aspect=axes[0, 0].get_aspect())
+    axes[0, 0].set_title("mean probability", fontsize=9, pad=3)
+    before = None
+    for axis, (name, mask) in zip(axes.flat[1:], masks.items(), strict=False):
+        _ct(axis, image_hu, spacing_mm, box)
+        if before is None:
+            _paint(axis, mask, box, GREEN, 0.55)
+        else:
+            _paint(axis, mask & before, box, GREEN, 0.45)
+            _paint(axis, mask & ~before, box, SKY)
+            _paint(axis, before & ~mask, box, ORANGE)
+        axis.set_title(f"after {name}", fontsize=9, pad=3)
+        before = mask
+    _strip_of_colours(fig, [(GREEN, "kept"), (SKY, "added by the step"), (ORANGE, "removed by it")])
+    return fig
+
+
+@styled
+def examples(rows):
+    """The paper's figure 4: ground truth on the left; true and false positives, false negatives on the right.
+
+    Parameters
+    ----------
+    rows : list of (label, image_hu, spacing_mm, reference, predicted)
+        Masks are (H, W) bool.
+    """
+    fig, axes = _figure(1.92 * len(rows) + 0.3, len(rows), 2)
+    for (left, right), (label, image_hu, spacing_mm, reference, predicted) in zip(axes, rows, strict=True):
+        box = _ct(left, image_hu, spacing_mm)
+        _paint(left, reference, box, RED, 0.6)
+        _letter(left, label)
+        _ct(right, image_hu, spacing_mm, box, bar_cm=0)
+        _paint(right, reference & predicted, box, GREEN, 0.5)
+        _paint(right, predicted & ~reference, box, SKY)
+        _paint(right, reference & ~predicted, box, RED)
+    _strip_of_colours(fig, [(GREEN, "true positive"), (SKY, "false positive"), (RED, "false negative")])
+    return fig
+
+
+# The network ---------------------------------------------------------------------------------------------------------
+
+
+@styled
+def network(blocks, size=512):
+    """The paper's figure 1: one U-net, drawn from its own layers.
+
+    Parameters
+    ----------
+    blocks : list of (level, filters, convolutions)
+        As `sarco.book.blocks(model)` reads them: level 0 has full resolution, each pooling adds 1.
+    size : int
+        Pixels along one side of the input.
+    """
+    fig, axes = _figure(3.7)
+    axis = axes[0, 0]
+    axis.set_axis_off()
+    deepest = max(level for level, _, _ in blocks)
+    centres = []
+    for position, (level, filters, _) in enumerate(blocks):
+        height, width = 0.74 * 0.86**level, 0.26 + 0.1 * np.log2(filters / blocks[0][1] + 1)
+        x, y = float(position), -float(level)
+        colour = BLUE if position < deepest else (PURPLE if position == deepest else GREEN)
+        axis.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, facecolor=colour))
+        axis.text(x, y, f"{filters}", color="white", ha="center", va="center", fontsize=9, fontweight="bold")
+        centres.append((x, y, width, height))
+    for (x0, y0, w0, h0), (x1, y1, w1, h1) in zip(centres, centres[1:], strict=False):
+        down = y1 < y0
+        start, end = ((x0, y0 - h0 / 2), (x1 - w1 / 2, y1)) if down else ((x0 + w0 / 2, y0), (x1, y1 - h1 / 2))
+        turn = "angle,angleA=90,angleB=0,rad=4" if down else "angle,angleA=0,angleB=90,rad=4"
+        axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=RED if down else ORANGE,
+                                       connectionstyle=turn, shrinkA=0, shrinkB=0))
+    for level in range(deepest):
+        (x0, y0, w0, _), (x1, _, w1, _) = centres[level], centres[-1 - level]
+        axis.add_patch(FancyArrowPatch((x0 + w0 / 2, y0), (x1 - w1 / 2, y0), arrowstyle="-|>", mutation_scale=9,
+                                       color=GREY, linestyle="--", linewidth=1))
+        side = size // 2**level
+        axis.text((x0 + x1) / 2, y0 + 0.06, f"{side} x {side}", ha="center", va="bottom", fontsize=8, color=GREY)
+    side = size // 2**deepest
+    x, y, _, h = centres[deepest]
+    axis.text(x, y - h / 2 - 0.06, f"{side} x {side}", ha="center", va="top", fontsize=8, color=GREY)
+    for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.05, "muscle\nprobability")):
+        axis.text(x, 0, label, ha="center", va="center", fontsize=9)
+    for start, end in ((-0.65, centres[0][0] - centres[0][2] / 2), (centres[-1][0] + centres[-1][2] / 2, len(blocks) - 0.6)):
+        axis.add_patch(FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=9, color="black"))
+    axis.set(xlim=(-1.5, len(blocks) + 0.7), ylim=(-deepest - 0.65, 0.5))
+    per_block = blocks[0][2]
+    handles = [Rectangle((0, 0), 1, 1, color=c) for c in (BLUE, PURPLE, GREEN)]
+    handles += [matplotlib.lines.Line2D([], [], color=c, linestyle=s) for c, s in ((RED, "-"), (ORANGE, "-"), (GREY, "--"))]
+    labels = [f"encoder: {per_block} convolutions", "bottleneck", "decoder", "max pooling", "up-sampling", "copy"]
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+    return fig
+
+
+@styled
+def receptive_field(energy, boxes, spacing_mm=1.0):
+    """Share of the gradient's energy that each input pixel gives to the output pixel in the middle.
+
+    Parameters
+    ----------
+    energy : (n, n) array
+        Non-negative; only its shape matters, not its scale.
+    boxes : list of (label, side_px, colour)
+        Squares drawn around the middle.
+    """
+    fig, axes = _figure(4.9)
+    axis = axes[0, 0]
+    half = energy.shape[0] * spacing_mm / 20
+    decades = np.log10(np.maximum(energy / energy.max(), 1e-8))
+    picture = axis.imshow(decades, cmap="Greys", vmin=-8, vmax=0, extent=(-half, half, -half, half))
+    for label, side_px, colour in boxes:
+        side = side_px * spacing_mm / 10
+        axis.add_patch(Rectangle((-side / 2, -side / 2), side, side, fill=False, edgecolor=colour, linewidth=2,
+                                 label=label))
+    axis.set(xlabel="cm", ylabel="cm")
+    axis.grid(False)
+    fig.legend(loc="outside upper center", ncols=1)
+    bar = fig.colorbar(picture, ax=axis, shrink=0.8)
+    bar.set_label("gradient energy, log10 of the largest")
+    return fig
+
+
+# Training and ensemble -----------------------------------------------------------------------------------------------
+
+
+@styled
+def schedule(iteration, learning_rate, others=()):
+    """Learning rate against iteration, with other polynomial orders for comparison.
+
+    Parameters
+    ----------
+    others : list of (label, learning_rate)
+    """
+    fig, axes = _figure(2.7)
+    axis = axes[0, 0]
+    for (label, values), style in zip(others, ("--", ":", "-."), strict=False):
+        axis.plot(iteration, values, color=GREY, linestyle=style, linewidth=1.2, label=label)
+    axis.plot(iteration, learning_rate, color=BLUE, label="order 5 (the paper's)")
+    axis.set(xlabel="iteration", ylabel="learning rate", xlim=(0, None), ylim=(0, None))
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+    axis.legend()
+    return fig
+
+
+@styled
+def training_history(history, goal=0.95):
+    """The paper's figure 2A: validation DSC by epoch, mean over the members, with the band from worst to best.
+
+    Parameters
+    ----------
+    history : DataFrame
+        Columns member, epoch, validation_dsc.
+    """
+    fig, axes = _figure(2.9)
+    axis = axes[0, 0]
+    by_epoch = history.groupby("epoch").validation_dsc.agg(["mean", "min", "max"])
+    axis.fill_between(by_epoch.index, by_epoch["min"], by_epoch["max"], color=SKY, alpha=0.35, linewidth=0,
+                      label="worst to best member")
+    axis.plot(by_epoch.index, by_epoch["mean"], color=BLUE, label="mean of the members",
+              marker="o" if len(by_epoch) < 30 else None, markersize=4)
+    axis.axhline(goal, color="black", linestyle="--", linewidth=1, label=f"{goal:g}")
+    axis.set(xlabel="epoch", ylabel="DSC, validation")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(loc="lower right")
+    return fig
+
+
+@styled
+def by_members(table):
+    """The paper's figures 2B and 2C: DSC and RMSE against the number of members in the mean.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns members, dsc_mean, rmse_cm2.
+    """
+    fig, axes = _figure(4.6, rows=2, sharex=True)
+    for axis, column, label, colour, letter in (
+        (axes[0, 0], "dsc_mean", "DSC", BLUE, "B"),
+        (axes[1, 0], "rmse_cm2", "RMSE (cm²)", RED, "C"),
+    ):
+        axis.plot(table.members, table[column], marker="o", markersize=5, color=colour)
+        axis.set_ylabel(label)
+        axis.margins(y=0.18)
+        _letter(axis, letter)
+    axis.set_xlabel("members in the mean")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+# Results -------------------------------------------------------------------------------------------------------------
+
+
+@styled
+def waterfall(labels, values, ylabel, better="higher", decimals=3):
+    """The paper's figure 3: what each step adds to a measure, or takes from it.
+
+    Parameters
+    ----------
+    labels : list of str
+        One a step; the first is the baseline.
+    values : list of float
+        The measure after each step.
+    better : {"higher", "lower"}
+        Which direction is good; good steps are green, bad ones orange.
+    """
+    values = np.asarray(values, float)
+    spread = max(np.ptp(values), 10.0**-decimals)
+    floor = max(values.min() - 0.6 * spread, 0)
+    fig, axes = _figure(3.3)
+    axis = axes[0, 0]
+    axis.bar(0, values[0] - floor, bottom=floor, color=GREY, width=0.6)
+    axis.text(0, values[0] + 0.04 * spread, f"{values[0]:.{decimals}f}", ha="center", va="bottom", fontsize=9)
+    for i, (before, after) in enumerate(zip(values, values[1:], strict=False), start=1):
+        good = (after >= before) if better == "higher" else (after <= before)
+        axis.bar(i, after - before, bottom=before, color=GREEN if good else ORANGE, width=0.6)
+        axis.plot([i - 0.7, i + 0.3], [before, before], color="black", linewidth=0.8)
+        axis.text(i, max(before, after) + 0.04 * spread, f"{after - before:+.{decimals}f}", ha="center", va="bottom",
+                  fontsize=9)
+    end = len(values)
+    axis.plot([end - 0.7, end + 0.3], [values[-1], values[-1]], color="black", linewidth=0.8)
+    axis.bar(end, values[-1] - floor, bottom=floor, color=BLUE, width=0.6)
+    axis.text(end, values[-1] + 0.04 * spread, f"{values[-1]:.{decimals}f}", ha="center", va="bottom", fontsize=9)
+    axis.set_xticks(range(end + 1), [*labels, "result"], fontsize=9)
+    axis.set(ylabel=ylabel, ylim=(floor, values.max() + 0.22 * spread))
+    axis.grid(axis="x", visible=False)
+    return fig
+
+
+def _identity(axis, *values):
+    low, high = min(np.min(v) for v in values), max(np.max(v) for v in values)
+    pad = 0.04 * (high - low)
+    ends = (low - pad, high + pad)
+    axis.plot(ends, ends, color="black", linestyle="--", linewidth=1, label="identity")
+    axis.set(xlim=ends, ylim=ends, aspect="equal")
+    return np.array(ends)
+
+
+def _regression(axis, x, y, ends, colour):
+    slope, intercept = np.polyfit(x, y, 1)
+    axis.plot(ends, slope * ends + intercept, color=colour, linewidth=1.2, label="regression")
+
+
+@styled
+def scatter(predicted_cm2, reference_cm2, corrected_cm2=None):
+    """The paper's figure 6: reference area against predicted area, before and after the bias correction.
+
+    Parameters
+    ----------
+    predicted_cm2, reference_cm2, corrected_cm2 : 1-D array
+        With `corrected_cm2` both clouds are drawn (panel A); without it, `predicted_cm2` alone (panel B).
+    """
+    fig, axes = _figure(4.6)
+    axis = axes[0, 0]
+    predicted, reference = np.asarray(predicted_cm2, float), np.asarray(reference_cm2, float)
+    final = predicted if corrected_cm2 is None else np.asarray(corrected_cm2, float)
+    ends = _identity(axis, predicted, reference, final)
+    axis.plot(predicted, reference, "o", markersize=4.5, color=BLUE, alpha=0.7,
+              label="predicted" if corrected_cm2 is None else "before the correction")
+    if corrected_cm2 is not None:
+        axis.plot(final, reference, "*", markersize=7, color=GREEN, alpha=0.8, label="after it")
+    _regression(axis, final, reference, ends, ORANGE)
+    axis.set(xlabel="predicted area (cm²)", ylabel="reader's area (cm²)")
+    axis.legend(loc="upper left")
+    return fig
+
+
+@styled
+def bland_altman(predicted_cm2, reference_cm2, low_cm2, high_cm2):
+    """Difference against mean of the two areas, with the mean difference and the limits of agreement.
+
+    Parameters
+    ----------
+    low_cm2, high_cm2 : float
+        Limits of agreement, as `sarco.metrics.limits_of_agreement` gives them.
+    """
+    fig, axes = _figure(3.2)
+    axis = axes[0, 0]
+    predicted, reference = np.asarray(predicted_cm2, float), np.asarray(reference_cm2, float)
+    difference = predicted - reference
+    axis.plot((predicted + reference) / 2, difference, "o", markersize=4.5, color=BLUE, alpha=0.7)
+    axis.axhline(0, color="black", linewidth=0.8)
+    for value, style, label in ((difference.mean(), "-", "mean error"), (low_cm2, "--", "limits of agreement"),
+                                (high_cm2, "--", None)):
+        axis.axhline(value, color=RED, linestyle=style, linewidth=1.3, label=label)
+    axis.set(xlabel="mean of the two areas (cm²)", ylabel="predicted minus\nreader's area (cm²)")
+    axis.margins(y=0.12)
+    fig.legend(loc="outside upper center", ncols=2)
+    return fig
+
+
+@styled
+def violins(cases):
+    """The paper's figure 5: distribution of DSC by quality label of the reader's mask.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        Columns quality, dsc; one row a case.
+    """
+    fig, axes = _figure(3.3)
+    axis = axes[0, 0]
+    labels = [q for q in "ABCD" if (cases.quality == q).any()]
+    for position, label in enumerate(labels):
+        dsc = cases.dsc[cases.quality == label].to_numpy(float)
+        if len(dsc) > 2 and np.ptp(dsc) > 0:  # a kernel density needs a few different values
+            body = axis.violinplot(dsc, [position], widths=0.8, showextrema=False)["bodies"][0]
+            body.set(facecolor=SKY, edgecolor=BLUE, alpha=0.6)
+        low, median, high = np.percentile(dsc, [25, 50, 75])
+        reach = 1.5 * (high - low)
+        axis.vlines(position, dsc[dsc >= low - reach].min(), dsc[dsc <= high + reach].max(), color="black", linewidth=1)
+        axis.vlines(position, low, high, color="black", linewidth=5)
+        axis.plot(position, median, "o", color="white", markersize=4)
+    counts = [int((cases.quality == label).sum()) for label in labels]
+    axis.set_xticks(range(len(labels)), [f"{q}\nn = {n}" for q, n in zip(labels, counts, strict=True)])
+    axis.set(xlabel="quality label of the reader's mask", ylabel="DSC")
+    axis.grid(axis="x", visible=False)
+    return fig
+
+
+# The cohort ----------------------------------------------------------------------------------------------------------
+
+
+@styled
+def cohort_flow(released, excluded, train, validation, test):
+    """From the slices released to the three sets, with the counts of this run.
+
+    Parameters
+    ----------
+    released, excluded, train, validation, test : int
+    """
+    fig, axes = _figure(3.0)
+    axis = axes[0, 0]
+    axis.set_axis_off()
+    axis.set(xlim=(0, 10), ylim=(0, 6.2))
+
+    def box(x, y, text, colour, width=3.1):
+        axis.add_patch(Rectangle((x - width / 2, y - 0.62), width, 1.24, facecolor=colour, alpha=0.18, edgecolor=colour,
+                                 linewidth=1.4))
+        axis.text(x, y, text, ha="center", va="center", fontsize=9.5)
+
+    def arrow(start, end):
+        axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color="black", linewidth=1.1))
+
+    box(2.6, 5.4, f"{released:,} slices\nwith a mask", BLUE)
+    box(7.6, 3.9, f"{excluded:,} excluded:\nmask not registered", RED, 3.6)
+    box(2.6, 2.9, f"{released - excluded:,} slices kept", BLUE)
+    box(1.6, 0.7, f"{train:,}\ntraining", GREEN, 2.4)
+    box(4.3, 0.7, f"{validation:,}\nvalidation", ORANGE, 2.4)
+    box(8.2, 0.7, f"{test:,} test,\nkept apart", PURPLE, 2.8)
+    arrow((2.6, 4.78), (2.6, 3.52))
+    arrow((2.6, 4.0), (5.8, 4.0))
+    arrow((2.3, 2.28), (1.7, 1.32))
+    arrow((2.9, 2.28), (4.1, 1.32))
+    return fig
+
+
+@styled
+def area_by_age(cohort):
+    """True muscle area by age group and sex of the phantoms.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        Columns sex (F, M), age (years), area_cm2.
+    """
+    import pandas as pd
+
+    fig, axes = _figure(3.2)
+    axis = axes[0, 0]
+    groups = ["<45", "45-54", "55-64", "65-74", "75+"]
+    group = pd.cut(cohort.age.astype(float), [-np.inf, 45, 55, 65, 75, np.inf], right=False, labels=groups)
+    for shift, sex, colour, label in ((-0.18, "F", ORANGE, "women"), (0.18, "M", BLUE, "men")):
+        values = [cohort.area_cm2[(group == g) & (cohort.sex == sex)].astype(float).to_numpy() for g in groups]
+        filled = [(i + shift, v) for i, v in enumerate(values) if len(v)]
+        drawn = axis.boxplot([v for _, v in filled], positions=[p for p, _ in filled], widths=0.3, patch_artist=True,
+                             manage_ticks=False, flierprops={"markersize": 2.5},
+                             medianprops={"color": "black"})
+        for patch in drawn["boxes"]:
+            patch.set(facecolor=colour, alpha=0.7)
+        axis.plot([], [], "s", color=colour, label=label)
+    axis.set_xticks(range(len(groups)), groups)
+    axis.set(xlabel="age (years)", ylabel="muscle area (cm²)")
+    axis.legend(loc="upper right", ncols=2)
+    axis.grid(axis="x", visible=False)
+    return fig
