@@ -1,0 +1,81 @@
+"""Agreement of masks and of areas. A NaN is refused, never skipped."""
+
+import numpy as np
+
+
+def dice(a, b):
+    """Dice similarity coefficient (DSC) of two masks.
+
+    Parameters
+    ----------
+    a, b : array of bool, same shape
+
+    Returns
+    -------
+    float
+        2 |a and b| / (|a| + |b|), from 0 to 1. Two empty masks agree: 1.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, or an array is not bool.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype != bool or b.dtype != bool:
+        raise ValueError(f"masks must be bool, got {a.dtype} and {b.dtype}")
+    if a.shape != b.shape:
+        raise ValueError(f"masks differ in shape: {a.shape} and {b.shape}")
+    total = np.count_nonzero(a) + np.count_nonzero(b)
+    return 2 * np.count_nonzero(a & b) / total if total else 1.0
+
+
+def errors(predicted, true):
+    """Predicted minus true, as an array of float.
+
+    Raises
+    ------
+    ValueError
+        Empty, different lengths, or NaN. Every function below raises the same.
+    """
+    predicted, true = np.asarray(predicted, float), np.asarray(true, float)
+    if predicted.shape != true.shape or predicted.ndim != 1 or not predicted.size:
+        raise ValueError(f"two series of one length needed, got shapes {predicted.shape} and {true.shape}")
+    difference = predicted - true
+    if not np.isfinite(difference).all():
+        raise ValueError("the values hold NaN or infinity")
+    return difference
+
+
+def mean_error(predicted, true):
+    """Mean of predicted minus true: the bias, in the unit of the values."""
+    return float(errors(predicted, true).mean())
+
+
+def mean_absolute_error(predicted, true):
+    """Mean of |predicted minus true|."""
+    return float(np.abs(errors(predicted, true)).mean())
+
+
+def mean_squared_error(predicted, true):
+    """Mean of (predicted minus true) squared, in the square of the unit."""
+    return float(np.square(errors(predicted, true)).mean())
+
+
+def rmse(predicted, true):
+    """Root of the mean squared error: at least the mean absolute error, and not the same thing."""
+    return float(np.sqrt(mean_squared_error(predicted, true)))
+
+
+def limits_of_agreement(predicted, true):
+    """Bland and Altman's 95 % limits: mean error minus and plus 1.96 SD of the errors.
+
+    Returns
+    -------
+    tuple of float
+        Low, high. At least two values are needed.
+    """
+    difference = errors(predicted, true)
+    if difference.size < 2:
+        raise ValueError("limits of agreement need two values or more")
+    half = 1.96 * difference.std(ddof=1)
+    return float(difference.mean() - half), float(difference.mean() + half)

@@ -1,0 +1,125 @@
+"""Muscle area of a mask, and the correction of its systematic error."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import metrics
+from .errors import SarcoError
+from .paper import CORRECTION_LABELS
+
+
+def area_cm2(mask, spacing_mm):
+    """Area of a mask, from the two spacings within the slice; the slice's thickness plays no role.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (H, W)
+    spacing_mm : tuple of float
+        Distance between rows, then between columns, in mm.
+
+    Returns
+    -------
+    float
+        In cm2.
+
+    Raises
+    ------
+    ValueError
+        The mask is not a plane of bool, or the spacing is not two positive numbers.
+    """
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.ndim != 2:
+        raise ValueError(f"mask must be a plane of bool, got {mask.dtype} of shape {mask.shape}")
+    row_mm, column_mm = spacing_mm
+    if not (0 < row_mm < math.inf and 0 < column_mm < math.inf):
+        raise ValueError(f"spacing must be two positive numbers, got {spacing_mm}")
+    return float(np.count_nonzero(mask)) * row_mm * column_mm / 100
+
+
+mean_error = metrics.mean_error
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The mean error of the areas on validation slices, to be subtracted from any other area.
+
+    Attributes
+    ----------
+    mean_error_cm2 : float
+        Predicted minus true, averaged.
+    sd_cm2 : float
+        Of the errors.
+    n : int
+        Slices it was learned on.
+    low_cm2, high_cm2 : float
+        95 % interval of the mean error (Student's t).
+    """
+
+    mean_error_cm2: float
+    sd_cm2: float
+    n: int
+    low_cm2: float
+    high_cm2: float
+
+    @classmethod
+    def learn(cls, predicted_cm2, true_cm2):
+        """Learn from at least two slices.
+
+        Raises
+        ------
+        ValueError
+            Fewer than two slices, different lengths, or NaN.
+        """
+        from scipy import stats
+
+        errors = metrics.errors(predicted_cm2, true_cm2)
+        if errors.size < 2:
+            raise ValueError("two slices or more are needed to learn a mean error and its uncertainty")
+        mean, sd = float(errors.mean()), float(errors.std(ddof=1))
+        half = float(stats.t.ppf(0.975, errors.size - 1)) * sd / math.sqrt(errors.size)
+        return cls(mean, sd, errors.size, mean - half, mean + half)
+
+    def apply(self, area_cm2):
+        """Area minus the mean error, in cm2; an area can become negative, and is then left so.
+
+        Raises
+        ------
+        ValueError
+            The area holds NaN.
+        """
+        if np.isnan(area_cm2).any():
+            raise ValueError("area is NaN")
+        return area_cm2 - self.mean_error_cm2
+
+
+def correction_from_results(cases):
+    """Learn the correction as the paper does: validation slices with labels A, B and C, whole ensemble.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        Results of `sarco.evaluation.evaluate` (cases.csv).
+
+    Returns
+    -------
+    Correction
+
+    Raises
+    ------
+    SarcoError
+        The table holds fewer than two such slices.
+    """
+    rows = cases[
+        (cases["split"] == "validation")
+        & cases["quality"].isin(CORRECTION_LABELS)
+        & (cases["members"] == cases["members"].max())
+        & (cases["step"] == "window")
+    ]
+    if len(rows) < 2:
+        raise SarcoError(
+            f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
+            "more; run 'sarco evaluate' on a larger cohort."
+        )
+    return Correction.learn(rows["area_cm2"], rows["reference_area_cm2"])
