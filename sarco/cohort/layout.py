@@ -1,0 +1,292 @@
+"""The layout on disk that every cohort shares, its split, and its check.
+
+::
+
+    ROOT/cohort.csv            one row a case
+    ROOT/images/<case>.dcm     one DICOM CT slice
+    ROOT/masks/<case>.png      ground truth of a reader, 255 = muscle, on the slice's grid, cut to [-29, 150] HU
+    ROOT/true/<case>.png       phantoms only: the true muscle, cut likewise
+
+Columns of cohort.csv: `COLUMNS`. Only case, split, pixel_spacing_mm and area_cm2 must be filled.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SarcoError
+from ..files import atomic
+from ..paper import MUSCLE_HU
+from . import dicom
+
+COLUMNS = (
+    "case",  # name of the files
+    "release",  # 1 or 2; empty for the test set, which had a date of its own
+    "split",  # train, validation, test or excluded
+    "quality",  # A to D
+    "pixel_spacing_mm",  # between rows
+    "area_cm2",  # of masks/
+    "true_area_cm2",  # of true/
+    "sex", "age", "height_m", "phase",
+    "notes",  # what is rare about the slice
+)  # fmt: skip
+SPLITS = ("train", "validation", "test", "excluded")
+# A reader's mask is cut to the HU window, so none of a registered mask lies outside it. A mask that was resampled on
+# its way may lose its edge; one that is not registered has a fifth or more of its pixels on fat, bone or gas.
+REGISTERED_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a cohort: the case (empty for the table as a whole) and one sentence."""
+
+    case: str
+    message: str
+
+
+class Cohort:
+    """A cohort on disk.
+
+    Attributes
+    ----------
+    root : Path
+    table : pandas.DataFrame
+        cohort.csv, indexed by case.
+    """
+
+    def __init__(self, root, table):
+        self.root, self.table = Path(root), table
+
+    @classmethod
+    def open(cls, root):
+        """Read the table of the cohort at `root`; the slices are read when asked for.
+
+        Raises
+        ------
+        SarcoError
+            There is no cohort.csv, or it lacks a column.
+        """
+        return cls(root, read_table(Path(root) / "cohort.csv"))
+
+    def cases(self, split=None):
+        """Names of the cases, all or those of one split, in the order of the table."""
+        table = self.table if split is None else self.table[self.table["split"] == split]
+        return list(table.index)
+
+    def path(self, kind, case):
+        """Path of a case's file; `kind` is images, masks or true."""
+        return self.root / kind / f"{case}.{'dcm' if kind == 'images' else 'png'}"
+
+    def read_slice(self, case):
+        """The CT slice, as `dicom.read_slice` returns it."""
+        return dicom.read_slice(self.path("images", case))
+
+    def read_mask(self, case):
+        """Ground truth of the reader, bool (rows, columns)."""
+        return read_mask(self.path("masks", case))
+
+    def read_true_mask(self, case):
+        """True muscle of a phantom, bool (rows, columns); None where the cohort has none."""
+        path = self.path("true", case)
+        return read_mask(path) if path.exists() else None
+
+
+def read_table(path):
+    """Read a cohort.csv into a DataFrame indexed by case."""
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
+    try:
+        table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64"}, keep_default_na=False,
+                            na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
+    except (ValueError, UnicodeDecodeError) as error:
+        raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
+    missing = [c for c in ("case", "split", "pixel_spacing_mm", "area_cm2") if c not in table]
+    if missing:
+        raise SarcoError(f"{path}: no column {', '.join(missing)}; the layout needs {', '.join(COLUMNS)}.")
+    return table.set_index("case")
+
+
+def write_table(table, path):
+    """Write a table indexed by case as cohort.csv, whole or not at all."""
+    with atomic(path) as beside:
+        table.reindex(columns=COLUMNS[1:]).to_csv(beside, lineterminator="\n")
+
+
+def read_mask(path):
+    """Read a mask as bool (rows, columns); what is not 0 is muscle."""
+    from PIL import Image, UnidentifiedImageError
+
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            values = np.asarray(image)
+    except FileNotFoundError:
+        raise SarcoError(f"{path}: the mask is missing; put it there or take the case out of cohort.csv.") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise SarcoError(f"{path}: not a readable PNG ({error}); write the mask again.") from None
+    if values.ndim != 2:
+        raise SarcoError(f"{path}: a mask has one grey value a pixel, this has shape {values.shape}; save it in grey.")
+    return values > 0
+
+
+def write_mask(path, mask):
+    """Write a mask as PNG, 255 = muscle."""
+    from PIL import Image
+
+    with atomic(path) as beside:
+        Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(beside, compress_level=6)
+
+
+def area_on_disk(mask, slice_):
+    """Area (cm2) that a mask covers on a slice."""
+    return float(mask.sum()) * slice_.spacing_mm[0] * slice_.spacing_mm[1] / 100
+
+
+def outside_window_share(image_hu, mask):
+    """Share of the mask outside [-29, 150] HU: near 0 where mask and slice belong together, nan for an empty mask."""
+    if not mask.any():
+        return float("nan")
+    values = image_hu[mask]
+    return float(np.mean((values < MUSCLE_HU[0]) | (values > MUSCLE_HU[1])))
+
+
+def check_case(cohort, case):
+    """Problems of one case.
+
+    Returns
+    -------
+    list of Problem
+    """
+    row, problems = cohort.table.loc[case], []
+
+    def problem(message):
+        problems.append(Problem(case, message))
+
+    try:
+        slice_, mask = cohort.read_slice(case), cohort.read_mask(case)
+    except SarcoError as error:
+        return [Problem(case, str(error))]
+    image = cohort.path("images", case)
+    if mask.shape != slice_.image_hu.shape:
+        problem(f"{cohort.path('masks', case)}: {mask.shape} pixels, the slice has {slice_.image_hu.shape}; "
+                "write the mask on the slice's grid.")  # fmt: skip
+        return problems
+    if not abs(slice_.spacing_mm[0] - row["pixel_spacing_mm"]) < 1e-3:
+        problem(f"{image}: pixel spacing {slice_.spacing_mm[0]:g} mm, cohort.csv says {row['pixel_spacing_mm']:g}; "
+                "correct the table.")  # fmt: skip
+    area = area_on_disk(mask, slice_)
+    if not abs(area - row["area_cm2"]) < 0.02:
+        problem(f"{cohort.path('masks', case)}: {area:.2f} cm2, cohort.csv says {row['area_cm2']:.2f}; "
+                "correct the table or the mask.")  # fmt: skip
+    share = outside_window_share(slice_.image_hu, mask)
+    if np.isnan(share):
+        problem(f"{cohort.path('masks', case)}: the mask is empty; draw it or take the case out.")
+    elif share > REGISTERED_SHARE and row["split"] != "excluded":
+        problem(f"{cohort.path('masks', case)}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is not "
+                "registered to its slice; exclude the case.")  # fmt: skip
+    return problems
+
+
+def check(root, progress=False):
+    """Say what is wrong with a cohort.
+
+    Found are missing, unreadable and superfluous files, duplicated cases and slices, a mask of another shape, a
+    spacing or an area that the table states otherwise, an empty mask, and a mask that is not registered to its slice
+    (measured, as the share of it outside the HU window).
+
+    Parameters
+    ----------
+    root : str or Path
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    list of Problem
+        Empty for a sound cohort.
+    """
+    import hashlib
+
+    from tqdm import tqdm
+
+    cohort = Cohort.open(root)
+    table = cohort.table
+    problems = [Problem(c, f"{root}: case {c} stands twice in cohort.csv; keep one row.")
+                for c in sorted(set(table.index[table.index.duplicated()]))]  # fmt: skip
+    problems += [Problem(c, f"{root}: case {c} has split {s!r}; use one of {', '.join(SPLITS)}.")
+                 for c, s in table["split"].items() if s not in SPLITS]  # fmt: skip
+    cohort.table = table[~table.index.duplicated()]
+    seen = {}
+    for case in tqdm(cohort.table.index, "checking", unit="case", disable=not progress):
+        problems += check_case(cohort, case)
+        path = cohort.path("images", case)
+        if path.is_file():
+            twin = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), case)
+            if twin != case:
+                problems.append(Problem(case, f"{path}: the same slice as case {twin}; keep one of them."))
+    for kind in ("images", "masks", "true"):
+        for path in sorted((cohort.root / kind).glob("*.*")):
+            if path.stem not in cohort.table.index and not path.name.startswith("."):
+                problems.append(Problem(path.stem, f"{path}: not in cohort.csv; add a row or remove the file."))
+    return problems
+
+
+def assign_splits(table, test, unregistered, seed):
+    """Give each case its split as the paper did: exclude, then validation stratified on quality, the rest to train.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With column quality, indexed by case.
+    test, unregistered : collection of str
+        Cases of the test set, and those whose mask is not registered.
+    seed : int
+
+    Returns
+    -------
+    pandas.Series of str
+        The paper's 40 validation cases, or a fifth of what there is in a small cohort.
+    """
+    from ..paper import VALIDATION
+
+    split = table["quality"].map(lambda _: "train")
+    split[list(test)] = "test"
+    split[list(unregistered)] = "excluded"
+    pool = table[split == "train"]
+    wanted = min(VALIDATION, round(len(pool) / 5))
+    rng = np.random.default_rng(seed)
+    # Largest remainder: each label gets its share, rounded so that the total is met.
+    counts = pool["quality"].value_counts().sort_index()
+    exact = counts * wanted / max(1, len(pool))
+    take = exact.astype(int)
+    for label in (exact - take).sort_values(ascending=False, kind="stable").index[: wanted - int(take.sum())]:
+        take[label] += 1
+    for label, n in take.items():
+        split[rng.choice(pool.index[pool["quality"] == label], n, replace=False)] = "validation"
+    return split
+
+
+def subset(root, out, cases):
+    """Copy some cases of a cohort into a new one, with their rows.
+
+    Raises
+    ------
+    SarcoError
+        A case is not in the cohort.
+    """
+    import shutil
+
+    cohort = Cohort.open(root)
+    for case in cases:
+        if case not in cohort.table.index:
+            raise SarcoError(f"{cohort.root}: no case {case} in its cohort.csv.")
+        for kind in ("images", "masks", "true"):
+            source = cohort.path(kind, case)
+            if source.exists():
+                with atomic(Path(out) / kind / source.name) as beside:
+                    shutil.copyfile(source, beside)
+    write_table(cohort.table.loc[list(cases)], Path(out) / "cohort.csv")

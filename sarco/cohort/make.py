@@ -1,0 +1,121 @@
+"""Write a cohort of phantoms, in parallel."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SarcoError
+from ..paper import EXCLUDED, TEST, RELEASED
+from . import dicom, layout
+from .phantom import phantom
+from .readers import review
+
+SETTINGS = ("reference", "randomised")
+
+
+def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progress=True):
+    """Write `cases` phantoms in the shared layout.
+
+    The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is
+    not registered to the slice, 40 validate and 982 train. Those three are found by measuring, not by name. In the
+    randomised setting every case is for training.
+
+    Parameters
+    ----------
+    root : str or Path
+        Written into; a cohort already there must be one of the same call, and is written again.
+    cases : int
+    setting : {"reference", "randomised"}
+    seed : int
+        The same seed gives the same bytes, whatever the number of workers.
+    workers : int
+        Processes; 0 means one a core.
+    matrix : int
+        Rows and columns of each slice.
+    progress : bool
+        Show a bar with the time left on stderr.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    SarcoError
+        `root` already holds another cohort, or an argument makes no sense.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    root = Path(root)
+    if cases < 1 or setting not in SETTINGS or not 64 <= matrix <= 1024:
+        raise SarcoError(f"{root}: cannot make {cases} cases, {setting}, {matrix} pixels wide; give at least 1 case, "
+                         f"one of {', '.join(SETTINGS)}, and 64 to 1024 pixels.")  # fmt: skip
+    recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}\n"
+    stamp = root / "recipe.txt"
+    if stamp.exists() and stamp.read_text() != recipe or (root / "cohort.csv").exists() and not stamp.exists():
+        raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(recipe)
+
+    names = [f"{i + 1:04d}" for i in range(cases)]
+    training = cases
+    if setting == "reference":
+        training = cases - round(cases * TEST / (TEST + RELEASED))
+    misplaced = set()
+    if setting == "reference":
+        chosen = np.random.default_rng((seed, 3)).permutation(training)[: min(EXCLUDED, training // 10)]
+        misplaced = {names[i] for i in chosen}
+    jobs = [(root, name, i, setting, seed, matrix, name in misplaced) for i, name in enumerate(names)]
+    workers = workers or os.cpu_count() or 1
+    bar = tqdm(total=cases, desc=f"{setting} cohort", unit="case", disable=not progress)
+    rows = []
+    with bar:
+        if workers == 1 or cases < 8:
+            for job in jobs:
+                rows.append(_write_case(job))
+                bar.update()
+        else:
+            # One thread a process: the products are small, and the processes already fill the cores.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(workers, context) as pool:
+                for row in pool.map(_write_case, jobs, chunksize=4):
+                    rows.append(row)
+                    bar.update()
+    table = pd.DataFrame(rows).set_index("case")
+    unregistered = table.index[table.pop("outside_share") > layout.REGISTERED_SHARE]
+    table["release"] = pd.array([1 + (2 * i >= training) if i < training else None for i in range(cases)], "Int64")
+    if setting == "reference":
+        table["split"] = layout.assign_splits(table, names[training:], unregistered, seed)
+    else:
+        table["split"] = "train"
+    layout.write_table(table, root / "cohort.csv")
+    return layout.Cohort.open(root)
+
+
+def _write_case(job):
+    """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
+    root, case, index, setting, seed, matrix, misplaced = job
+    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix)
+    mask = p.mask
+    if misplaced:
+        rng = np.random.default_rng((seed, 3, index))
+        shift = rng.uniform(15, 35, 2) / p.spacing_mm * rng.choice((-1, 1), 2)
+        mask = np.roll(mask, np.rint(shift).astype(int), (0, 1))
+    dicom.write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, case=case, sex=p.subject.sex,
+                      age=p.subject.age, manufacturer=p.maker[0], model=p.maker[1], kernel=p.maker[2],
+                      phase=p.subject.phase)  # fmt: skip
+    layout.write_mask(root / "masks" / f"{case}.png", mask)
+    layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
+    pixel_cm2 = p.spacing_mm[0] * p.spacing_mm[1] / 100
+    return {
+        "case": case, "quality": p.quality if not misplaced else review(mask, p.true_mask, p.spacing_mm),
+        "pixel_spacing_mm": p.spacing_mm[0], "area_cm2": round(float(mask.sum() * pixel_cm2), 3),
+        "true_area_cm2": round(float(p.true_mask.sum() * pixel_cm2), 3), "sex": p.subject.sex, "age": p.subject.age,
+        "height_m": p.subject.height_m, "phase": p.subject.phase, "notes": p.notes,
+        "outside_share": layout.outside_window_share(p.image_hu, mask),
+    }  # fmt: skip

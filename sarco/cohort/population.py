@@ -1,0 +1,93 @@
+"""Who is scanned: sex, age, height, and the muscle that such a person has in the literature.
+
+Also `Draw`, through which every random quantity of the phantom is drawn: one line in the anatomy gives its range in
+the reference population and its much wider range under domain randomisation.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+GROUPS = ("geometry", "hu", "texture", "surroundings", "scanner")
+
+# Framingham, women, PMC10920396: first age of the band, muscle area (mean, SD, cm2), muscle attenuation (mean, SD, HU).
+WOMEN = ((20, 120.9, 18.4, 42.6, 5.5), (45, 119.5, 18.5, 38.1, 7.2), (55, 110.6, 16.3, 33.4, 6.8),
+         (65, 104.5, 15.8, 29.3, 6.6), (75, 99.5, 16.0, 25.2, 6.8))  # fmt: skip
+MEN_AREA_RATIO = 1.45  # same source: men's area over women's
+MEN_HU_OFFSET = 3.5  # same source: men 2 to 5 HU denser
+PHASE_HU = {"plain": 0.0, "arterial": 7.1, "portal": 7.8}  # van Vugt: difference of the means to plain
+
+
+class Draw:
+    """Random draws, from the reference range or from the randomised one, group by group.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    groups : collection of str
+        Which of `GROUPS` are randomised; the others keep the reference range.
+    """
+
+    def __init__(self, rng, groups=()):
+        self.rng, self.groups = rng, frozenset(groups)
+        unknown = self.groups - set(GROUPS)
+        if unknown:
+            raise ValueError(f"unknown groups {sorted(unknown)}; known are {', '.join(GROUPS)}")
+
+    def wild(self, group):
+        """Whether `group` is randomised."""
+        return group in self.groups
+
+    def uniform(self, group, reference, randomised, size=None):
+        """Uniform draw in the wide range, or a draw that favours the middle of the reference range."""
+        if group in self.groups:
+            return self.rng.uniform(*randomised, size)
+        return self.rng.triangular(reference[0], np.mean(reference), reference[1], size)
+
+    def chance(self, group, reference, randomised):
+        """True with one of two probabilities."""
+        return self.rng.random() < (randomised if group in self.groups else reference)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person of the reference population.
+
+    `area_cm2` and `muscle_hu` are what the muscle is drawn to reach, before noise and the reader.
+    """
+
+    sex: str
+    age: int
+    height_m: float
+    adiposity: float
+    area_cm2: float
+    muscle_hu: float
+    phase: str
+
+
+def draw_subject(rng):
+    """Draw one person; area and density follow sex and age as in the Framingham table.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Subject
+    """
+    sex = "F" if rng.random() < 0.48 else "M"
+    age = int(np.clip(rng.normal(62, 14), 20, 92))
+    band = next(row for row in reversed(WOMEN) if age >= row[0])
+    _, area, area_sd, hu, hu_sd = band
+    adiposity = rng.standard_normal()
+    # Heavier people carry more muscle, of lower density: part of the spread is shared with body size.
+    z_area = 0.35 * adiposity + np.sqrt(1 - 0.35**2) * rng.standard_normal()
+    z_hu = -0.40 * adiposity + np.sqrt(1 - 0.40**2) * rng.standard_normal()
+    area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
+    if sex == "M":
+        area, hu = area * MEN_AREA_RATIO, hu + MEN_HU_OFFSET
+    phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
+    height = rng.normal(1.62, 0.065) if sex == "F" else rng.normal(1.76, 0.07)
+    height += 0.0025 * (area - (110 if sex == "F" else 160)) / 10
+    return Subject(sex, age, round(float(height), 2), float(adiposity), float(area), float(hu + PHASE_HU[phase]), phase)
