@@ -1,0 +1,45 @@
+"""What several test files share."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+# Quiet, and on a fixed number of threads, before anything loads TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@pytest.fixture(scope="session")
+def root():
+    """Folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def chapters():
+    """Committed notebooks, in the order of the book."""
+    return sorted((ROOT / "chapters").glob("[0-9][0-9]-*.ipynb"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; without one the test is skipped, on CI it fails."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on this machine; .ci/run installs one")
+        pytest.skip("no Chromium on this machine: the pages of the book were not opened")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch(executable_path=found, args=options)
+        yield window
+        window.close()
