@@ -38,6 +38,8 @@ class Profile:
     iterations: int
     """Batches in one epoch."""
     batch_size: int
+    precision: str
+    """Keras' policy: "float32", or "mixed_float16" for a GPU."""
     evaluation_cases: int | None
     """Most test cases that are evaluated; None means all."""
     live_cases: int
@@ -177,7 +179,10 @@ _LOWEST = {
     "live_cases": 0,
     "workers": 0,
 }
-_SETTINGS = ("reference", "randomised")
+_CHOICES = {
+    "training_setting": ("reference", "randomised"),
+    "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
+}
 _POOLINGS = 4
 
 
@@ -194,9 +199,8 @@ def _check_ranges(path, profile):
             f"{path}: patch_px is {list(profile.patch_px)}; write two multiples of {step}, "
             f"because the network halves a side {_POOLINGS} times."
         )
-    if profile.training_setting not in _SETTINGS:
-        raise SarcoError(
-            f"{path}: training_setting is {profile.training_setting!r}; write {' or '.join(_SETTINGS)}."
-        )
+    for key, choices in _CHOICES.items():
+        if getattr(profile, key) not in choices:
+            raise SarcoError(f"{path}: {key} is {getattr(profile, key)!r}; write {' or '.join(choices)}.")
     if profile.name != path.stem:
         raise SarcoError(f"{path}: name is {profile.name!r}; write {path.stem!r}, as the file is called.")
