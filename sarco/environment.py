@@ -1,0 +1,78 @@
+"""What a result was made with: versions, machine and commit."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from . import __version__, paths
+
+PACKAGES = ("numpy", "scipy", "pandas", "pydicom", "keras", "tensorflow")
+
+
+def versions():
+    """Version of sarco, of Python and of each package that a number can depend on.
+
+    Returns
+    -------
+    dict of str to str
+        Packages that are not installed are left out.
+    """
+    found = {"sarco": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        # TensorFlow's package for CPUs only goes by another name.
+        for package in (name, f"{name}-cpu"):
+            try:
+                found[name] = metadata.version(package)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def hardware():
+    """Processor, number of cores and accelerators.
+
+    Returns
+    -------
+    dict
+        Keys system, processor, cores, accelerators (a list of names).
+    """
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "accelerators": _accelerators(),
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a processor that states no model
+        return platform.processor() or platform.machine()
+
+
+def _accelerators():
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in found]
+
+
+def commit():
+    """Commit of the code, with "-dirty" where files differ from it; None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=paths.root(), capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

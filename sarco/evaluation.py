@@ -1,0 +1,431 @@
+"""From members and a cohort to the paper's results, as one long table and short ones made from it."""
+
+import hashlib
+import io
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from . import metrics, postprocess, surface
+from .errors import SarcoError
+from .files import atomic
+
+COLUMNS = (
+    "case", "split", "quality", "pixel_spacing_mm",
+    "members",  # how many are averaged
+    "subset",  # which: "3" is the third alone, "1-3" the first three
+    "step",  # of post-processing
+    "dsc", "area_cm2", "reference_area_cm2",  # against the reader's mask
+    "true_dsc", "true_area_cm2",  # against the phantom's true mask
+    "mean_hu",  # of the final mask
+)  # fmt: skip
+DECIMALS = {"dsc": 5, "true_dsc": 5, "area_cm2": 3, "reference_area_cm2": 3, "true_area_cm2": 3, "mean_hu": 2}
+FINAL = postprocess.STEPS[-1]
+
+
+def subsets(size):
+    """The means that are evaluated: the first 1, 2, ... members, and every member alone.
+
+    Parameters
+    ----------
+    size : int
+
+    Returns
+    -------
+    dict of str to list of int
+        Name to positions from 0. "1" is both the first prefix and the first member.
+    """
+    prefixes = {"1" if k == 1 else f"1-{k}": list(range(k)) for k in range(1, size + 1)}
+    return prefixes | {str(k + 1): [k] for k in range(1, size)}
+
+
+def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None):
+    """Segment each case with every subset of members, and compare each step with the reader's mask.
+
+    Parameters
+    ----------
+    cohort : sarco.cohort.layout.Cohort
+    ensemble : sarco.ensemble.Ensemble
+    cases : list of str
+    progress : bool
+        Show a bar with the time left on stderr.
+    partial_csv : str or Path, optional
+        Finished cases are appended here; those that it already holds are not computed again. It must belong
+        to the same cohort and members.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; one row for each case, subset and step.
+
+    Raises
+    ------
+    SarcoError
+        A case cannot be read, or its mask has another shape than its slice.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    blocks = _finished(partial_csv, cases, rows=len(subsets(ensemble.size)) * len(postprocess.STEPS))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        left = [case for case in cases if case not in blocks]
+        for case in tqdm(left, desc="evaluate", unit="case", disable=not progress):
+            blocks[case] = _evaluate_case(cohort, ensemble, case, pool)
+            if partial_csv is not None:
+                _append(blocks[case], partial_csv)
+    if not blocks:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat([blocks[case] for case in cases], ignore_index=True)
+
+
+def _evaluate_case(cohort, ensemble, case, pool):
+    import pandas as pd
+
+    from .preprocess import to_native
+
+    image = cohort.read_slice(case)
+    reader, true = cohort.read_mask(case), cohort.read_true_mask(case)
+    for mask in (reader, true):
+        if mask is not None and mask.shape != image.image_hu.shape:
+            raise SarcoError(
+                f"case {case}: the mask is {mask.shape} and the slice {image.image_hu.shape}; "
+                "run 'sarco cohort check' on the cohort."
+            )
+    facts = {
+        "case": case,
+        "split": cohort.table.loc[case, "split"],
+        "quality": cohort.table.loc[case, "quality"],
+        "pixel_spacing_mm": image.spacing_mm[0],
+        "reference_area_cm2": surface.area_cm2(reader, image.spacing_mm),
+        "true_area_cm2": np.nan if true is None else surface.area_cm2(true, image.spacing_mm),
+    }
+    probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
+
+    def measure(item):
+        subset, members = item
+        # The mean is taken on the network's grid, as `Ensemble.predict` does, so that both give the same.
+        native = to_native(
+            probabilities[members].mean(axis=0), image.spacing_mm, image.image_hu.shape,
+            network_spacing_mm=ensemble.network_spacing_mm,
+        )  # fmt: skip
+        rows = []
+        for step, mask in postprocess.steps(native, image.image_hu).items():
+            rows.append(facts | {
+                "members": len(members), "subset": subset, "step": step,
+                "dsc": metrics.dice(mask, reader),
+                "area_cm2": surface.area_cm2(mask, image.spacing_mm),
+                "true_dsc": np.nan if true is None else metrics.dice(mask, true),
+                "mean_hu": image.image_hu[mask].mean(dtype=float) if step == FINAL and mask.any() else np.nan,
+            })  # fmt: skip
+        return rows
+
+    # SciPy leaves the interpreter free while it interpolates, so threads are enough.
+    rows = [row for block in pool.map(measure, subsets(len(probabilities)).items()) for row in block]
+    # Rounded at once, so that a resumed run and a fresh one give the same table.
+    return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
+
+
+def read_cases(path):
+    """Read a table that `evaluate` made, from a path or an open file."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype={"case": str, "subset": str})
+
+
+def _append(block, path):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as out:
+        block.to_csv(out, index=False, header=out.tell() == 0, lineterminator="\n")
+
+
+def _finished(path, cases, rows):
+    """Whole cases of an interrupted run; what a kill tore off is removed from the file."""
+    if path is None or not Path(path).exists():
+        return {}
+    text = Path(path).read_text(encoding="utf-8")
+    whole_lines = text[: text.rfind("\n") + 1] or ",".join(COLUMNS)
+    table = read_cases(io.StringIO(whole_lines))
+    blocks = {case: block for case, block in table.groupby("case") if len(block) == rows}
+    with atomic(path) as beside:
+        table[table["case"].isin(list(blocks))].to_csv(beside, index=False, lineterminator="\n")
+    return {case: blocks[case] for case in cases if case in blocks}
+
+
+def run(profile, progress=True):
+    """Evaluate a profile's members on its cohort; write cases.csv, cohort.csv and run.json to its results.
+
+    Interrupted, it goes on where it stopped.
+
+    Parameters
+    ----------
+    profile : sarco.profiles.Profile or str
+    progress : bool
+
+    Returns
+    -------
+    Path
+        The results folder.
+
+    Raises
+    ------
+    SarcoError
+        The profile's results are committed ones, or its cohort or members are missing or broken.
+    """
+    from . import environment, profiles
+    from .cohort.layout import Cohort
+    from .ensemble import Ensemble
+
+    if not isinstance(profile, profiles.Profile):
+        profile = profiles.load(profile)
+    if profile.committed:
+        raise SarcoError(
+            f"{profile.results_dir}: the results of {profile.name} are committed, and its cohort is only a "
+            "sample; evaluate another profile."
+        )
+    cohort = Cohort.open(profile.cohort_dir)
+    ensemble = Ensemble.load(profile.weights_dir)
+    cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
+    weights = weights_sha256(ensemble.manifest)
+    table = (profile.cohort_dir / "cohort.csv").read_bytes()
+    # The name says what the rows belong to, so other members or another cohort never go on with them.
+    key = hashlib.sha256(table + json.dumps([weights, ensemble.network_spacing_mm]).encode()).hexdigest()[:12]
+    partial = profile.results_dir / f".cases-{key}.csv"
+
+    start = time.perf_counter()
+    resumed = len(_finished(partial, cases, len(subsets(ensemble.size)) * len(postprocess.STEPS)))
+    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial)
+    seconds = time.perf_counter() - start
+    info = {
+        "profile": asdict(profile),
+        "seed": profile.seed,
+        "weights": weights,
+        "commit": environment.commit(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(),
+        "evaluation": {"cases": len(cases), "resumed": resumed, "seconds": round(seconds, 1)},
+    }
+    with atomic(profile.results_dir / "cohort.csv") as beside:
+        beside.write_bytes(table)
+    with atomic(profile.results_dir / "cases.csv") as beside:
+        results.to_csv(beside, index=False, lineterminator="\n")
+    with atomic(profile.results_dir / "run.json") as beside:
+        beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+    partial.unlink(missing_ok=True)
+    return profile.results_dir
+
+
+def weights_sha256(manifest):
+    """Checksums of the members of a manifest, in order."""
+    return [member["sha256"] for member in manifest["members"]]
+
+
+# Short tables
+
+
+def _rows(cases, split, step, which="all"):
+    """Rows of the whole ensemble ("all") or of the single members ("one"), by case."""
+    size = cases["members"].max() if which == "all" else 1
+    rows = cases[(cases["split"] == split) & (cases["step"] == step) & (cases["members"] == size)]
+    if rows.empty:
+        raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
+    return rows.sort_values(["subset", "case"])
+
+
+def _statistics(dsc, predicted_cm2, true_cm2):
+    absolute = np.abs(metrics.errors(predicted_cm2, true_cm2))
+    low, high = metrics.limits_of_agreement(predicted_cm2, true_cm2)
+    return {
+        "n": len(dsc),
+        "dsc_mean": dsc.mean(),
+        "dsc_sd": dsc.std(ddof=1),
+        "dsc_min": dsc.min(),
+        "dsc_max": dsc.max(),
+        "rmse_cm2": metrics.rmse(predicted_cm2, true_cm2),
+        "mae_cm2": absolute.mean(),
+        "absolute_error_sd_cm2": absolute.std(ddof=1),
+        "absolute_error_min_cm2": absolute.min(),
+        "absolute_error_max_cm2": absolute.max(),
+        "mean_error_cm2": metrics.mean_error(predicted_cm2, true_cm2),
+        "loa_low_cm2": low,
+        "loa_high_cm2": high,
+        "mse": metrics.mean_squared_error(predicted_cm2, true_cm2),
+        "mse_sd": np.square(absolute).std(ddof=1),
+    }
+
+
+def _summary(rows, correction=None):
+    """Statistics of each subset in `rows`, averaged over the subsets."""
+    import pandas as pd
+
+    found = []
+    for _, block in rows.groupby("subset"):
+        area = block["area_cm2"].to_numpy()
+        predicted = area if correction is None else correction.apply(area)
+        found.append(_statistics(block["dsc"].to_numpy(), predicted, block["reference_area_cm2"].to_numpy()))
+    return pd.DataFrame(found).mean()
+
+
+def summarise(cases, split):
+    """The paper's steps, from one network alone to the corrected ensemble.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        Result of `evaluate`.
+    split : {"validation", "test"}
+
+    Returns
+    -------
+    DataFrame
+        Rows baseline (one member, mean of the statistics over members), ensemble, post-processing and bias
+        correction (the mean error learned on validation slices A to C is subtracted; masks do not change).
+        Columns n, dsc_*, and in cm2 rmse, mae (with SD, smallest and largest absolute error), mean_error,
+        limits of agreement; mse in cm4.
+
+    Raises
+    ------
+    SarcoError
+        The table lacks the slices that are needed.
+    """
+    import pandas as pd
+
+    final = _rows(cases, split, FINAL)
+    table = pd.DataFrame(
+        {
+            "baseline": _summary(_rows(cases, split, "threshold", "one")),
+            "ensemble": _summary(_rows(cases, split, "threshold")),
+            "post-processing": _summary(final),
+            "bias correction": _summary(final, surface.correction_from_results(cases)),
+        }
+    ).T
+    return table.astype({"n": int}).rename_axis("step")
+
+
+def by_members(cases, split, step="threshold"):
+    """DSC and RMSE against the number of members averaged.
+
+    Parameters
+    ----------
+    cases : DataFrame
+    split : {"validation", "test"}
+    step : {"threshold", "dilation", "window"}
+        The paper's figure 2 comes before post-processing.
+
+    Returns
+    -------
+    DataFrame
+        Columns members, dsc_mean, dsc_min, rmse_cm2 and more, as in `summarise`. The row of 1 is the mean
+        over all members; that of k, the first k together.
+    """
+    import pandas as pd
+
+    rows = cases[(cases["split"] == split) & (cases["step"] == step)]
+    table = pd.DataFrame({size: _summary(block) for size, block in rows.groupby("members")}).T
+    return table.astype({"n": int}).rename_axis("members").reset_index()
+
+
+def by_quality(cases, split):
+    """DSC and area errors of the whole ensemble, after post-processing, for each quality label.
+
+    Parameters
+    ----------
+    cases : DataFrame
+    split : {"validation", "test"}
+
+    Returns
+    -------
+    DataFrame
+        Rows A to D, those that occur; columns n, dsc_mean, dsc_sd, dsc_min, dsc_median, dsc_max, rmse_cm2,
+        mean_error_cm2. The SD of one slice is empty.
+    """
+    import pandas as pd
+
+    def describe(block):
+        dsc, areas = block["dsc"], (block["area_cm2"], block["reference_area_cm2"])
+        return {
+            "n": len(block), "dsc_mean": dsc.mean(), "dsc_sd": dsc.std(), "dsc_min": dsc.min(),
+            "dsc_median": dsc.median(), "dsc_max": dsc.max(),
+            "rmse_cm2": metrics.rmse(*areas), "mean_error_cm2": metrics.mean_error(*areas),
+        }  # fmt: skip
+
+    groups = _rows(cases, split, FINAL).groupby("quality")
+    return pd.DataFrame({label: describe(block) for label, block in groups}).T.astype({"n": int})
+
+
+EFFECTS = {
+    # name: the sign that the paper reports
+    "post-processing raises DSC": 1,
+    "dilation overestimates": 1,
+    "bias correction lowers RMSE": -1,
+    "more members raise DSC": 1,
+    "more members lower RMSE": -1,
+}
+
+
+def effects(cases, split, draws=2000, seed=0):
+    """Whether the paper's effects show up in this run, with 95 % bootstrap intervals, paired over cases.
+
+    Parameters
+    ----------
+    cases : DataFrame
+    split : {"validation", "test"}
+        On "validation" the bias correction is judged on the slices it was learned on, as in the paper.
+    draws, seed : int
+
+    Returns
+    -------
+    DataFrame
+        One row an effect, in the order of `EFFECTS`. Columns before, after, effect, low, high (95 % interval
+        of effect), n, and verdict: "as in the paper", "opposite" or, where the interval holds 0, "unclear".
+        The effect is after minus before; for dilation it is the mean error (predicted minus reference area)
+        of the dilated mask, and before is that of the mask it came from.
+    """
+    import pandas as pd
+
+    def columns(step, which="all"):
+        rows = _rows(cases, split, step, which)
+        shape = (rows["subset"].nunique(), -1)
+        dsc = rows["dsc"].to_numpy().reshape(shape)
+        return dsc, metrics.errors(rows["area_cm2"], rows["reference_area_cm2"]).reshape(shape)
+
+    one_dsc, one_error = columns("threshold", "one")
+    all_dsc, all_error = columns("threshold")
+    final_dsc, final_error = columns(FINAL)
+    _, dilated_error = columns("dilation")
+    corrected_error = final_error - surface.correction_from_results(cases).mean_error_cm2
+
+    def mean(values):
+        return values.mean(axis=-1).mean(axis=0)
+
+    def rmse(values):
+        return np.sqrt(np.square(values).mean(axis=-1)).mean(axis=0)
+
+    compared = (
+        (mean, all_dsc, final_dsc, True),
+        (mean, all_error, dilated_error, False),
+        (rmse, final_error, corrected_error, True),
+        (mean, one_dsc, all_dsc, True),
+        (rmse, one_error, all_error, True),
+    )
+    n = all_dsc.shape[1]
+    drawn = np.random.default_rng(seed).integers(0, n, (draws, n))
+    rows = {}
+    for (name, sign), (statistic, before, after, relative) in zip(EFFECTS.items(), compared, strict=True):
+
+        def effect(pick, statistic=statistic, before=before, after=after, relative=relative):
+            return statistic(after[:, pick]) - (statistic(before[:, pick]) if relative else 0)
+
+        value = effect(np.arange(n))
+        low, high = np.percentile(effect(drawn), [2.5, 97.5])
+        verdict = "unclear" if low <= 0 <= high else "as in the paper" if value * sign > 0 else "opposite"
+        rows[name] = {
+            "before": statistic(before), "after": statistic(after), "effect": value, "low": low, "high": high,
+            "n": n, "verdict": verdict,
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("effect of")
