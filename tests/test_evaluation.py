@@ -111,7 +111,7 @@ def test_an_interrupted_run_goes_on(cohort, tmp_path, torn_bytes):
 
 
 def made_up(errors, dsc=None):
-    """A table with the given area errors, {(split, subset, step): one error a case}; all areas are 100 cm2."""
+    """A table with the given area errors, {(split, subset, step): one error a case}; true: 100 cm2."""
     rows = []
     for (split, subset, step), values in errors.items():
         for case, error in enumerate(values):
