@@ -8,7 +8,7 @@ PYTHON ?=
 CORES ?= all
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet all --config profile=$(PROFILE) --
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet rules progress host reason --config profile=$(PROFILE) --
 
 .PHONY: help install book test chapters results lint lock address clean clean-all
 

@@ -1,0 +1,179 @@
+"""The committed notebooks: complete, run in order, accessible, and compared in full by nbval.
+
+`make test` also gives the notebooks themselves to nbval, which runs each cell again and compares what it prints.
+"""
+
+import copy
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+# Cells that nbval does not compare: a ceiling, or the comparison could become hollow.
+NOT_COMPARED = {"nbval-skip", "nbval-ignore-output", "raises-exception"}
+NOT_COMPARED_AT_MOST = 1  # in one chapter
+EXPECTED = ["01-data", "02-unet", "03-training", "04-ensemble", "05-postprocessing", "06-bias", "07-results"]
+# The skeleton of every chapter, as headings.
+SKELETON = ("what you will learn", "what you need", "limits", "exercises", "next")
+
+
+@pytest.fixture(scope="module")
+def notebooks(chapters):
+    return {path.stem: nbformat.read(path, as_version=4) for path in chapters}
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def _check(notebooks, look):
+    """Fail with what `look` says of each notebook, in lines that name it."""
+    problems = [f"{name}: {problem}" for name, notebook in notebooks.items() for problem in look(notebook)]
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_every_chapter_is_there(notebooks):
+    assert list(notebooks) == EXPECTED
+
+
+def test_cells_were_run_in_order(notebooks):
+    def look(notebook):
+        counts = [cell.execution_count for cell in _code(notebook)]
+        if counts != list(range(1, len(counts) + 1)):
+            yield f"execution counts are {counts}; run 'make chapters'"
+        for cell in _code(notebook):
+            if not cell.source.strip():
+                yield "has an empty code cell"
+
+    _check(notebooks, look)
+
+
+def test_no_output_is_an_error_or_a_warning(notebooks):
+    def look(notebook):
+        for cell in _code(notebook):
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    yield f"cell {cell.execution_count} failed: {output.ename}"
+                if output.get("name") == "stderr" and not NOT_COMPARED & set(_tags(cell)):
+                    yield f"cell {cell.execution_count} wrote to stderr: {output.text[:80]}"
+
+    _check(notebooks, look)
+
+
+def test_nothing_shown_tells_of_this_machine(notebooks):
+    def look(notebook):
+        for cell in _code(notebook):
+            text = str(cell.outputs)
+            for found in re.findall(r"/ipykernel_\d+|site-packages/|/home/\w+|/Users/\w+|/root/|\bnan\b", text):
+                yield f"cell {cell.execution_count} shows {found}"
+
+    _check(notebooks, look)
+
+
+def test_figures_have_caption_and_alt_text(notebooks):
+    names = []
+
+    def look(notebook):
+        for cell in _code(notebook):
+            if any("image/png" in output.get("data", {}) for output in cell.outputs):
+                shown = cell.metadata.get("mystnb", {})
+                figure, image = shown.get("figure", {}), shown.get("image", {})
+                names.append(figure.get("name"))
+                where = f"the figure of cell {cell.execution_count}"
+                if not figure.get("caption") or not figure.get("name"):
+                    yield f"{where} has no caption or no name"
+                if len(image.get("alt", "")) < 20:
+                    yield f"{where} has no alt text that says what it shows"
+
+    _check(notebooks, look)
+    assert len(set(names)) == len(names) >= len(notebooks)
+
+
+def test_opens_with_the_skeleton(notebooks):
+    def look(notebook):
+        first = notebook.cells[0]
+        if first.cell_type != "markdown" or not re.search(r"^# \S", first.source, re.MULTILINE):
+            yield "does not open with a title"
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").lower()
+        position = -1
+        for part in SKELETON:
+            found = re.search(rf"^(?:#+ +|\*\*){part}", text, re.MULTILINE)
+            if not found:
+                yield f"has no part '{part}'"
+            elif found.start() < position:
+                yield f"has the part '{part}' out of order"
+            else:
+                position = found.start()
+
+    _check(notebooks, look)
+
+
+def test_parameters_and_install_cell(notebooks, chapters):
+    import chapter
+
+    for path in chapters:
+        known = chapter.defaults(notebooks[path.stem], path)
+        assert known.get("profile") == "published" and isinstance(known.get("live_cases"), int), path.name
+        code = _code(notebooks[path.stem])
+        assert "install" in _tags(code[0]), f"{path.name}: its first code cell is not the install cell"
+        assert len(re.findall(r'^REPOSITORY = "', code[0].source, re.MULTILINE)) == 1, path.name
+
+
+def test_is_written_as_the_workflow_writes_it(chapters):
+    import chapter
+
+    for path in chapters:
+        notebook = nbformat.read(path, as_version=4)
+        assert chapter.normalise(copy.deepcopy(notebook)) == notebook, f"{path.name}: run 'make chapters'"
+
+
+def test_few_cells_escape_comparison(notebooks):
+    for name, notebook in notebooks.items():
+        escaped = [cell for cell in _code(notebook) if NOT_COMPARED & set(_tags(cell))]
+        assert len(escaped) <= NOT_COMPARED_AT_MOST, f"{name}: {len(escaped)} cells are not compared"
+
+
+def test_every_chapter_prints_numbers(notebooks):
+    for name, notebook in notebooks.items():
+        assert sum(_with_number(cell) is not None for cell in _code(notebook)) >= 3, name
+
+
+def _with_number(cell):
+    """The first output of a cell that prints a number, or None."""
+    if NOT_COMPARED & set(_tags(cell)):
+        return None
+    for output in cell.outputs:
+        if output.output_type == "stream" and re.search(r"\d", output.text):
+            return output
+    return None
+
+
+def test_a_changed_number_is_found(root, chapters, notebooks, tmp_path):
+    """Change one digit of what a chapter printed: nbval must fail there, and nowhere else."""
+    place = {
+        name: next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code" and _with_number(cell))
+        for name, nb in notebooks.items()
+    }
+    # The chapter that prints a number soonest, and of that only the cells up to it: quick to run.
+    name = min(place, key=lambda name: sum(len(cell.source) for cell in notebooks[name].cells[: place[name] + 1]))
+    kept = copy.deepcopy(notebooks[name])
+    kept.cells = kept.cells[: place[name] + 1]
+    nbformat.write(kept, tmp_path / "as-committed.ipynb")
+    printed = _with_number(kept.cells[-1])
+    printed.text = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), printed.text, count=1)
+    nbformat.write(kept, tmp_path / "changed.ipynb")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env",
+         f"--nbval-sanitize-with={root / 'tests/nbval_sanitize.cfg'}", "-rf", "-q", tmp_path],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    failed = re.findall(r"^FAILED (\S+)::", done.stdout, re.MULTILINE)
+    assert [line.rpartition("/")[2] for line in failed] == ["changed.ipynb"], done.stdout[-3000:]
