@@ -1,0 +1,195 @@
+"""The command `sarco`. Heavy modules load inside the commands, so that help and bad input answer at once."""
+
+import functools
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import SarcoError, __version__
+
+# TensorFlow reads these when it loads. The order of its sums, and so the last digit of a result, depends on
+# the number of threads.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+
+PROBLEMS_FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Muscle area of one CT slice at L3: the paper's method, its cohort and its evaluation.",
+    epilog="Example:  `sarco segment slice.dcm --out results`",
+)
+cohort = typer.Typer(no_args_is_help=True, help="Make, check and cut cohorts.")
+app.add_typer(cohort, name="cohort")
+
+
+class Setting(StrEnum):
+    """Settings of the phantom."""
+
+    reference = "reference"
+    randomised = "randomised"
+
+
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help="Name in workflow/profiles/, or path of a YAML file.")
+]
+
+
+def told(command):
+    """Print the sentence of a SarcoError in place of a traceback."""
+
+    @functools.wraps(command)
+    def wrapper(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except SarcoError as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(BAD_INPUT) from None
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return wrapper
+
+
+def _version(wanted: bool):
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+):
+    pass
+
+
+@app.command(epilog="Example:  `sarco segment slice.dcm --out results`")
+@told
+def segment(
+    slice_: Annotated[Path, typer.Argument(metavar="SLICE", help="DICOM file of one axial CT slice at L3.")],
+    out: Annotated[Path, typer.Option(help="Folder for the mask, the picture and the numbers.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of the members; those shipped with sarco unless named.")
+    ] = None,
+):
+    """Measure the muscle in one CT slice.
+
+    Prints the area, and writes SLICE_mask.png, SLICE_overlay.png and SLICE.json.
+    """
+    from . import report
+
+    found = report.segment(slice_, weights)
+    files = report.write(found, out)
+    _print_segmentation(found, files)
+
+
+def _print_segmentation(found, files):
+    from rich.console import Console
+    from rich.table import Table
+
+    from .report import NOT_A_MEDICAL_DEVICE
+
+    for warning in found.warnings:
+        print(warning, file=sys.stderr)
+    table = Table(show_header=False, title=found.path.name, title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("Muscle area", f"{found.area_cm2:.1f} cm²")
+    corrected = found.area_corrected_cm2
+    table.add_row("Muscle area, bias corrected", "not known" if corrected is None else f"{corrected:.1f} cm²")
+    table.add_row("Mean attenuation", "none" if found.mean_hu is None else f"{found.mean_hu:.1f} HU")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(NOT_A_MEDICAL_DEVICE)
+    for file in files:
+        console.print(str(file), markup=False)
+
+
+@cohort.command("make", epilog="Example:  `sarco cohort make build/demo --cases 20 --seed 1`")
+@told
+def make_cohort(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    cases: Annotated[int, typer.Option(min=1, help="The paper's full cohort is 1525.")],
+    setting: Annotated[
+        Setting, typer.Option(help="A plausible population, or one drawn far wider than nature.")
+    ] = Setting.reference,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 0,
+    matrix: Annotated[int, typer.Option(min=64, max=1024, help="Rows and columns of a slice.")] = 512,
+):
+    """Write a cohort of phantoms."""
+    from .cohort import make
+
+    make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix)
+
+
+@cohort.command("check", epilog="Example:  `sarco cohort check data/sample`")
+@told
+def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds cohort.csv.")]):
+    """Say what is wrong with a cohort: one line a problem, exit code 1 if there is any."""
+    from .cohort import layout
+
+    problems = layout.check(root)
+    for problem in problems:
+        print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
+    if problems:
+        raise typer.Exit(PROBLEMS_FOUND)
+    print(f"{root}: no problem found.")
+
+
+@cohort.command("subset", epilog="Example:  `sarco cohort subset build/laptop/reference small 0001 0002`")
+@told
+def subset_cohort(
+    root: Annotated[Path, typer.Argument(help="Folder that holds cohort.csv.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="Cases to keep.")],
+):
+    """Copy some cases of a cohort into a new one."""
+    from .cohort import layout
+
+    layout.subset(root, out, cases)
+
+
+@app.command(epilog="Example:  `sarco train --profile smoke --member 1`")
+@told
+def train(
+    profile: Profile,
+    member: Annotated[int, typer.Option(min=1, help="Which member, from 1.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")
+    ] = None,
+):
+    """Train one member, or go on where it was interrupted."""
+    from . import profiles, training
+
+    print(training.train_from_profile(profiles.load(profile), member, out))
+
+
+@app.command(epilog="Example:  `sarco manifest --profile smoke`")
+@told
+def manifest(profile: Profile):
+    """List the trained members, with their checksums, in manifest.json."""
+    from . import profiles, training
+
+    print(training.write_manifest(profiles.load(profile)))
+
+
+@app.command(epilog="Example:  `sarco evaluate --profile smoke`")
+@told
+def evaluate(profile: Profile):
+    """Evaluate the members on validation and test slices, or go on where it was interrupted."""
+    from . import evaluation
+
+    print(evaluation.run(profile))

@@ -1,0 +1,242 @@
+"""`sarco segment`, through the command line: a slice with a known answer, bad input, and one real slice."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.uid import JPEG2000Lossless
+from typer.testing import CliRunner
+
+from sarco import ensemble, metrics, paths, report, surface
+from sarco.cli import app
+from sarco.cohort import dicom
+
+SPACING_MM = (0.9, 0.7)
+REAL = Path(__file__).parents[2] / "shared" / "real_ct"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def disc(radius_mm, shape=(256, 320)):
+    rows, columns = np.indices(shape)
+    y, x = (rows - shape[0] / 2) * SPACING_MM[0], (columns - shape[1] / 2) * SPACING_MM[1]
+    return np.hypot(y, x) < radius_mm
+
+
+@pytest.fixture
+def slice_path(tmp_path):
+    """A disc of muscle in fat in air."""
+    image_hu = np.where(disc(40), 50, np.where(disc(90), -100, -1000))
+    path = tmp_path / "in" / "slice.dcm"
+    dicom.write_slice(path, image_hu, SPACING_MM, case="0001")
+    return path
+
+
+def make_weights(folder, bias):
+    """One tiny member that answers the same probability, set by `bias`, everywhere in the body."""
+    from sarco.unet import unet
+
+    model = unet(filters=2)
+    *others, kernel, _ = model.get_weights()
+    model.set_weights([*others, np.zeros_like(kernel), np.array([bias])])
+    folder.mkdir(parents=True)
+    file = folder / "member-01.npz"
+    ensemble.pack(model, file)
+    member = {"file": file.name, "sha256": ensemble.checksum(file), "seed": 0, "validation_dsc": 0.5}
+    manifest = {"profile": "toy", "spacing_mm": 4.0, "filters": 2, "depth": 4, "members": [member]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return make_weights(tmp_path_factory.mktemp("everywhere") / "weights", bias=5.0)
+
+
+def write_results(weights, sha256):
+    """Results of these weights: the two validation slices are overestimated by 2 and 4 cm2."""
+    folder = weights.parent / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({"weights": sha256}))
+    pd.DataFrame({
+        "case": ["1", "2"], "split": "validation", "quality": ["A", "B"], "members": 1, "subset": "1",
+        "step": "window", "area_cm2": [102.0, 104.0], "reference_area_cm2": 100.0,
+    }).to_csv(folder / "cases.csv", index=False)  # fmt: skip
+
+
+def test_known_slice(slice_path, tmp_path, weights):
+    out = tmp_path / "out"
+    done = run("segment", slice_path, "--out", out, "--weights", weights)
+    assert done.exit_code == 0, done.output
+    area = surface.area_cm2(disc(40), SPACING_MM)
+    assert f"{area:.1f} cm²" in done.stdout
+    assert "not a medical device" in done.stdout
+    assert sorted(file.name for file in out.iterdir()) == [
+        "slice.json",
+        "slice_mask.png",
+        "slice_overlay.png",
+    ]
+    mask = np.asarray(Image.open(out / "slice_mask.png"))
+    assert np.array_equal(mask, disc(40) * np.uint8(255))
+    width, height = Image.open(out / "slice_overlay.png").size
+    assert 0.9 < (height - 50) / width / (256 * 0.9 / (320 * 0.7)) < 1.1
+    numbers = json.loads((out / "slice.json").read_text())
+    assert numbers["area_cm2"] == pytest.approx(area, abs=1e-3)
+    assert numbers["mean_hu"] == 50
+    assert numbers["pixel_spacing_mm"] == list(SPACING_MM)
+    assert numbers["file"] == "slice.dcm"
+    assert numbers["versions"]["weights"]["profile"] == "toy"
+    assert "not a medical device" in numbers["not_a_medical_device"]
+
+
+def test_correction_belongs_to_the_weights(slice_path, tmp_path):
+    weights = make_weights(tmp_path / "run" / "weights", bias=5.0)
+    found = report.segment(slice_path, weights)
+    assert found.area_corrected_cm2 is None
+    assert "not found" in found.warnings[0]
+    write_results(weights, ["of another member"])
+    found = report.segment(slice_path, weights)
+    assert found.area_corrected_cm2 is None
+    assert "other weights" in found.warnings[0]
+    write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
+    found = report.segment(slice_path, weights)
+    assert found.area_corrected_cm2 == pytest.approx(found.area_cm2 - 3)
+    assert found.warnings == ()
+
+
+def test_no_muscle_has_no_mean_hu(slice_path, tmp_path):
+    weights = make_weights(tmp_path / "nowhere" / "weights", bias=-5.0)
+    write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
+    done = run("segment", slice_path, "--out", tmp_path / "out", "--weights", weights)
+    assert done.exit_code == 0, done.output
+    assert "no muscle was found" in done.stderr
+    numbers = json.loads((tmp_path / "out" / "slice.json").read_text())
+    assert (numbers["area_cm2"], numbers["mean_hu"], numbers["area_corrected_cm2"]) == (0, None, None)
+
+
+def test_a_changed_member_is_refused(slice_path, tmp_path):
+    weights = make_weights(tmp_path / "changed" / "weights", bias=0.0)
+    with (weights / "member-01.npz").open("ab") as file:
+        file.write(b"x")
+    done = run("segment", slice_path, "--out", tmp_path / "out", "--weights", weights)
+    assert done.exit_code == 2
+    assert "checksum" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_files_or_none(slice_path, tmp_path, weights, monkeypatch):
+    found = report.segment(slice_path, weights)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report, "_write_mask", fail)
+    with pytest.raises(report.SarcoError, match="No space left"):
+        report.write(found, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def changed(slice_path, change):
+    header = pydicom.dcmread(slice_path)
+    change(header)
+    header.save_as(slice_path)
+
+
+def unreadable_syntax(path):
+    def change(header):
+        header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"  # a film, MPEG-4
+        header.PixelData = pydicom.encaps.encapsulate([b"not a film"])
+        header["PixelData"].VR, header["PixelData"].is_undefined_length = "OB", True
+
+    changed(path, change)
+
+
+def broken_jpeg(path):
+    def change(header):
+        header.file_meta.TransferSyntaxUID = JPEG2000Lossless
+        header.PixelData = pydicom.encaps.encapsulate([b"not a picture"])
+        header["PixelData"].VR, header["PixelData"].is_undefined_length = "OB", True
+
+    changed(path, change)
+
+
+def without(name):
+    return lambda path: changed(path, lambda header: delattr(header, name))
+
+
+def with_value(**values):
+    return lambda path: changed(path, lambda header: [setattr(header, *item) for item in values.items()])
+
+
+def cut(length):
+    return lambda path: path.write_bytes(path.read_bytes()[:length])
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+BAD = {
+    "missing": (Path.unlink, "no such file"),
+    "folder": (folder, "folder"),
+    "empty": (cut(0), "empty"),
+    "text": (lambda path: path.write_text("area: 120\n"), "not a DICOM file"),
+    "cut in the header": (cut(700), "cut short"),
+    "cut in the pixels": (cut(-1000), "pixel data"),
+    "magnetic resonance": (
+        with_value(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"),
+        "not a CT slice",
+    ),
+    "scout": (with_value(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "scout"),
+    "coronal": (with_value(ImageOrientationPatient=[1, 0, 0, 0, 0, -1]), "axial"),
+    "many frames": (with_value(NumberOfFrames=4), "4 frames"),
+    "no spacing": (without("PixelSpacing"), "PixelSpacing"),
+    "zero spacing": (with_value(PixelSpacing=[0, 0.7]), "PixelSpacing"),
+    "no rescale": (without("RescaleIntercept"), "RescaleIntercept"),
+    "not Hounsfield units": (with_value(RescaleIntercept=0), "Hounsfield"),
+    "unreadable syntax": (unreadable_syntax, "MPEG-4"),
+    "broken picture": (broken_jpeg, "cannot be decoded|no installed decoder"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_one_sentence_and_no_file(name, slice_path, tmp_path, weights, capfd):
+    spoil, sentence = BAD[name]
+    spoil(slice_path)
+    out = tmp_path / "out"
+    done = run("segment", slice_path, "--out", out, "--weights", weights)
+    assert done.exit_code == 2, done.output
+    assert len(done.stderr.splitlines()) == 1
+    assert str(slice_path) in done.stderr
+    assert any(words in done.stderr for words in sentence.split("|")), done.stderr
+    assert done.stdout == ""
+    assert not out.exists()
+    # What C libraries and loggers print does not pass through the runner.
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, sarco.cli; print({'pandas', 'keras', 'tensorflow', 'matplotlib'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real slice is not beside this checkout")
+@pytest.mark.skipif(not (paths.root() / "data/weights/manifest.json").exists(), reason="no shipped weights")
+def test_real_slice(tmp_path):
+    done = run("segment", REAL / "CRLM-CT-1006_L3.dcm", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    mask = np.asarray(Image.open(tmp_path / "CRLM-CT-1006_L3_mask.png")) > 0
+    reference = np.asarray(Image.open(REAL / "CRLM-CT-1006_L3_mask.png")) > 0
+    assert metrics.dice(mask, reference) >= 0.90
+    numbers = json.loads((tmp_path / "CRLM-CT-1006_L3.json").read_text())
+    assert numbers["area_cm2"] == pytest.approx(mask.sum() * 0.804688**2 / 100, abs=1e-3)
+    assert numbers["area_corrected_cm2"] is not None
