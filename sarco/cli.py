@@ -60,6 +60,12 @@ def told(command):
     return wrapper
 
 
+def _prepare_inference():
+    # oneDNN sums in another order and says so at every start. It speeds up training more than inference, so
+    # it stays on there and goes off here, as in the notebooks of the book: the numbers are then comparable.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
 def _version(wanted: bool):
     if wanted:
         print(__version__)
@@ -88,6 +94,7 @@ def segment(
 
     Prints the area, and writes SLICE_mask.png, SLICE_overlay.png and SLICE.json.
     """
+    _prepare_inference()
     from . import report
 
     found = report.segment(slice_, weights)
@@ -190,6 +197,7 @@ def manifest(profile: Profile):
 @told
 def evaluate(profile: Profile):
     """Evaluate the members on validation and test slices, or go on where it was interrupted."""
+    _prepare_inference()
     from . import evaluation
 
     print(evaluation.run(profile))
