@@ -38,7 +38,13 @@ def browser():
         pytest.skip("no Chromium on this machine: the pages of the book were not opened")
     from playwright.sync_api import sync_playwright
 
-    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    options = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
     with sync_playwright() as playwright:
         window = playwright.chromium.launch(executable_path=found, args=options)
         yield window

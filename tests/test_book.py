@@ -48,7 +48,10 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def _names(pages):
-    return ["index.html", *sorted(path.relative_to(pages).as_posix() for path in pages.glob("chapters/*.html"))]
+    return [
+        "index.html",
+        *sorted(path.relative_to(pages).as_posix() for path in pages.glob("chapters/*.html")),
+    ]
 
 
 def test_each_chapter_has_a_page(pages, chapters):
@@ -57,7 +60,9 @@ def test_each_chapter_has_a_page(pages, chapters):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "viewport"), [("light", DESK), ("dark", DESK), ("light", PHONE)], ids=["light", "dark", "phone"]
+    ("scheme", "viewport"),
+    [("light", DESK), ("dark", DESK), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
 )
 def test_every_page_opens_clean(browser, site, pages, scheme, viewport):
     context = browser.new_context(color_scheme=scheme, viewport=viewport)
@@ -65,7 +70,9 @@ def test_every_page_opens_clean(browser, site, pages, scheme, viewport):
     for name in _names(pages):
         page = context.new_page()
         told = functools.partial(_tell, problems, name)
-        page.on("console", lambda message, told=told: message.type == "error" and told("console", message.text))
+        page.on(
+            "console", lambda message, told=told: message.type == "error" and told("console", message.text)
+        )
         page.on("pageerror", lambda error, told=told: told("error", error))
         page.on("requestfailed", lambda request, told=told: told("failed request", request.url))
         page.on(
@@ -74,8 +81,9 @@ def test_every_page_opens_clean(browser, site, pages, scheme, viewport):
         )
         page.on(
             "request",
-            lambda request, told=told: not request.url.startswith((site, "data:", "blob:"))
-            and told("outside request", request.url),
+            lambda request, told=told: (
+                not request.url.startswith((site, "data:", "blob:")) and told("outside request", request.url)
+            ),
         )
         page.goto(f"{site}/{name}", wait_until="networkidle")
         for problem in page.evaluate(LOOK, scheme):
@@ -156,7 +164,7 @@ def test_no_address_no_button(pages, root, chapters):
 
 
 def test_an_address_elsewhere_is_refused(root, tmp_path):
-    with pytest.raises(SarcoError, match="github.com/you/repository"):
+    with pytest.raises(SarcoError, match=r"github\.com/you/repository"):
         address.checked("https://example.org/sarco")
 
 

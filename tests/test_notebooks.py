@@ -1,6 +1,6 @@
 """The committed notebooks: complete, run in order, accessible, and compared in full by nbval.
 
-`make test` also gives the notebooks themselves to nbval, which runs each cell again and compares what it prints.
+`make test` also gives the notebooks to nbval, which runs each cell again and compares what it prints.
 """
 
 import copy
@@ -71,7 +71,9 @@ def test_nothing_shown_tells_of_this_machine(notebooks):
     def look(notebook):
         for cell in _code(notebook):
             text = str(cell.outputs)
-            for found in re.findall(r"/ipykernel_\d+|site-packages/|/home/\w+|/Users/\w+|/root/|\bnan\b", text):
+            for found in re.findall(
+                r"/ipykernel_\d+|site-packages/|/home/\w+|/Users/\w+|/root/|\bnan\b", text
+            ):
                 yield f"cell {cell.execution_count} shows {found}"
 
     _check(notebooks, look)
@@ -162,7 +164,9 @@ def test_a_changed_number_is_found(root, chapters, notebooks, tmp_path):
         for name, nb in notebooks.items()
     }
     # The chapter that prints a number soonest, and of that only the cells up to it: quick to run.
-    name = min(place, key=lambda name: sum(len(cell.source) for cell in notebooks[name].cells[: place[name] + 1]))
+    name = min(
+        place, key=lambda name: sum(len(cell.source) for cell in notebooks[name].cells[: place[name] + 1])
+    )
     kept = copy.deepcopy(notebooks[name])
     kept.cells = kept.cells[: place[name] + 1]
     nbformat.write(kept, tmp_path / "as-committed.ipynb")

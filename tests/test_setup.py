@@ -28,7 +28,10 @@ def project(root):
 @pytest.fixture(scope="module")
 def asked(project):
     """Requirement by name: those of the package and of its extras."""
-    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    lines = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
 
@@ -48,7 +51,9 @@ def test_lock_holds_what_is_asked_for(asked, locked):
         assert name in locked, name
         for pinned in locked[name]:
             (pin,) = pinned.specifier
-            assert pin.operator == "==" and pin.version in requirement.specifier, f"{pinned} for {requirement}"
+            assert pin.operator == "==" and pin.version in requirement.specifier, (
+                f"{pinned} for {requirement}"
+            )
 
 
 def test_lock_has_one_version_of_what_computes(locked):
@@ -60,18 +65,26 @@ def test_lock_is_hashed_and_small_where_it_can_be(root, locked):
     for name in ("requirements.txt", "requirements-uv.txt"):
         pins = re.split(r"\n(?=\S)", (root / name).read_text(encoding="utf-8").strip())
         assert all("--hash=sha256:" in pin for pin in pins)
-    for platform, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
+    for platform, machine, expected in (
+        ("linux", "x86_64", "tensorflow-cpu"),
+        ("linux", "aarch64", "tensorflow"),
+        ("darwin", "arm64", "tensorflow"),
+    ):
         where = {"sys_platform": platform, "platform_machine": machine}
-        chosen = [name for name in ("tensorflow", "tensorflow-cpu") if locked[name][0].marker.evaluate(where)]
-        assert chosen == (["tensorflow-cpu"] if where == {"sys_platform": "linux", "platform_machine": "x86_64"}
-                          else ["tensorflow"])  # fmt: skip
+        names = ("tensorflow", "tensorflow-cpu")
+        assert [name for name in names if locked[name][0].marker.evaluate(where)] == [expected]
 
 
 def test_no_file_holds_a_registry_address(root):
-    address = re.compile(r"https?://[^\s\"')]*(?:/simple/|pythonhosted|\.whl|\.tar\.gz|\.tgz)|--(?:extra-)?index-url")
+    address = re.compile(
+        r"https?://[^\s\"')]*(?:/simple/|pythonhosted|\.whl|\.tar\.gz|\.tgz)|--(?:extra-)?index-url"
+    )
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
     names = [name for name in listed.stdout.split("\0") if name and (root / name).is_file()]
-    names = [name for name in names if name != "tests/test_setup.py"] or ["requirements.txt", "environment.yml"]
+    names = [name for name in names if name != "tests/test_setup.py"] or [
+        "requirements.txt",
+        "environment.yml",
+    ]
     for name in names:
         content = (root / name).read_bytes()
         if b"\0" not in content[:4096]:
@@ -113,10 +126,12 @@ def test_citation_agrees(root, project):
     assert citation["version"] == __version__
     assert project["license"] in citation["license"]
     paper = citation["preferred-citation"]
-    assert len(paper["authors"]) == 19 and paper["doi"] in (root / "chapters/references.bib").read_text("utf-8")
+    assert len(paper["authors"]) == 19 and paper["doi"] in (root / "chapters/references.bib").read_text(
+        "utf-8"
+    )
 
 
-# --- an unfit machine ------------------------------------------------------------------------------------------------
+# --- an unfit machine -----------------------------------------------------------------------------
 
 
 def _setup(root, folder, python="", **programs):
@@ -157,7 +172,7 @@ def test_full_disk_gets_one_sentence(root, tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
-# --- profiles --------------------------------------------------------------------------------------------------------
+# --- profiles -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["smoke", "published", "laptop", "colab", "paper"])
@@ -170,7 +185,12 @@ def test_profile_loads(name):
 def test_paper_profile_is_the_paper():
     profile = profiles.load("paper")
     batches = (profile.epochs, profile.iterations, profile.batch_size)
-    assert (batches, profile.members, profile.patch_px, profile.spacing_mm) == ((150, 200, 12), 15, (512, 512), 1.0)
+    assert (batches, profile.members, profile.patch_px, profile.spacing_mm) == (
+        (150, 200, 12),
+        15,
+        (512, 512),
+        1.0,
+    )
     assert profile.training_dir == profile.cohort_dir
 
 

@@ -25,7 +25,7 @@ def _notebook(path, *sources, parameters=PARAMETERS):
     return path
 
 
-# --- one chapter -----------------------------------------------------------------------------------------------------
+# --- one chapter ----------------------------------------------------------------------------------
 
 
 def test_chapter_runs_with_parameters(tmp_path):
@@ -47,7 +47,11 @@ def test_defaults_are_not_injected_and_two_runs_are_equal(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [("live_case=3", "no parameter 'live_case'"), ("live_cases=many", "give a int"), ("profile=3", "give a str")],
+    [
+        ("live_case=3", "no parameter 'live_case'"),
+        ("live_cases=many", "give a int"),
+        ("profile=3", "give a str"),
+    ],
 )
 def test_unfit_parameter_is_refused(tmp_path, capsys, given, told):
     source = _notebook(tmp_path / "a.ipynb", "print(1)")
@@ -69,12 +73,17 @@ def test_missing_parameters_tag_is_refused(tmp_path):
 
 
 def test_failure_leaves_everything_as_it_was(tmp_path, capsys):
-    source, out = _notebook(tmp_path / "a.ipynb", "def area():\n    return 1 / 0\n\narea()"), tmp_path / "out.ipynb"
+    source, out = (
+        _notebook(tmp_path / "a.ipynb", "def area():\n    return 1 / 0\n\narea()"),
+        tmp_path / "out.ipynb",
+    )
     out.write_text("earlier run")
     before = source.read_bytes()
     assert chapter.main([str(source), str(out)]) == 2
     told = capsys.readouterr().err
-    assert "a.ipynb: code cell 2 raised ZeroDivisionError: division by zero" in told and "return 1 / 0" in told
+    assert (
+        "a.ipynb: code cell 2 raised ZeroDivisionError: division by zero" in told and "return 1 / 0" in told
+    )
     assert source.read_bytes() == before and out.read_text() == "earlier run"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ipynb", "out.ipynb"]
 
@@ -91,16 +100,19 @@ def test_path_of_this_machine_is_refused(tmp_path):
         chapter.run(source, {}, 60)
 
 
-# --- the whole way ---------------------------------------------------------------------------------------------------
+# --- the whole way --------------------------------------------------------------------------------
 
 
-def _snakemake(root, *arguments, **environment):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", "2"]
+def _snakemake(root, target, *options, profile="smoke", **environment):
     return subprocess.run(
-        [*command, "--config", "profile=smoke", "--", *arguments] if "-n" not in arguments else
-        [*command, "-n", "--config", "profile=smoke", "--", *(a for a in arguments if a != "-n")],
-        cwd=root, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", "2", *options]
+        + ["--config", f"profile={profile}", "--", target],
+        cwd=root,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +140,7 @@ def test_smoke_makes_everything(smoke, chapters):
 
 def _planned(root, **environment):
     """Rules that a dry run would carry out."""
-    done = _snakemake(root, "-n", "pages", **environment)
+    done = _snakemake(root, "pages", "--dry-run", **environment)
     assert done.returncode == 0, done.stdout[-3000:]
     return set(re.findall(r"^(?:local)?rule (\w+):", done.stdout, re.MULTILINE))
 
@@ -138,7 +150,9 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
 
     # In a copy, with a change in each: what depends on it, and no more.
     copy = tmp_path / "copy"
-    shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "published", "laptop"))
+    shutil.copytree(
+        root, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "published", "laptop")
+    )
     here = {"PYTHONPATH": str(copy)}
     assert _planned(copy, **here) <= {"pages"}
 
@@ -156,13 +170,12 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
     assert "member" in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert "reference_cohort" not in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert change("_config.yml", "title: ", "title: A ") == {"pages_of_book"}
-    assert "reference_cohort" in change("workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31")
+    assert "reference_cohort" in change(
+        "workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31"
+    )
 
 
 def test_unknown_profile_is_one_sentence(root):
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", "1", "--config", "profile=nosuch", "--", "book"],
-        cwd=root, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode and "nosuch: no profile of that name" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    done = _snakemake(root, "book", profile="nosuch")
+    assert done.returncode and "nosuch: no profile of that name" in done.stdout
+    assert "Traceback" not in done.stdout

@@ -52,7 +52,12 @@ def with_buttons(config, address):
     """Return the settings of jupyter-book with the repository link and the Colab button."""
     html = {**config.get("html", {}), "use_repository_button": True}
     launch = {**config.get("launch_buttons", {}), "colab_url": COLAB}
-    return {**config, "repository": {"url": address, "branch": BRANCH}, "html": html, "launch_buttons": launch}
+    return {
+        **config,
+        "repository": {"url": address, "branch": BRANCH},
+        "html": html,
+        "launch_buttons": launch,
+    }
 
 
 def write(address, root=ROOT):
@@ -74,7 +79,9 @@ def write(address, root=ROOT):
 def _project(address, path):
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\[project\.urls\]\n(?:[^\[\n].*\n)*\n?", "", text)
-    return text.replace("[project.scripts]", f'[project.urls]\nRepository = "{address}"\n\n[project.scripts]', 1)
+    return text.replace(
+        "[project.scripts]", f'[project.urls]\nRepository = "{address}"\n\n[project.scripts]', 1
+    )
 
 
 def _settings(address, path):
@@ -90,7 +97,9 @@ def _chapter(address, path):
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if "install" in cell.metadata.get("tags", [])]
     if len(cells) != 1 or len(INSTALL_LINE.findall(cells[0].source)) != 1:
-        raise SarcoError(f"{path}: needs one cell with the tag 'install' that holds one line REPOSITORY = \"...\".")
+        raise SarcoError(
+            f"{path}: needs one cell with the tag 'install' that holds one line REPOSITORY = \"...\"."
+        )
     cells[0].source = INSTALL_LINE.sub(f'REPOSITORY = "{address}"', cells[0].source)
     return nbformat.writes(notebook) + "\n"
 

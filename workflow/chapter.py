@@ -70,7 +70,7 @@ def _assignment(statement):
 
 
 def changed(given, known, path):
-    """Return those of the given parameters that differ from their defaults, after checking names and types."""
+    """Return the given parameters that differ from their defaults, after checking names and types."""
     for name, value in given.items():
         if name not in known:
             raise SarcoError(f"{path}: has no parameter {name!r}; it knows {', '.join(known) or 'none'}.")
@@ -168,7 +168,11 @@ def _joined(outputs):
     joined = []
     for output in outputs:
         last = joined[-1] if joined else None
-        if last is not None and output.output_type == "stream" == last.output_type and output.name == last.name:
+        if (
+            last is not None
+            and output.output_type == "stream" == last.output_type
+            and output.name == last.name
+        ):
             last.text += output.text
         else:
             joined.append(output)
