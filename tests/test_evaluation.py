@@ -193,3 +193,8 @@ def test_a_split_without_slices_is_refused(table):
 def test_checksums_identify_the_members():
     ensemble = SimpleNamespace(manifest={"members": [{"sha256": "b"}, {"sha256": "a"}]})
     assert evaluation.weights_sha256(ensemble.manifest) == ["b", "a"]
+
+
+def test_committed_results_are_not_replaced_by_those_of_the_sample():
+    with pytest.raises(SarcoError, match="committed"):
+        evaluation.run("published", progress=False)
