@@ -26,7 +26,8 @@ book: $(INSTALLED)  ## run the chapters and render the book to _build/html/index
 	@echo "The book is at _build/html/index.html"
 
 test: $(INSTALLED)  ## run every test
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests chapters --durations=10 --nbval --nbval-current-env --nbval-cell-timeout=900 \
+	  --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, with no chapter
 	@$(SNAKEMAKE) results

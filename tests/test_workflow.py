@@ -104,9 +104,9 @@ def test_path_of_this_machine_is_refused(tmp_path):
 
 
 def _snakemake(root, target, *options, profile="smoke", **environment):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", "2"]
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", "2", *options]
-        + ["--config", f"profile={profile}", "--", target],
+        [*command, *options, "--config", f"profile={profile}", "--", target],
         cwd=root,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -116,9 +116,11 @@ def _snakemake(root, target, *options, profile="smoke", **environment):
 
 
 @pytest.fixture(scope="module")
-def smoke(root, chapters):
+def smoke(root, request):
     """The smoke profile, run from nothing to its book."""
     profile = profiles.load("smoke")
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\nthe smoke profile, from nothing to its book (minutes) ", end="", flush=True)
     shutil.rmtree(profile.run_path, ignore_errors=True)
     done = _snakemake(root, "pages")
     assert done.returncode == 0, done.stdout[-6000:]
