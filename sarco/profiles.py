@@ -38,6 +38,8 @@ class Profile:
     iterations: int
     """Batches in one epoch."""
     batch_size: int
+    learning_rate: float
+    """At the first step; it decays to 0. A short run needs a larger one than the paper's 0.001."""
     precision: str
     """Keras' policy: "float32", or "mixed_float16" for a GPU."""
     evaluation_cases: int | None
@@ -195,6 +197,8 @@ def _check_ranges(path, profile):
         value = getattr(profile, key)
         if value is not None and value < lowest:
             raise SarcoError(f"{path}: {key} is {value}; write {lowest} or more.")
+    if not 0 < profile.learning_rate <= 0.1:
+        raise SarcoError(f"{path}: learning_rate is {profile.learning_rate}; write a number over 0 and up to 0.1.")
     if not 0 < profile.spacing_mm <= 8:
         raise SarcoError(
             f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8."

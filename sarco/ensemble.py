@@ -1,0 +1,144 @@
+"""The ensemble: members that differ by their weights alone, and the mean of their outputs."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .errors import SarcoError
+from .preprocess import body_box, to_native, to_network
+
+
+def checksum(path):
+    """sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def pack(model, path):
+    """Write a network's weights as float16 arrays, named in the order of `model.weights`."""
+    arrays = {f"{i:03d}": np.asarray(w, np.float16) for i, w in enumerate(model.get_weights())}
+    if not all(np.isfinite(a).all() for a in arrays.values()):
+        raise SarcoError(f"{path}: a weight does not fit in float16, the member diverged; train it again.")
+    np.savez(path, **arrays)
+
+
+def unpack(path):
+    """Read the weights of one member; plain arrays only, so that loading runs no code.
+
+    Returns
+    -------
+    list of ndarray of float32
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        return [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
+
+
+class Ensemble:
+    """Several trained networks of one architecture.
+
+    Attributes
+    ----------
+    manifest : dict
+        What the members are and how they were trained.
+    members : list of keras.Model
+    """
+
+    def __init__(self, manifest, members):
+        self.manifest, self.members = manifest, members
+
+    @classmethod
+    def load(cls, weights_dir=None, members=None):
+        """Load the members that a manifest lists, each after its checksum was verified.
+
+        Parameters
+        ----------
+        weights_dir : str or Path, optional
+            Folder with manifest.json; default is the weights shipped in data/weights.
+        members : int, optional
+            Load the first `members` only.
+
+        Raises
+        ------
+        SarcoError
+            No manifest, a missing member, or one whose checksum differs.
+        """
+        from .unet import unet
+
+        if weights_dir is None:
+            from .paths import weights_dir as shipped
+
+            weights_dir = shipped()
+        folder = Path(weights_dir)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+        except FileNotFoundError:
+            raise SarcoError(f"{folder / 'manifest.json'}: not found; train members, or name a folder that has "
+                             "them.") from None  # fmt: skip
+        except ValueError as error:
+            raise SarcoError(f"{folder / 'manifest.json'}: not readable ({error}); fetch it again.") from None
+        networks = []
+        for entry in manifest["members"][:members]:
+            path = folder / entry["file"]
+            if not path.exists():
+                raise SarcoError(f"{path}: listed in the manifest and not there; fetch the weights again.")
+            if checksum(path) != entry["sha256"]:
+                raise SarcoError(f"{path}: its checksum is not the manifest's, so the file was changed or cut; "
+                                 "fetch it again.")  # fmt: skip
+            network = unet(manifest["filters"], manifest["depth"])
+            network.set_weights(unpack(path))
+            networks.append(network)
+        return cls(manifest, networks)
+
+    @property
+    def size(self):
+        """Number of members."""
+        return len(self.members)
+
+    @property
+    def network_spacing_mm(self):
+        """Side of a pixel on the network's grid, mm."""
+        return self.manifest["spacing_mm"]
+
+    @cached_property
+    def _steps(self):
+        # Compiled once a member and reused for every shape of crop.
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return [tf.function(m, reduce_retracing=True, autograph=False) for m in self.members]
+        return self.members
+
+    def predict_members(self, image_hu, spacing_mm):
+        """Probability of muscle on the network's grid, from each member.
+
+        Parameters
+        ----------
+        image_hu : ndarray, (rows, columns)
+        spacing_mm : tuple of float
+
+        Returns
+        -------
+        ndarray of float32, (members, n, n)
+            Air around the body is not computed: it is 0.
+        """
+        image = to_network(image_hu, spacing_mm, self.network_spacing_mm)
+        box = body_box(image, margin_px=16)
+        x = np.asarray(image[box], np.float32)[None, ..., None]
+        out = np.zeros((self.size, *image.shape), np.float32)
+        for i, step in enumerate(self._steps):
+            out[i][box] = np.asarray(step(x, training=False))[0, ..., 0]
+        return out
+
+    def predict(self, image_hu, spacing_mm):
+        """Mean probability of the members, on the slice's own grid.
+
+        Returns
+        -------
+        ndarray of float32, (rows, columns)
+        """
+        mean = self.predict_members(image_hu, spacing_mm).mean(0)
+        return to_native(mean, spacing_mm, np.shape(image_hu), self.network_spacing_mm)

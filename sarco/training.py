@@ -1,0 +1,347 @@
+"""Train one member, or all of them: one member is one seed (the paper, Network training)."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from . import environment, paper
+from .cohort.layout import Cohort
+from .ensemble import checksum, pack
+from .errors import SarcoError
+from .files import atomic
+from .preprocess import body_box, mask_to_network, to_network
+from .unet import DEPTH, unet
+
+HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
+           "validation_dsc_max", "seconds")  # fmt: skip
+
+
+# --- data --------------------------------------------------------------------------------------------------------------
+
+
+def load_arrays(cohort, cases, spacing_mm, progress=True):
+    """Pre-process cases into two arrays, kept on disk beside the cohort so that every member reads the same.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    cases : list of str
+    spacing_mm : float
+        Of the network's grid.
+    progress : bool
+
+    Returns
+    -------
+    images, masks : numpy.memmap of float16, (cases, n, n)
+        Images in [0, 1]; masks as the share of a pixel that is muscle.
+    """
+    import hashlib
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm import tqdm
+
+    # The table holds the area of every mask: another cohort, or another choice of cases, has another key.
+    key = hashlib.sha256(
+        f"{spacing_mm} {cases} {cohort.table.loc[cases, ['pixel_spacing_mm', 'area_cm2']].to_csv()}".encode()
+    ).hexdigest()[:12]
+    path = cohort.root / "cache" / f"{key}.npy"
+    if not path.exists():
+
+        def one(case):
+            s = cohort.read_slice(case)
+            return (to_network(s.image_hu, s.spacing_mm, spacing_mm),
+                    mask_to_network(cohort.read_mask(case), s.spacing_mm, spacing_mm))  # fmt: skip
+
+        n = one(cases[0])[0].shape
+        with atomic(path) as beside:
+            out = np.lib.format.open_memmap(beside, "w+", np.float16, (2, len(cases), *n))
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                bar = tqdm(pool.map(one, cases), "pre-processing", len(cases), unit="slice", disable=not progress)
+                for i, pair in enumerate(bar):
+                    out[:, i] = pair
+            out.flush()
+    arrays = np.load(path, mmap_mode="r")
+    return arrays[0], arrays[1]
+
+
+def augment(image, mask, patch_px, rng):
+    """Rotate and scale a slice and its mask together, and cut the patch about the body.
+
+    Parameters
+    ----------
+    image, mask : ndarray, (n, n)
+    patch_px : tuple of int
+        Rows, columns of the patch.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    image, mask : ndarray of float32, `patch_px`
+    """
+    angle = np.deg2rad(rng.uniform(*paper.ROTATION_DEG))
+    scale = rng.uniform(*paper.SCALE)
+    box = body_box(image)
+    centre = np.array([(side.start + side.stop - 1) / 2 for side in box])
+    # A body smaller or larger than the patch is seen from a place that varies: no pixel is always the spine.
+    centre += rng.uniform(-0.06, 0.06, 2) * patch_px
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+    offset = centre - matrix @ ((np.array(patch_px) - 1) / 2)
+    return tuple(
+        ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=1, mode="constant")
+        for a in (image, mask)
+    )
+
+
+def batch(images, masks, step, *, seed, batch_size, patch_px):
+    """The batch of one step: it depends on the seed and the step alone, so that a resumed run sees the same.
+
+    Returns
+    -------
+    x, y : ndarray of float32, (batch_size, rows, columns, 1)
+    """
+    rng = np.random.default_rng((seed, step))
+    # Each pass goes over the slices in an order of its own, without repetition.
+    drawn = np.arange(step * batch_size, (step + 1) * batch_size)
+    passes, places = np.divmod(drawn, len(images))
+    order = {p: np.random.default_rng((seed, 1 << 20, p)).permutation(len(images)) for p in set(passes.tolist())}
+    pairs = [augment(images[i], masks[i], patch_px, rng) for i in (order[p][k] for p, k in zip(passes, places))]
+    x, y = (np.stack(a)[..., None] for a in zip(*pairs))
+    return x, y
+
+
+# --- method ------------------------------------------------------------------------------------------------------------
+
+
+def dice_loss(true, predicted):
+    """1 - DSC of soft masks, averaged over the batch (the paper's loss).
+
+    Parameters
+    ----------
+    true, predicted : tensor, (batch, rows, columns, 1)
+    """
+    from keras import ops
+
+    true, predicted = (ops.cast(t, "float32") for t in (true, predicted))
+    axes = (1, 2, 3)
+    overlap = ops.sum(true * predicted, axes)
+    # One pixel in numerator and denominator keeps the loss defined for an empty mask.
+    return 1 - ops.mean((2 * overlap + 1) / (ops.sum(true, axes) + ops.sum(predicted, axes) + 1))
+
+
+def schedule(steps, learning_rate=paper.LEARNING_RATE):
+    """Learning rate over `steps` iterations: polynomial of order 5 from `learning_rate` to 0."""
+    import keras
+
+    return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, paper.DECAY_POWER)
+
+
+def compiled_unet(filters, steps, learning_rate=paper.LEARNING_RATE):
+    """The network with the paper's loss, optimiser and schedule."""
+    import keras
+
+    model = unet(filters)
+    model.compile(keras.optimizers.Adam(schedule(steps, learning_rate)), dice_loss, jit_compile=False)
+    return model
+
+
+def validation_dsc(model, images, masks, batch_size=8):
+    """DSC of each validation slice on the network's grid, before any post-processing.
+
+    Returns
+    -------
+    ndarray of float64, (slices,)
+    """
+    scores = []
+    for i in range(0, len(images), batch_size):
+        x = np.asarray(images[i : i + batch_size], np.float32)[..., None]
+        short = batch_size - len(x)  # one shape for all batches: the step is compiled once
+        p = np.asarray(model.predict_on_batch(np.pad(x, ((0, short), (0, 0), (0, 0), (0, 0)))))[: len(x), ..., 0] > 0.5
+        t = np.asarray(masks[i : i + batch_size]) > 0.5
+        scores += list(2 * (p & t).sum((1, 2)) / np.maximum(1, p.sum((1, 2)) + t.sum((1, 2))))
+    return np.array(scores)
+
+
+def train_member(training, validation, *, member, seed, out, profile, progress=True):
+    """Train one member, from its last finished epoch if it was interrupted.
+
+    Parameters
+    ----------
+    training, validation : tuple of ndarray
+        Images and masks as `load_arrays` returns them.
+    member : int
+        1, 2, ...
+    seed : int
+        Of the initial weights, the order of the slices and the augmentation.
+    out : Path
+        Receives member-XX.npz (float16 weights), member-XX.csv (history), and a checkpoint while it runs.
+    profile : Profile
+        filters, epochs, iterations, batch_size, learning_rate, patch_px, precision.
+    progress : bool
+        Show a bar with the time left.
+
+    Returns
+    -------
+    Path
+        Of the weights.
+
+    Raises
+    ------
+    SarcoError
+        The loss is not finite any more: the member diverged.
+    """
+    import keras
+    import pandas as pd
+    from tqdm import tqdm
+
+    out = Path(out)
+    name = f"member-{member:02d}"
+    weights, checkpoint, table = (out / f"{name}{end}" for end in (".npz", ".checkpoint.npz", ".csv"))
+    recipe = _recipe(profile, seed, training[0], validation[0])
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(profile.precision)
+    try:
+        model = compiled_unet(profile.filters, profile.epochs * profile.iterations, profile.learning_rate)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+    model.optimizer.build(model.trainable_variables)
+    rows = []
+    if checkpoint.exists():
+        rows = _restore(model, checkpoint, recipe)
+    bar = tqdm(total=profile.epochs * profile.iterations, initial=len(rows) * profile.iterations, desc=name,
+               unit="step", disable=not progress)  # fmt: skip
+    with bar:
+        for epoch in range(len(rows) + 1, profile.epochs + 1):
+            start, losses = time.perf_counter(), []
+            for step in range((epoch - 1) * profile.iterations, epoch * profile.iterations):
+                x, y = batch(*training, step, seed=seed, batch_size=profile.batch_size, patch_px=profile.patch_px)
+                losses.append(float(np.asarray(model.train_on_batch(x, y))))
+                bar.update()
+            if not np.isfinite(losses).all():
+                raise SarcoError(f"{out / name}: the loss is not finite in epoch {epoch}, the member diverged; "
+                                 "train it with another seed or a lower learning rate.")  # fmt: skip
+            scores = validation_dsc(model, *validation)
+            rate = float(np.asarray(model.optimizer.learning_rate))
+            rows.append((member, epoch, epoch * profile.iterations, round(rate, 9), round(float(np.mean(losses)), 5),
+                         *(round(float(f(scores)), 5) for f in (np.mean, np.min, np.max)),
+                         round(time.perf_counter() - start, 2)))  # fmt: skip
+            bar.set_postfix(loss=rows[-1][4], dsc=rows[-1][5])
+            _save(model, checkpoint, recipe, rows)
+    with atomic(table) as beside:
+        pd.DataFrame(rows, columns=HISTORY).to_csv(beside, index=False, lineterminator="\n")
+    with atomic(weights) as beside:
+        pack(model, beside)
+    checkpoint.unlink(missing_ok=True)
+    return weights
+
+
+def _recipe(profile, seed, *arrays):
+    """What must be the same for a checkpoint to be continued."""
+    keys = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "patch_px", "precision",
+            "spacing_mm")  # fmt: skip
+    return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in keys}, "slices": [a.shape for a in arrays]})
+
+
+def _save(model, path, recipe, rows):
+    with atomic(path) as beside:
+        np.savez(beside, recipe=recipe, rows=np.array(rows, float),
+                 **{f"w{i}": w for i, w in enumerate(model.get_weights())},
+                 **{f"o{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)})  # fmt: skip
+
+
+def _restore(model, path, recipe):
+    with np.load(path) as kept:
+        if str(kept["recipe"]) != recipe:
+            raise SarcoError(f"{path}: begun with other settings; remove it to start again, or restore the settings.")
+        model.set_weights([kept[f"w{i}"] for i in range(len(model.get_weights()))])
+        for i, variable in enumerate(model.optimizer.variables):
+            variable.assign(kept[f"o{i}"])
+        return [(int(r[0]), int(r[1]), int(r[2]), *map(float, r[3:])) for r in kept["rows"]]
+
+
+# --- profiles ----------------------------------------------------------------------------------------------------------
+
+
+def member_seed(profile, member):
+    """Seed of a member: its own, whatever the number of members."""
+    return profile.seed * 1000 + member
+
+
+def train_from_profile(profile, member, out=None, progress=True):
+    """Train member `member` of a profile on its cohorts.
+
+    Parameters
+    ----------
+    profile : Profile
+    member : int
+        1 to `profile.members`.
+    out : Path, optional
+        Default: the profile's weights folder.
+
+    Returns
+    -------
+    Path
+        Of the weights.
+    """
+    if not 1 <= member <= profile.members:
+        raise SarcoError(f"profile {profile.name}: there is no member {member}; choose 1 to {profile.members}.")
+    learn, judge = Cohort.open(profile.training_dir), Cohort.open(profile.cohort_dir)
+    training = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
+    validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
+    return train_member(training, validation, member=member, seed=member_seed(profile, member),
+                        out=out or profile.weights_dir, profile=profile, progress=progress)  # fmt: skip
+
+
+def write_manifest(profile):
+    """Write weights/manifest.json over the trained members, and results/training.csv from their histories.
+
+    Returns
+    -------
+    Path
+        Of the manifest.
+
+    Raises
+    ------
+    SarcoError
+        A member is missing.
+    """
+    import keras
+    import pandas as pd
+
+    names = [f"member-{m:02d}" for m in range(1, profile.members + 1)]
+    for name in names:
+        for end in (".npz", ".csv"):
+            if not (profile.weights_dir / (name + end)).exists():
+                raise SarcoError(f"{profile.weights_dir / (name + end)}: not there; run 'sarco train --profile "
+                                 f"{profile.name} --member {int(name[-2:])}'.")  # fmt: skip
+    history = pd.concat([pd.read_csv(profile.weights_dir / f"{name}.csv") for name in names])
+    with atomic(profile.results_dir / "training.csv") as beside:
+        history.to_csv(beside, index=False, lineterminator="\n")
+    last = history.groupby("member").last()
+    manifest = {
+        "profile": profile.name, "setting": profile.training_setting, "training_cases": profile.training_cases,
+        "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
+        "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
+        "learning_rate": profile.learning_rate,
+        "precision": profile.precision, "backend": keras.backend.backend(),
+        "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
+        "licence": "CC BY 4.0",
+        "members": [
+            {"file": f"{name}.npz", "sha256": checksum(profile.weights_dir / f"{name}.npz"),
+             "seed": member_seed(profile, m), "validation_dsc": float(last.loc[m, "validation_dsc"]),
+             "seconds": round(float(history.loc[history["member"] == m, "seconds"].sum()), 1)}
+            for m, name in enumerate(names, 1)
+        ],
+    }  # fmt: skip
+    path = profile.weights_dir / "manifest.json"
+    with atomic(path) as beside:
+        beside.write_text(json.dumps(manifest, indent=1) + "\n")
+    return path

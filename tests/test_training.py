@@ -1,0 +1,105 @@
+"""Training: a resumed run is an undisturbed one; and the ensemble that comes out of it."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sarco import ensemble, training
+from sarco.errors import SarcoError
+
+PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, patch_px=(32, 48), precision="float32", learning_rate=0.02,
+                          spacing_mm=8.0)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((5, 64, 64), np.float16)
+    masks[:, 20:44, 16:48] = 1
+    images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
+    images[:, :8] = images[:, 56:] = 0
+    return images, masks
+
+
+def train(arrays, out, seed=1, **changes):
+    profile = SimpleNamespace(**{**vars(PROFILE), **changes})
+    return training.train_member(arrays, arrays, member=1, seed=seed, out=out, profile=profile, progress=False)
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
+    whole = train(arrays, tmp_path / "whole").read_bytes()
+    save, saved = training._save, []
+
+    def killed(*args):
+        save(*args)
+        saved.append(args)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_save", killed)
+        train(arrays, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "member-01.npz").exists()
+    assert train(arrays, tmp_path / "killed").read_bytes() == whole
+    rows = (tmp_path / "killed" / "member-01.csv").read_text().splitlines()
+    assert len(rows) == 1 + PROFILE.epochs and rows[0] == ",".join(training.HISTORY)
+
+
+def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "pack", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(arrays, tmp_path)
+    with pytest.raises(SarcoError, match="begun with other settings"):
+        train(arrays, tmp_path, seed=2)
+
+
+def test_training_learns(arrays, tmp_path):
+    train(arrays, tmp_path, filters=4, epochs=2, iterations=40)
+    first, last = np.genfromtxt(tmp_path / "member-01.csv", delimiter=",", names=True)["loss"]
+    assert last < 0.8 * first
+
+
+def test_image_and_mask_turn_together(arrays):
+    _, masks = arrays
+    image, mask = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(1))
+    assert np.array_equal(image, mask) and 0 < mask.mean() < 1
+    image2, _ = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(2))
+    assert not np.array_equal(image, image2)
+
+
+def test_every_slice_is_seen_once_a_pass(arrays):
+    marked = np.stack([np.full((64, 64), i / 8, np.float16) for i in range(5)])
+    seen = np.concatenate([training.batch(marked, marked, s, seed=3, batch_size=1, patch_px=(16, 16))[1].max((1, 2, 3))
+                           for s in range(5)])  # fmt: skip
+    assert sorted(np.round(seen * 8)) == [0, 1, 2, 3, 4]
+
+
+def test_dice_loss_is_one_minus_dsc():
+    a, b = np.zeros((2, 8, 8, 1), np.float32), np.zeros((2, 8, 8, 1), np.float32)
+    assert float(training.dice_loss(a, b)) == 0  # two empty masks agree
+    a[:, :4], b[:, 2:6] = 1, 1
+    assert float(training.dice_loss(a, b)) == pytest.approx(1 - (2 * 16 + 1) / (64 + 1), abs=1e-6)
+
+
+def test_a_member_that_was_changed_is_refused(arrays, tmp_path):
+    path = train(arrays, tmp_path)
+    entry = {"file": path.name, "sha256": ensemble.checksum(path), "seed": 1}
+    manifest = {"filters": 2, "depth": 4, "spacing_mm": 8.0, "members": [entry]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    team = ensemble.Ensemble.load(tmp_path)
+    image = np.full((128, 96), 40.0)
+    each = team.predict_members(image, (4.0, 4.0))
+    assert each.shape == (1, 64, 64) and 0 < each.max() < 1
+    assert team.predict(image, (4.0, 4.0)).shape == image.shape
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SarcoError, match="checksum"):
+        ensemble.Ensemble.load(tmp_path)
+    path.unlink()
+    with pytest.raises(SarcoError, match="not there"):
+        ensemble.Ensemble.load(tmp_path)
+    with pytest.raises(SarcoError, match=r"manifest\.json"):
+        ensemble.Ensemble.load(tmp_path / "nowhere")
