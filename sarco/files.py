@@ -25,7 +25,7 @@ def atomic(path):
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         if beside.is_dir():
             shutil.rmtree(beside)

@@ -14,7 +14,7 @@ ORDER = 3
 
 def network_size(network_spacing_mm):
     """Rows (and columns) of the network's grid: the paper's 512 mm field, in pixels of `network_spacing_mm`."""
-    return int(round(FIELD_MM / network_spacing_mm))
+    return round(FIELD_MM / network_spacing_mm)
 
 
 def _resample(image, spacing_in, shape_out, spacing_out, order, cval):
@@ -121,7 +121,7 @@ def body_box(image, margin_px=8, multiple=16):
     sizes = np.bincount(label.ravel())[1:]
     box = ndimage.find_objects(label)[int(sizes.argmax())]
     window = []
-    for side, n in zip(box, image.shape):
+    for side, n in zip(box, image.shape, strict=True):
         length = min(-(-(side.stop - side.start + 2 * margin_px) // multiple) * multiple, n // multiple * multiple)
         start = int(np.clip((side.start + side.stop - length) // 2, 0, n - length))
         window.append(slice(start, start + length))

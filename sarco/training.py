@@ -20,7 +20,7 @@ HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_
            "validation_dsc_max", "seconds")  # fmt: skip
 
 
-# --- data --------------------------------------------------------------------------------------------------------------
+# --- data ------------------------------------------------------------------------------------------------------------
 
 
 def load_arrays(cohort, cases, spacing_mm, progress=True):
@@ -108,12 +108,13 @@ def batch(images, masks, step, *, seed, batch_size, patch_px):
     drawn = np.arange(step * batch_size, (step + 1) * batch_size)
     passes, places = np.divmod(drawn, len(images))
     order = {p: np.random.default_rng((seed, 1 << 20, p)).permutation(len(images)) for p in set(passes.tolist())}
-    pairs = [augment(images[i], masks[i], patch_px, rng) for i in (order[p][k] for p, k in zip(passes, places))]
-    x, y = (np.stack(a)[..., None] for a in zip(*pairs))
+    drawn = [order[p][k] for p, k in zip(passes, places, strict=True)]
+    pairs = [augment(images[i], masks[i], patch_px, rng) for i in drawn]
+    x, y = (np.stack(a)[..., None] for a in zip(*pairs, strict=True))
     return x, y
 
 
-# --- method ------------------------------------------------------------------------------------------------------------
+# --- method ----------------------------------------------------------------------------------------------------------
 
 
 def dice_loss(true, predicted):
@@ -267,7 +268,7 @@ def _restore(model, path, recipe):
         return [(int(r[0]), int(r[1]), int(r[2]), *map(float, r[3:])) for r in kept["rows"]]
 
 
-# --- profiles ----------------------------------------------------------------------------------------------------------
+# --- profiles --------------------------------------------------------------------------------------------------------
 
 
 def member_seed(profile, member):

@@ -131,6 +131,6 @@ def effective_receptive_field(model, image, share=0.95):
         logit = tf.math.log(p) - tf.math.log(1 - p)
     energy = np.square(tape.gradient(logit, x).numpy()[0, ..., 0])
     energy /= energy.sum()
-    rows, columns = (np.abs(np.arange(n) - m) for n, m in zip(image.shape, middle))
+    rows, columns = (np.abs(np.arange(n) - m) for n, m in zip(image.shape, middle, strict=True))
     within = np.cumsum(np.bincount(np.maximum.outer(rows, columns).ravel(), energy.ravel()))
     return 2 * int(np.searchsorted(within, share)) + 1, energy

@@ -51,7 +51,8 @@ def test_the_split_is_the_papers_and_stratified():
 def test_unregistered_masks_are_excluded_by_measurement(cohort):
     excluded = cohort.cases("excluded")
     assert len(excluded) == 1  # a tenth of the 16 that are not for testing, at most three
-    shares = {c: layout.outside_window_share(cohort.read_slice(c).image_hu, cohort.read_mask(c)) for c in cohort.cases()}
+    shares = {c: layout.outside_window_share(cohort.read_slice(c).image_hu, cohort.read_mask(c))
+              for c in cohort.cases()}  # fmt: skip
     assert max(v for c, v in shares.items() if c not in excluded) == 0  # cut to the window, so nothing is outside
     assert shares[excluded[0]] > 3 * layout.REGISTERED_SHARE
 
@@ -62,7 +63,7 @@ def test_a_made_cohort_passes_its_check(cohort):
 
 def _shift(cohort, case):
     s = cohort.read_slice(case)
-    mask = np.roll(cohort.read_mask(case), int(round(10 / s.spacing_mm[0])), 0)
+    mask = np.roll(cohort.read_mask(case), round(10 / s.spacing_mm[0]), 0)
     layout.write_mask(cohort.path("masks", case), mask)
 
 

@@ -9,12 +9,15 @@ from sarco import preprocess
 
 def _slice(shape, spacing, centre=(12.0, -30.0)):
     """A disc of muscle, radius 60 mm, off centre, in fat, in air."""
-    y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing))
+    y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True))
     r = np.hypot(y[:, None] - centre[0], x[None, :] - centre[1])
     return np.where(r < 60, 50.0, np.where(r < 90, -100.0, -1000.0)), r < 60
 
 
-@pytest.mark.parametrize("shape, spacing", [((512, 512), (0.8, 0.8)), ((400, 512), (0.7, 0.9)), ((333, 257), (1.3, 1.7))])
+GRIDS = [((512, 512), (0.8, 0.8)), ((400, 512), (0.7, 0.9)), ((333, 257), (1.3, 1.7))]
+
+
+@pytest.mark.parametrize("shape, spacing", GRIDS)
 @pytest.mark.parametrize("network_spacing", [1.0, 2.0])
 def test_there_and_back_keeps_place_and_area(shape, spacing, network_spacing):
     image, mask = _slice(shape, spacing)

@@ -49,7 +49,7 @@ def draw_frame(draw, subject):
     man = subject.sex == "M"
     obesity = subject.adiposity
     if draw.wild("geometry"):
-        fats = draw.rng.gamma(1.5, 9.0, 3) + (2, 2, 4)
+        fats = draw.rng.gamma(1.5, 9.0, 3) + np.array([2, 2, 4])
         half_width, half_depth = u("geometry", (), (112, 158)), u("geometry", (), (74, 122))
     else:
         fat = np.exp(0.45 * obesity) * (0.75 if man else 1.15)
@@ -70,7 +70,7 @@ def draw_frame(draw, subject):
     )  # fmt: skip
 
 
-# --- outside the body -------------------------------------------------------------------------------------------------
+# --- outside the body -----------------------------------------------------------------------------------------------
 
 
 def table(canvas, draw, frame):
@@ -130,7 +130,7 @@ def hands(canvas, draw, frame):
         limb(canvas, draw, frame, x, rim - radius * draw.rng.uniform(0.45, 0.8), radius, draw.rng.integers(1, 5))
 
 
-# --- body and fat ------------------------------------------------------------------------------------------------------
+# --- body and fat ----------------------------------------------------------------------------------------------------
 
 
 def body(canvas, draw, frame):
@@ -162,7 +162,7 @@ def body(canvas, draw, frame):
     return inside, deep
 
 
-# --- muscle ------------------------------------------------------------------------------------------------------------
+# --- muscle ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -311,7 +311,7 @@ def _erfinv(y):
     return float(erfinv(y))
 
 
-# --- organs ------------------------------------------------------------------------------------------------------------
+# --- organs ----------------------------------------------------------------------------------------------------------
 
 
 def cavity_fat(canvas, draw, frame, cavity):
@@ -464,7 +464,8 @@ def ribs(canvas, draw, frame):
         t, side = rng.uniform(-0.6, 0.9), rng.choice(BOTH)
         rx, ry = rng.uniform(3, 9), rng.uniform(3, 11)
         depth = rng.uniform(0.86, 0.99)
-        win, e = canvas.ellipse(side * frame.half_width * depth * np.cos(t), frame.half_depth * depth * np.sin(t), rx, ry)
+        cx, cy = side * frame.half_width * depth * np.cos(t), frame.half_depth * depth * np.sin(t)
+        win, e = canvas.ellipse(cx, cy, rx, ry)
         canvas.paint(win, e < 1, frame.bone_hu)
         canvas.paint(win, e < rng.uniform(0.4, 0.8), rng.uniform(50, 250))
         bone[win] |= e < 1

@@ -1,4 +1,4 @@
-"""The sheet a phantom is drawn on: millimetre coordinates that are bent like a real body, HU, and the muscle contour."""
+"""The sheet a phantom is drawn on: millimetre coordinates bent like a real body, HU, and the muscle contour."""
 
 from functools import lru_cache
 
@@ -33,7 +33,7 @@ def smooth_noise(rng, shape, scale_px):
     -------
     ndarray of float32, of shape `shape`
     """
-    bases = [_spline_basis(n, max(4, int(round(n / max(scale_px, 1.0))) + 3)) for n in shape]
+    bases = [_spline_basis(n, max(4, round(n / max(scale_px, 1.0)) + 3)) for n in shape]
     knots = rng.standard_normal((bases[0].shape[1], bases[1].shape[1]), dtype=np.float32)
     # Averaging neighbours lowers the variance of each axis to 151/315 on the mean: undo it.
     return bases[0] @ knots @ bases[1].T * np.float32(315 / 151)

@@ -186,8 +186,8 @@ def check_case(cohort, case):
     if np.isnan(share):
         problem(f"{cohort.path('masks', case)}: the mask is empty; draw it or take the case out.")
     elif share > REGISTERED_SHARE and row["split"] != "excluded":
-        problem(f"{cohort.path('masks', case)}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is not "
-                "registered to its slice; exclude the case.")  # fmt: skip
+        problem(f"{cohort.path('masks', case)}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is "
+                "not registered to its slice; exclude the case.")  # fmt: skip
     return problems
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SarcoError
-from ..paper import EXCLUDED, TEST, RELEASED
+from ..paper import EXCLUDED, RELEASED, TEST
 from . import dicom, layout
 from .phantom import phantom
 from .readers import review
@@ -56,7 +56,7 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progre
                          f"one of {', '.join(SETTINGS)}, and 64 to 1024 pixels.")  # fmt: skip
     recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}\n"
     stamp = root / "recipe.txt"
-    if stamp.exists() and stamp.read_text() != recipe or (root / "cohort.csv").exists() and not stamp.exists():
+    if (stamp.exists() and stamp.read_text() != recipe) or ((root / "cohort.csv").exists() and not stamp.exists()):
         raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
     root.mkdir(parents=True, exist_ok=True)
     stamp.write_text(recipe)

@@ -66,7 +66,7 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS):
     subject = draw_subject(rng)
     frame = anatomy.draw_frame(draw, subject)
     muscles = anatomy.draw_muscles(draw, frame)
-    _, width, depth = frame.skin
+    _, width, _ = frame.skin
     scale = u("geometry", (0.98, 1.02), (0.84, 1.18))
     pixel, shift = scanner.field_of_view(draw, 2 * width * scale, matrix)
     pose = {

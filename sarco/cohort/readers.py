@@ -38,7 +38,7 @@ def err(rng, drawn, contour, image_hu, quality, spacing_mm):
         return drawn
     pixel_cm2 = spacing_mm[0] * spacing_mm[1] / 100
     passes = (image_hu >= MUSCLE_HU[0]) & (image_hu <= MUSCLE_HU[1])
-    near = ndimage.binary_dilation(contour, iterations=int(round(12 / spacing_mm[0]))) & ~contour
+    near = ndimage.binary_dilation(contour, iterations=round(12 / spacing_mm[0])) & ~contour
     candidates = np.argwhere(near & passes)
     if quality == "D" and rng.random() < 0.5:
         cut = np.argwhere(drawn)[rng.integers(drawn.sum())]
