@@ -48,10 +48,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def _names(pages):
-    return [
-        "index.html",
-        *sorted(path.relative_to(pages).as_posix() for path in pages.glob("chapters/*.html")),
-    ]
+    """Every page of the book, the search page too."""
+    found = (path.relative_to(pages) for path in pages.rglob("*.html"))
+    return sorted(path.as_posix() for path in found if path.parts[0] != "_static")
 
 
 def test_each_chapter_has_a_page(pages, chapters):

@@ -70,7 +70,12 @@ def render(folder):
         told = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
         told = told or text.splitlines()[-30:]
         raise SarcoError(f"{folder}: the book was not built; mend these warnings:\n" + "\n".join(told))
-    return folder / "_build" / "html"
+    pages = folder / "_build" / "html"
+    # Only a redirection to the first page; without an icon of its own the browser asks for one that is not there.
+    index = pages / "index.html"
+    text = index.read_text(encoding="utf-8")
+    index.write_text(f'<link rel="icon" href="_static/favicon.svg">\n{text}', encoding="utf-8")
+    return pages
 
 
 def publish(pages, target):
