@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import re
 from functools import cached_property
 
 from . import profiles
@@ -16,7 +17,11 @@ from .errors import SarcoError
 
 # TensorFlow reads these once, when it loads: no start-up notes, and a fixed number of threads, because the order of
 # additions, and with it the last digits, changes with the number of threads.
-for _name, _value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "2")):
+for _name, _value in (
+    ("TF_CPP_MIN_LOG_LEVEL", "3"),
+    ("TF_ENABLE_ONEDNN_OPTS", "0"),
+    ("TF_NUM_INTRAOP_THREADS", "2"),
+):
     os.environ.setdefault(_name, _value)
 
 PIXELS_PER_INCH = 112  # on the page; at this size a figure's text is as large as the text around it
@@ -221,16 +226,16 @@ def table(frame, caption, name):
     Parameters
     ----------
     frame : DataFrame
-        Shown as it is, without its index; format the numbers first.
+        Of text, shown as it is, without its index: format the numbers first.
     caption : str
     name : str
         For numref, as "tab-headline".
     """
     from IPython.display import display
 
-    align = ("left", *["right"] * (frame.shape[1] - 1))
-    rows = frame.to_markdown(index=False, disable_numparse=True, colalign=align)
-    html = frame.to_html(index=False, border=0, justify="right")
+    align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
+    rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
+    html = frame.to_html(index=False, border=0, justify="left")
     display(
         {
             "text/markdown": f"```{{table}} {caption}\n:name: {name}\n\n{rows}\n```",
@@ -238,6 +243,10 @@ def table(frame, caption, name):
         },
         raw=True,
     )
+
+
+def _mostly_numbers(cells):
+    return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
 
 
 def show(figure):

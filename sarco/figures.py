@@ -11,6 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from .paper import WINDOW_HU
+
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#AA4499", "#F0E442", "#6B6B6B"
 CT_WINDOW_HU = (-160, 240)  # the usual soft tissue window
@@ -117,6 +119,11 @@ def _outline(axis, mask, box, colour, width=0.9):
         axis.contour(mask, [0.5], colors=[colour], linewidths=width)
 
 
+def _probability(axis, probability, box):
+    shown = np.ma.masked_less(np.asarray(probability)[box], 0.02)
+    return axis.imshow(shown, cmap="viridis", vmin=0, vmax=1, aspect=axis.get_aspect())
+
+
 def _strip_of_colours(fig, pairs):
     """One legend of coloured patches under the picture."""
     handles = [Rectangle((0, 0), 1, 1, color=colour) for colour, _ in pairs]
@@ -144,6 +151,24 @@ def slice_with_masks(image_hu, spacing_mm, reader, true=None):
         _outline(axis, true, box, SKY)
         pairs.append((SKY, "true contour"))
     _strip_of_colours(fig, pairs)
+    return fig
+
+
+@styled
+def overview(image_hu, spacing_mm, probability, mask):
+    """From slice to area: the slice, the probability of muscle, and the final mask.
+
+    Parameters
+    ----------
+    image_hu, probability : (H, W) array
+    mask : (H, W) bool array
+    """
+    fig, axes = _figure(2.1, columns=3, width=8.4)
+    box = _ct(axes[0, 0], image_hu, spacing_mm)
+    _ct(axes[0, 1], image_hu, spacing_mm, box, bar_cm=0)
+    _probability(axes[0, 1], probability, box)
+    _ct(axes[0, 2], image_hu, spacing_mm, box, bar_cm=0)
+    _paint(axes[0, 2], mask, box, RED, 0.75)
     return fig
 
 
@@ -187,7 +212,8 @@ def histogram(image_hu, mask, window_hu=(-29, 150)):
 def preprocessing(image_hu, spacing_mm, tensor, network_spacing_mm):
     """The slice as stored, and as the network sees it."""
     fig, axes = _figure(3.2, columns=2)
-    _ct(axes[0, 0], image_hu, spacing_mm, box=(slice(None), slice(None)))
+    # Both in the network's window, so that only the grid differs.
+    _ct(axes[0, 0], image_hu, spacing_mm, box=(slice(None), slice(None)), window_hu=WINDOW_HU)
     axes[0, 0].set_title(f"{image_hu.shape[0]} x {image_hu.shape[1]} pixels of {spacing_mm[0]:.2f} mm", fontsize=9)
     axes[0, 1].imshow(np.asarray(tensor, float), vmin=0, vmax=1)
     axes[0, 1].set_title(f"{tensor.shape[0]} x {tensor.shape[1]} pixels of {network_spacing_mm:g} mm", fontsize=9)
@@ -250,8 +276,7 @@ def steps(image_hu, spacing_mm, probability, masks):
     """
     fig, axes = _figure(5.4, 2, 2)
     box = _ct(axes[0, 0], image_hu, spacing_mm)
-    layer = np.ma.masked_less(np.asarray(probability)[box], 0.02)
-    axes[0, 0].imshow(layer, cmap="viridis", vmin=0, vmax=1, aspect=axes[0, 0].get_aspect())
+    _probability(axes[0, 0], probability, box)
     axes[0, 0].set_title("mean probability", fontsize=9, pad=3)
     before = None
     for axis, (name, mask) in zip(axes.flat[1:], masks.items(), strict=False):
