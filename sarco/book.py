@@ -100,7 +100,8 @@ class Run:
 
     def _require(self, path):
         if not path.is_file():
-            raise SarcoError(f"{path}: no such file; 'make book PROFILE={self.profile.name}' makes it, or restore it with git.")
+            remedy = f"'make book PROFILE={self.profile.name}' makes it, or restore it with git"
+            raise SarcoError(f"{path}: no such file; {remedy}.")
 
 
 def open_run(profile="published"):

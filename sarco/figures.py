@@ -5,6 +5,7 @@ levels are drawn as they are, and the background is an opaque white, so that dar
 """
 
 import functools
+import itertools
 
 import matplotlib
 import numpy as np
@@ -202,8 +203,15 @@ def histogram(image_hu, mask, window_hu=(-29, 150)):
     axis.hist(inside[inside > -200], edges, color=GREY, alpha=0.45, label="body")
     axis.hist(np.asarray(image_hu)[np.asarray(mask, bool)], edges, color=RED, alpha=0.85, label="reader's mask")
     axis.set(xlabel="attenuation (HU)", ylabel="pixels", xlim=(-200, 300))
-    axis.text(np.mean(window_hu), 0.97, "muscle window", transform=axis.get_xaxis_transform(), ha="center", va="top",
-              fontsize=9)
+    axis.text(
+        np.mean(window_hu),
+        0.97,
+        "muscle window",
+        transform=axis.get_xaxis_transform(),
+        ha="center",
+        va="top",
+        fontsize=9,
+    )
     axis.legend(loc="upper right")
     return fig
 
@@ -341,16 +349,35 @@ def network(blocks, size=512):
         axis.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, facecolor=colour))
         axis.text(x, y, f"{filters}", color="white", ha="center", va="center", fontsize=9, fontweight="bold")
         centres.append((x, y, width, height))
-    for (x0, y0, w0, h0), (x1, y1, w1, h1) in zip(centres, centres[1:], strict=False):
+    for (x0, y0, w0, h0), (x1, y1, w1, h1) in itertools.pairwise(centres):
         down = y1 < y0
         start, end = ((x0, y0 - h0 / 2), (x1 - w1 / 2, y1)) if down else ((x0 + w0 / 2, y0), (x1, y1 - h1 / 2))
         turn = "angle,angleA=90,angleB=0,rad=4" if down else "angle,angleA=0,angleB=90,rad=4"
-        axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=RED if down else ORANGE,
-                                       connectionstyle=turn, shrinkA=0, shrinkB=0))
+        axis.add_patch(
+            FancyArrowPatch(
+                start,
+                end,
+                arrowstyle="-|>",
+                mutation_scale=9,
+                color=RED if down else ORANGE,
+                connectionstyle=turn,
+                shrinkA=0,
+                shrinkB=0,
+            )
+        )
     for level in range(deepest):
         (x0, y0, w0, _), (x1, _, w1, _) = centres[level], centres[-1 - level]
-        axis.add_patch(FancyArrowPatch((x0 + w0 / 2, y0), (x1 - w1 / 2, y0), arrowstyle="-|>", mutation_scale=9,
-                                       color=GREY, linestyle="--", linewidth=1))
+        axis.add_patch(
+            FancyArrowPatch(
+                (x0 + w0 / 2, y0),
+                (x1 - w1 / 2, y0),
+                arrowstyle="-|>",
+                mutation_scale=9,
+                color=GREY,
+                linestyle="--",
+                linewidth=1,
+            )
+        )
         side = size // 2**level
         axis.text((x0 + x1) / 2, y0 + 0.06, f"{side} x {side}", ha="center", va="bottom", fontsize=8, color=GREY)
     side = size // 2**deepest
@@ -358,12 +385,14 @@ def network(blocks, size=512):
     axis.text(x, y - h / 2 - 0.06, f"{side} x {side}", ha="center", va="top", fontsize=8, color=GREY)
     for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.05, "muscle\nprobability")):
         axis.text(x, 0, label, ha="center", va="center", fontsize=9)
-    for start, end in ((-0.65, centres[0][0] - centres[0][2] / 2), (centres[-1][0] + centres[-1][2] / 2, len(blocks) - 0.6)):
+    (first, _, first_width, _), (last, _, last_width, _) = centres[0], centres[-1]
+    for start, end in ((-0.65, first - first_width / 2), (last + last_width / 2, len(blocks) - 0.6)):
         axis.add_patch(FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=9, color="black"))
     axis.set(xlim=(-1.5, len(blocks) + 0.7), ylim=(-deepest - 0.65, 0.5))
     per_block = blocks[0][2]
     handles = [Rectangle((0, 0), 1, 1, color=c) for c in (BLUE, PURPLE, GREEN)]
-    handles += [matplotlib.lines.Line2D([], [], color=c, linestyle=s) for c, s in ((RED, "-"), (ORANGE, "-"), (GREY, "--"))]
+    lines = ((RED, "-"), (ORANGE, "-"), (GREY, "--"))
+    handles += [matplotlib.lines.Line2D([], [], color=colour, linestyle=style) for colour, style in lines]
     labels = [f"encoder: {per_block} convolutions", "bottleneck", "decoder", "max pooling", "up-sampling", "copy"]
     fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
     return fig
@@ -387,8 +416,9 @@ def receptive_field(energy, boxes, spacing_mm=1.0):
     picture = axis.imshow(decades, cmap="Greys", vmin=-8, vmax=0, extent=(-half, half, -half, half))
     for label, side_px, colour in boxes:
         side = side_px * spacing_mm / 10
-        axis.add_patch(Rectangle((-side / 2, -side / 2), side, side, fill=False, edgecolor=colour, linewidth=2,
-                                 label=label))
+        axis.add_patch(
+            Rectangle((-side / 2, -side / 2), side, side, fill=False, edgecolor=colour, linewidth=2, label=label)
+        )
     axis.set(xlabel="cm", ylabel="cm")
     axis.grid(False)
     fig.legend(loc="outside upper center", ncols=1)
@@ -431,10 +461,23 @@ def training_history(history, goal=0.95):
     fig, axes = _figure(2.9)
     axis = axes[0, 0]
     by_epoch = history.groupby("epoch").validation_dsc.agg(["mean", "min", "max"])
-    axis.fill_between(by_epoch.index, by_epoch["min"], by_epoch["max"], color=SKY, alpha=0.35, linewidth=0,
-                      label="worst to best member")
-    axis.plot(by_epoch.index, by_epoch["mean"], color=BLUE, label="mean of the members",
-              marker="o" if len(by_epoch) < 30 else None, markersize=4)
+    axis.fill_between(
+        by_epoch.index,
+        by_epoch["min"],
+        by_epoch["max"],
+        color=SKY,
+        alpha=0.35,
+        linewidth=0,
+        label="worst to best member",
+    )
+    axis.plot(
+        by_epoch.index,
+        by_epoch["mean"],
+        color=BLUE,
+        label="mean of the members",
+        marker="o" if len(by_epoch) < 30 else None,
+        markersize=4,
+    )
     axis.axhline(goal, color="black", linestyle="--", linewidth=1, label=f"{goal:g}")
     axis.set(xlabel="epoch", ylabel="DSC, validation")
     axis.xaxis.get_major_locator().set_params(integer=True)
@@ -488,12 +531,18 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3):
     axis = axes[0, 0]
     axis.bar(0, values[0] - floor, bottom=floor, color=GREY, width=0.6)
     axis.text(0, values[0] + 0.04 * spread, f"{values[0]:.{decimals}f}", ha="center", va="bottom", fontsize=9)
-    for i, (before, after) in enumerate(zip(values, values[1:], strict=False), start=1):
+    for i, (before, after) in enumerate(itertools.pairwise(values), start=1):
         good = (after >= before) if better == "higher" else (after <= before)
         axis.bar(i, after - before, bottom=before, color=GREEN if good else ORANGE, width=0.6)
         axis.plot([i - 0.7, i + 0.3], [before, before], color="black", linewidth=0.8)
-        axis.text(i, max(before, after) + 0.04 * spread, f"{after - before:+.{decimals}f}", ha="center", va="bottom",
-                  fontsize=9)
+        axis.text(
+            i,
+            max(before, after) + 0.04 * spread,
+            f"{after - before:+.{decimals}f}",
+            ha="center",
+            va="bottom",
+            fontsize=9,
+        )
     end = len(values)
     axis.plot([end - 0.7, end + 0.3], [values[-1], values[-1]], color="black", linewidth=0.8)
     axis.bar(end, values[-1] - floor, bottom=floor, color=BLUE, width=0.6)
@@ -532,8 +581,15 @@ def scatter(predicted_cm2, reference_cm2, corrected_cm2=None):
     predicted, reference = np.asarray(predicted_cm2, float), np.asarray(reference_cm2, float)
     final = predicted if corrected_cm2 is None else np.asarray(corrected_cm2, float)
     ends = _identity(axis, predicted, reference, final)
-    axis.plot(predicted, reference, "o", markersize=4.5, color=BLUE, alpha=0.7,
-              label="predicted" if corrected_cm2 is None else "before the correction")
+    axis.plot(
+        predicted,
+        reference,
+        "o",
+        markersize=4.5,
+        color=BLUE,
+        alpha=0.7,
+        label="predicted" if corrected_cm2 is None else "before the correction",
+    )
     if corrected_cm2 is not None:
         axis.plot(final, reference, "*", markersize=7, color=GREEN, alpha=0.8, label="after it")
     _regression(axis, final, reference, ends, ORANGE)
@@ -557,8 +613,11 @@ def bland_altman(predicted_cm2, reference_cm2, low_cm2, high_cm2):
     difference = predicted - reference
     axis.plot((predicted + reference) / 2, difference, "o", markersize=4.5, color=BLUE, alpha=0.7)
     axis.axhline(0, color="black", linewidth=0.8)
-    for value, style, label in ((difference.mean(), "-", "mean error"), (low_cm2, "--", "limits of agreement"),
-                                (high_cm2, "--", None)):
+    for value, style, label in (
+        (difference.mean(), "-", "mean error"),
+        (low_cm2, "--", "limits of agreement"),
+        (high_cm2, "--", None),
+    ):
         axis.axhline(value, color=RED, linestyle=style, linewidth=1.3, label=label)
     axis.set(xlabel="mean of the two areas (cm²)", ylabel="predicted minus\nreader's area (cm²)")
     axis.margins(y=0.12)
@@ -587,7 +646,7 @@ def violins(cases):
         reach = 1.5 * (high - low)
         axis.vlines(position, dsc[dsc >= low - reach].min(), dsc[dsc <= high + reach].max(), color="black", linewidth=1)
         axis.vlines(position, low, high, color="black", linewidth=5)
-        axis.plot(position, median, "o", color="white", markersize=4)
+        axis.plot(position, median, "o", color="white", markeredgecolor="black", markersize=5)
     counts = [int((cases.quality == label).sum()) for label in labels]
     axis.set_xticks(range(len(labels)), [f"{q}\nn = {n}" for q, n in zip(labels, counts, strict=True)])
     axis.set(xlabel="quality label of the reader's mask", ylabel="DSC")
@@ -612,8 +671,11 @@ def cohort_flow(released, excluded, train, validation, test):
     axis.set(xlim=(0, 10), ylim=(0, 6.2))
 
     def box(x, y, text, colour, width=3.1):
-        axis.add_patch(Rectangle((x - width / 2, y - 0.62), width, 1.24, facecolor=colour, alpha=0.18, edgecolor=colour,
-                                 linewidth=1.4))
+        axis.add_patch(
+            Rectangle(
+                (x - width / 2, y - 0.62), width, 1.24, facecolor=colour, alpha=0.18, edgecolor=colour, linewidth=1.4
+            )
+        )
         axis.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
     def arrow(start, end):
@@ -650,9 +712,15 @@ def area_by_age(cohort):
     for shift, sex, colour, label in ((-0.18, "F", ORANGE, "women"), (0.18, "M", BLUE, "men")):
         values = [cohort.area_cm2[(group == g) & (cohort.sex == sex)].astype(float).to_numpy() for g in groups]
         filled = [(i + shift, v) for i, v in enumerate(values) if len(v)]
-        drawn = axis.boxplot([v for _, v in filled], positions=[p for p, _ in filled], widths=0.3, patch_artist=True,
-                             manage_ticks=False, flierprops={"markersize": 2.5},
-                             medianprops={"color": "black"})
+        drawn = axis.boxplot(
+            [v for _, v in filled],
+            positions=[p for p, _ in filled],
+            widths=0.3,
+            patch_artist=True,
+            manage_ticks=False,
+            flierprops={"markersize": 2.5},
+            medianprops={"color": "black"},
+        )
         for patch in drawn["boxes"]:
             patch.set(facecolor=colour, alpha=0.7)
         axis.plot([], [], "s", color=colour, label=label)

@@ -1,0 +1,137 @@
+"""Each figure is drawn from small data, is the same twice, and says what it should."""
+
+import hashlib
+import io
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from sarco import figures
+
+SPACING = (0.8, 0.8)
+
+
+@pytest.fixture(scope="module")
+def slice_hu():
+    """An ellipse of fat with two muscles in it, on air, and a table under it."""
+    y, x = np.mgrid[:96, :128]
+    image = np.full((96, 128), -1000.0)
+    image[((x - 64) / 50) ** 2 + ((y - 45) / 32) ** 2 < 1] = -100
+    image[((x - 45) / 10) ** 2 + ((y - 50) / 12) ** 2 < 1] = 50
+    image[((x - 83) / 10) ** 2 + ((y - 50) / 12) ** 2 < 1] = 50
+    image[90:92] = 200
+    return image + np.random.default_rng(0).normal(0, 5, image.shape)
+
+
+@pytest.fixture(scope="module")
+def mask(slice_hu):
+    return (slice_hu > 0) & (np.arange(96)[:, None] < 85)
+
+
+@pytest.fixture(scope="module")
+def drawings(slice_hu, mask):
+    """Every figure of the module, as functions without arguments."""
+    rng = np.random.default_rng(1)
+    probability = np.where(mask, 0.9, 0.0)
+    area = rng.normal(130, 30, 40)
+    cohort = pd.DataFrame({"sex": ["F", "M"] * 30, "age": rng.uniform(25, 90, 60), "area_cm2": rng.normal(130, 20, 60)})
+    cases = pd.DataFrame({"quality": list("AAABBBCCCD"), "dsc": 1 - rng.gamma(2, 0.01, 10)})
+    rows = [(member, epoch, 0.9 - 0.5 / epoch + 0.01 * member) for member in (1, 2) for epoch in (1, 2, 3)]
+    history = pd.DataFrame(rows, columns=["member", "epoch", "validation_dsc"])
+    members = pd.DataFrame({"members": [1, 2], "dsc_mean": [0.95, 0.96], "rmse_cm2": [4.5, 4.2]})
+    image = (slice_hu > -300) / 2
+    blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
+    return {
+        "area_by_age": lambda: figures.area_by_age(cohort),
+        "augmentation": lambda: figures.augmentation([("one", image, mask), ("two", image, mask)]),
+        "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
+        "by_members": lambda: figures.by_members(members),
+        "cohort_flow": lambda: figures.cohort_flow(1025, 3, 982, 40, 500),
+        "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
+        "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask),
+        "examples": lambda: figures.examples([("A", slice_hu, SPACING, mask, mask)] * 2),
+        "histogram": lambda: figures.histogram(slice_hu, mask),
+        "network": lambda: figures.network(blocks),
+        "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
+        "preprocessing": lambda: figures.preprocessing(slice_hu, SPACING, image, 2.0),
+        "receptive_field": lambda: figures.receptive_field(probability + 1e-9, [("all", 40, figures.BLUE)]),
+        "scatter": lambda: figures.scatter(area + 3, area, area),
+        "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
+        "slice_with_masks": lambda: figures.slice_with_masks(slice_hu, SPACING, mask, mask),
+        "steps": lambda: figures.steps(slice_hu, SPACING, probability, {"threshold": mask, "window": mask}),
+        "training_history": lambda: figures.training_history(history),
+        "violins": lambda: figures.violins(cases),
+        "waterfall": lambda: figures.waterfall(["baseline", "ensemble"], [0.93, 0.95], "DSC"),
+    }
+
+
+def _png(figure):
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return hashlib.sha256(out.getvalue()).hexdigest()
+
+
+def test_every_figure_is_drawn_here(drawings):
+    public = {name for name, value in vars(figures).items() if hasattr(value, "__wrapped__")}
+    assert public == set(drawings)
+
+
+def test_figures_are_repeatable_and_leave_no_trace(drawings):
+    before = dict(matplotlib.rcParams)
+    for name, draw in drawings.items():
+        assert _png(draw()) == _png(draw()), name
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_title_inside_a_plot(drawings):
+    # Small pictures have a label over them; a plot has its caption in the book.
+    for name in ("area_by_age", "bland_altman", "histogram", "scatter", "violins", "waterfall"):
+        figure = drawings[name]()
+        assert not figure.get_suptitle() and not any(axis.get_title() for axis in figure.axes), name
+
+
+def test_ct_keeps_its_proportions_and_grey_levels(slice_hu, mask):
+    figure = figures.slice_with_masks(slice_hu, (1.6, 0.8), mask)
+    picture = figure.axes[0].images[0]
+    assert figure.axes[0].get_aspect() == pytest.approx(2.0)
+    assert picture.get_clim() == figures.CT_WINDOW_HU and picture.get_cmap().name == "gray"
+    # As displayed: no interpolated or rescaled values in the data.
+    assert np.isin(np.asarray(picture.get_array()), slice_hu).all()
+
+
+def test_body_box_finds_the_body_and_not_the_table(slice_hu):
+    rows, columns = figures.body_box(slice_hu, margin=0)
+    assert 10 <= rows.start <= 16 and 74 <= rows.stop <= 80
+    assert 12 <= columns.start <= 18 and 110 <= columns.stop <= 116
+    assert figures.body_box(np.full((20, 20), -1000)) == (slice(None), slice(None))
+
+
+def test_errors_are_painted_where_they_are(slice_hu, mask):
+    missed = mask.copy()
+    missed[:, 64:] = False  # one of the two muscles
+    figure = figures.examples([("A", slice_hu, SPACING, mask, missed)])
+    right = figure.axes[1]
+    box = figures.body_box(slice_hu)
+    painted = {}
+    for layer in (image.get_array() for image in right.images[1:]):
+        pixels = layer[..., 3] > 0
+        if pixels.any():
+            painted[matplotlib.colors.to_hex(layer[pixels][0])] = pixels
+    assert set(painted) == {figures.GREEN.lower(), figures.RED.lower()}
+    assert (painted[figures.RED.lower()] == (mask & ~missed)[box]).all()
+
+
+def test_waterfall_marks_a_step_for_the_worse():
+    figure = figures.waterfall(["baseline", "better", "worse"], [4.0, 3.0, 3.5], "RMSE", better="lower")
+    colours = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
+    assert colours[1:3] == [figures.GREEN.upper(), figures.ORANGE.upper()]
+    assert {text.get_text() for text in figure.axes[0].texts} == {"4.000", "-1.000", "+0.500", "3.500"}
+
+
+def test_correction_moves_the_second_cloud_only():
+    reference = np.array([100.0, 120.0, 140.0])
+    figure = figures.scatter(reference + 5, reference, reference)
+    dots = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines if line.get_linestyle() == "None"}
+    assert dots["before the correction"].tolist() == [105, 125, 145] and dots["after it"].tolist() == [100, 120, 140]
