@@ -16,7 +16,14 @@ NOT_COMPARED = {"nbval-skip", "nbval-ignore-output", "raises-exception"}
 NOT_COMPARED_AT_MOST = 1  # in one chapter
 EXPECTED = ["01-data", "02-unet", "03-training", "04-ensemble", "05-postprocessing", "06-bias", "07-results"]
 # The skeleton of every chapter, as headings.
-SKELETON = ("what you will learn", "what you need", "limits", "exercises", "next")
+SKELETON = (
+    "what you will learn",
+    "what you need",
+    "how long it takes",
+    "limits",
+    "exercises",
+    "what's next",
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +78,7 @@ def test_nothing_shown_tells_of_this_machine(notebooks):
     def look(notebook):
         for cell in _code(notebook):
             text = str(cell.outputs)
-            for found in re.findall(
-                r"/ipykernel_\d+|site-packages/|/home/\w+|/Users/\w+|/root/|\bnan\b", text
-            ):
+            for found in re.findall(r"/ipykernel_\d+|site-packages/|/home/\w+|/Users/\w+|/root/|\bnan\b", text):
                 yield f"cell {cell.execution_count} shows {found}"
 
     _check(notebooks, look)
@@ -164,9 +169,7 @@ def test_a_changed_number_is_found(root, chapters, notebooks, tmp_path):
         for name, nb in notebooks.items()
     }
     # The chapter that prints a number soonest, and of that only the cells up to it: quick to run.
-    name = min(
-        place, key=lambda name: sum(len(cell.source) for cell in notebooks[name].cells[: place[name] + 1])
-    )
+    name = min(place, key=lambda name: sum(len(cell.source) for cell in notebooks[name].cells[: place[name] + 1]))
     kept = copy.deepcopy(notebooks[name])
     kept.cells = kept.cells[: place[name] + 1]
     nbformat.write(kept, tmp_path / "as-committed.ipynb")
