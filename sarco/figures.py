@@ -91,6 +91,12 @@ def body_box(image_hu, margin=8):
     )
 
 
+def _picture_height(image_hu, spacing_mm, columns=1, width=WIDTH):
+    """Height (inches) of a body that fills one of `columns` of a figure."""
+    body = np.asarray(image_hu)[body_box(image_hu)]
+    return width / columns * (body.shape[0] * spacing_mm[0]) / (body.shape[1] * spacing_mm[1])
+
+
 def _ct(axis, image_hu, spacing_mm, box=None, bar_cm=5, window_hu=CT_WINDOW_HU):
     """One CT slice in true proportion, with a scale bar."""
     box = body_box(image_hu) if box is None else box
@@ -143,7 +149,7 @@ def slice_with_masks(image_hu, spacing_mm, reader, true=None):
     reader, true : (H, W) bool array
         `true` may be None: a real patient has none.
     """
-    fig, axes = _figure(7.6, rows=2)
+    fig, axes = _figure(2 * _picture_height(image_hu, spacing_mm) + 0.5, rows=2)
     for axis in axes.flat:
         box = _ct(axis, image_hu, spacing_mm)
     _paint(axis, reader, box, RED, 0.55)
@@ -164,7 +170,7 @@ def overview(image_hu, spacing_mm, probability, mask):
     image_hu, probability : (H, W) array
     mask : (H, W) bool array
     """
-    fig, axes = _figure(2.1, columns=3, width=8.4)
+    fig, axes = _figure(_picture_height(image_hu, spacing_mm, 3, 8.4), columns=3, width=8.4)
     box = _ct(axes[0, 0], image_hu, spacing_mm)
     _ct(axes[0, 1], image_hu, spacing_mm, box, bar_cm=0)
     _probability(axes[0, 1], probability, box)
@@ -182,7 +188,8 @@ def contact_sheet(slices, columns=3):
     slices : list of (label, image_hu, spacing_mm, mask)
     """
     rows = -(-len(slices) // columns)
-    fig, axes = _figure(1.62 * rows, rows, columns)
+    tallest = max(_picture_height(image_hu, spacing_mm, columns) for _, image_hu, spacing_mm, _ in slices)
+    fig, axes = _figure((tallest + 0.2) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (label, image_hu, spacing_mm, mask) in zip(axes.flat, slices, strict=False):
@@ -239,7 +246,7 @@ def augmentation(pictures, columns=3):
         `image` in [0, 1].
     """
     rows = -(-len(pictures) // columns)
-    fig, axes = _figure(2.0 * rows, rows, columns)
+    fig, axes = _figure((WIDTH / columns + 0.2) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
     everything = (slice(None), slice(None))
@@ -261,7 +268,7 @@ def disagreement(image_hu, spacing_mm, spread, mask):
     mask : (H, W) bool array
         The reader's mask, outlined.
     """
-    fig, axes = _figure(4.3)
+    fig, axes = _figure(_picture_height(image_hu, spacing_mm) + 0.6)
     axis = axes[0, 0]
     box = _ct(axis, image_hu, spacing_mm)
     shown = np.ma.masked_less(np.asarray(spread)[box], 0.02)
@@ -282,7 +289,7 @@ def steps(image_hu, spacing_mm, probability, masks):
     masks : dict of str to (H, W) bool array
         In the order of the steps.
     """
-    fig, axes = _figure(5.4, 2, 2)
+    fig, axes = _figure(2 * (_picture_height(image_hu, spacing_mm, 2) + 0.25) + 0.3, 2, 2)
     box = _ct(axes[0, 0], image_hu, spacing_mm)
     _probability(axes[0, 0], probability, box)
     axes[0, 0].set_title("mean probability", fontsize=9, pad=3)
@@ -310,7 +317,8 @@ def examples(rows):
     rows : list of (label, image_hu, spacing_mm, reference, predicted)
         Masks are (H, W) bool.
     """
-    fig, axes = _figure(1.92 * len(rows) + 0.3, len(rows), 2)
+    heights = [_picture_height(image_hu, spacing_mm, 2) + 0.25 for _, image_hu, spacing_mm, _, _ in rows]
+    fig, axes = _figure(sum(heights) + 0.3, len(rows), 2, height_ratios=heights)
     for (left, right), (label, image_hu, spacing_mm, reference, predicted) in zip(axes, rows, strict=True):
         box = _ct(left, image_hu, spacing_mm)
         _paint(left, reference, box, RED, 0.6)
@@ -337,17 +345,17 @@ def network(blocks, size=512):
     size : int
         Pixels along one side of the input.
     """
-    fig, axes = _figure(3.7)
+    fig, axes = _figure(3.9)
     axis = axes[0, 0]
     axis.set_axis_off()
     deepest = max(level for level, _, _ in blocks)
     centres = []
     for position, (level, filters, _) in enumerate(blocks):
-        height, width = 0.74 * 0.86**level, 0.26 + 0.1 * np.log2(filters / blocks[0][1] + 1)
+        height, width = 0.74 * 0.86**level, 0.34 + 0.1 * np.log2(filters / blocks[0][1] + 1)
         x, y = float(position), -float(level)
         colour = BLUE if position < deepest else (PURPLE if position == deepest else GREEN)
         axis.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, facecolor=colour))
-        axis.text(x, y, f"{filters}", color="white", ha="center", va="center", fontsize=9, fontweight="bold")
+        axis.text(x, y, f"{filters}", color="white", ha="center", va="center", fontsize=11, fontweight="bold")
         centres.append((x, y, width, height))
     for (x0, y0, w0, h0), (x1, y1, w1, h1) in itertools.pairwise(centres):
         down = y1 < y0
@@ -379,22 +387,22 @@ def network(blocks, size=512):
             )
         )
         side = size // 2**level
-        axis.text((x0 + x1) / 2, y0 + 0.06, f"{side} x {side}", ha="center", va="bottom", fontsize=8, color=GREY)
+        axis.text((x0 + x1) / 2, y0 + 0.06, f"{side} x {side}", ha="center", va="bottom", fontsize=9.5, color=GREY)
     side = size // 2**deepest
     x, y, _, h = centres[deepest]
-    axis.text(x, y - h / 2 - 0.06, f"{side} x {side}", ha="center", va="top", fontsize=8, color=GREY)
-    for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.05, "muscle\nprobability")):
-        axis.text(x, 0, label, ha="center", va="center", fontsize=9)
+    axis.text(x, y - h / 2 - 0.06, f"{side} x {side}", ha="center", va="top", fontsize=9.5, color=GREY)
+    for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.3, "muscle\nprobability")):
+        axis.text(x, 0, label, ha="center", va="center", fontsize=10)
     (first, _, first_width, _), (last, _, last_width, _) = centres[0], centres[-1]
     for start, end in ((-0.65, first - first_width / 2), (last + last_width / 2, len(blocks) - 0.6)):
         axis.add_patch(FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=9, color="black"))
-    axis.set(xlim=(-1.5, len(blocks) + 0.7), ylim=(-deepest - 0.65, 0.5))
+    axis.set(xlim=(-1.55, len(blocks) + 1.1), ylim=(-deepest - 0.65, 0.5))
     per_block = blocks[0][2]
     handles = [Rectangle((0, 0), 1, 1, color=c) for c in (BLUE, PURPLE, GREEN)]
     lines = ((RED, "-"), (ORANGE, "-"), (GREY, "--"))
     handles += [matplotlib.lines.Line2D([], [], color=colour, linestyle=style) for colour, style in lines]
     labels = [f"encoder: {per_block} convolutions", "bottleneck", "decoder", "max pooling", "up-sampling", "copy"]
-    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8.5)
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
     return fig
 
 
