@@ -128,9 +128,7 @@ def _read(path):
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
         raise SarcoError(f"{path}: line {line} is not YAML; write one 'key: value' a line.") from error
     if not isinstance(values, dict):
-        raise SarcoError(
-            f"{path}: holds no keys; write one 'key: value' a line, as in {_folder()}/smoke.yaml."
-        )
+        raise SarcoError(f"{path}: holds no keys; write one 'key: value' a line, as in {_folder()}/smoke.yaml.")
     return values
 
 
@@ -138,9 +136,7 @@ def _checked(path, values):
     known = {field.name: typing.get_type_hints(Profile)[field.name] for field in fields(Profile)}
     for key in values:
         if key not in known:
-            raise SarcoError(
-                f"{path}: the key {key!r} is unknown; remove it, or use one of {', '.join(known)}."
-            )
+            raise SarcoError(f"{path}: the key {key!r} is unknown; remove it, or use one of {', '.join(known)}.")
     for key in known:
         if key not in values:
             raise SarcoError(f"{path}: the key {key!r} is missing; add it, as in {_folder() / 'smoke.yaml'}.")
@@ -200,9 +196,7 @@ def _check_ranges(path, profile):
     if not 0 < profile.learning_rate <= 0.1:
         raise SarcoError(f"{path}: learning_rate is {profile.learning_rate}; write a number over 0 and up to 0.1.")
     if not 0 < profile.spacing_mm <= 8:
-        raise SarcoError(
-            f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8."
-        )
+        raise SarcoError(f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8.")
     step = 2**_POOLINGS
     if any(side <= 0 or side % step for side in profile.patch_px):
         raise SarcoError(

@@ -69,9 +69,7 @@ def test_every_page_opens_clean(browser, site, pages, scheme, viewport):
     for name in _names(pages):
         page = context.new_page()
         told = functools.partial(_tell, problems, name)
-        page.on(
-            "console", lambda message, told=told: message.type == "error" and told("console", message.text)
-        )
+        page.on("console", lambda message, told=told: message.type == "error" and told("console", message.text))
         page.on("pageerror", lambda error, told=told: told("error", error))
         page.on("requestfailed", lambda request, told=told: told("failed request", request.url))
         page.on(

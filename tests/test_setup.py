@@ -51,9 +51,7 @@ def test_lock_holds_what_is_asked_for(asked, locked):
         assert name in locked, name
         for pinned in locked[name]:
             (pin,) = pinned.specifier
-            assert pin.operator == "==" and pin.version in requirement.specifier, (
-                f"{pinned} for {requirement}"
-            )
+            assert pin.operator == "==" and pin.version in requirement.specifier, f"{pinned} for {requirement}"
 
 
 def test_lock_has_one_version_of_what_computes(locked):
@@ -76,9 +74,7 @@ def test_lock_is_hashed_and_small_where_it_can_be(root, locked):
 
 
 def test_no_file_holds_a_registry_address(root):
-    address = re.compile(
-        r"https?://[^\s\"')]*(?:/simple/|pythonhosted|\.whl|\.tar\.gz|\.tgz)|--(?:extra-)?index-url"
-    )
+    address = re.compile(r"https?://[^\s\"')]*(?:/simple/|pythonhosted|\.whl|\.tar\.gz|\.tgz)|--(?:extra-)?index-url")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
     names = [name for name in listed.stdout.split("\0") if name and (root / name).is_file()]
     names = [name for name in names if name != "tests/test_setup.py"] or [
@@ -126,9 +122,7 @@ def test_citation_agrees(root, project):
     assert citation["version"] == __version__
     assert project["license"] in citation["license"]
     paper = citation["preferred-citation"]
-    assert len(paper["authors"]) == 19 and paper["doi"] in (root / "chapters/references.bib").read_text(
-        "utf-8"
-    )
+    assert len(paper["authors"]) == 19 and paper["doi"] in (root / "chapters/references.bib").read_text("utf-8")
 
 
 # --- an unfit machine -----------------------------------------------------------------------------

@@ -81,9 +81,7 @@ def test_failure_leaves_everything_as_it_was(tmp_path, capsys):
     before = source.read_bytes()
     assert chapter.main([str(source), str(out)]) == 2
     told = capsys.readouterr().err
-    assert (
-        "a.ipynb: code cell 2 raised ZeroDivisionError: division by zero" in told and "return 1 / 0" in told
-    )
+    assert "a.ipynb: code cell 2 raised ZeroDivisionError: division by zero" in told and "return 1 / 0" in told
     assert source.read_bytes() == before and out.read_text() == "earlier run"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ipynb", "out.ipynb"]
 
@@ -152,9 +150,7 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
 
     # In a copy, with a change in each: what depends on it, and no more.
     copy = tmp_path / "copy"
-    shutil.copytree(
-        root, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "published", "laptop")
-    )
+    shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "published", "laptop"))
     here = {"PYTHONPATH": str(copy)}
     assert _planned(copy, **here) <= {"pages"}
 
@@ -172,9 +168,7 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
     assert "member" in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert "reference_cohort" not in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert change("_config.yml", "title: ", "title: A ") == {"pages_of_book"}
-    assert "reference_cohort" in change(
-        "workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31"
-    )
+    assert "reference_cohort" in change("workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31")
 
 
 def test_unknown_profile_is_one_sentence(root):

@@ -79,9 +79,7 @@ def write(address, root=ROOT):
 def _project(address, path):
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\[project\.urls\]\n(?:[^\[\n].*\n)*\n?", "", text)
-    return text.replace(
-        "[project.scripts]", f'[project.urls]\nRepository = "{address}"\n\n[project.scripts]', 1
-    )
+    return text.replace("[project.scripts]", f'[project.urls]\nRepository = "{address}"\n\n[project.scripts]', 1)
 
 
 def _settings(address, path):
@@ -97,9 +95,7 @@ def _chapter(address, path):
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if "install" in cell.metadata.get("tags", [])]
     if len(cells) != 1 or len(INSTALL_LINE.findall(cells[0].source)) != 1:
-        raise SarcoError(
-            f"{path}: needs one cell with the tag 'install' that holds one line REPOSITORY = \"...\"."
-        )
+        raise SarcoError(f"{path}: needs one cell with the tag 'install' that holds one line REPOSITORY = \"...\".")
     cells[0].source = INSTALL_LINE.sub(f'REPOSITORY = "{address}"', cells[0].source)
     return nbformat.writes(notebook) + "\n"
 

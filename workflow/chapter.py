@@ -168,11 +168,7 @@ def _joined(outputs):
     joined = []
     for output in outputs:
         last = joined[-1] if joined else None
-        if (
-            last is not None
-            and output.output_type == "stream" == last.output_type
-            and output.name == last.name
-        ):
+        if last is not None and output.output_type == "stream" == last.output_type and output.name == last.name:
             last.text += output.text
         else:
             joined.append(output)
