@@ -38,9 +38,7 @@ class Setting(StrEnum):
     randomised = "randomised"
 
 
-Profile = Annotated[
-    str, typer.Option("--profile", "-p", help="Name in workflow/profiles/, or path of a YAML file.")
-]
+Profile = Annotated[str, typer.Option("--profile", "-p", help="Name in workflow/profiles/, or path of a YAML file.")]
 
 
 def told(command):
@@ -174,9 +172,7 @@ def subset_cohort(
 def train(
     profile: Profile,
     member: Annotated[int, typer.Option(min=1, help="Which member, from 1.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")] = None,
 ):
     """Train one member, or go on where it was interrupted."""
     from . import profiles, training

@@ -193,8 +193,10 @@ def run(profile, progress=True):
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
     weights = weights_sha256(ensemble.manifest)
     table = (profile.cohort_dir / "cohort.csv").read_bytes()
-    # The name says what the rows belong to, so other members or another cohort never go on with them.
-    key = hashlib.sha256(table + json.dumps([weights, ensemble.network_spacing_mm]).encode()).hexdigest()[:12]
+    # The name says what the rows belong to, so other members, another cohort or other code never go on with them.
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    made_from = table + code + json.dumps([weights, ensemble.network_spacing_mm]).encode()
+    key = hashlib.sha256(made_from).hexdigest()[:12]
     partial = profile.results_dir / f".cases-{key}.csv"
 
     start = time.perf_counter()

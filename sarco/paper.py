@@ -108,9 +108,7 @@ RESULTS: Mapping[str, Printed] = MappingProxyType(
         "validation_dsc": Printed(
             0.96, "", "validation", "Results", "0.96 ± 0.02 (SD) (range: 0.86 - 0.98)", 0.02, 0.86, 0.98
         ),
-        "test_dsc": Printed(
-            0.97, "", "test", "Results", "0.97 ± 0.02 (SD) (range: 0.89 - 0.99)", 0.02, 0.89, 0.99
-        ),
+        "test_dsc": Printed(0.97, "", "test", "Results", "0.97 ± 0.02 (SD) (range: 0.89 - 0.99)", 0.02, 0.89, 0.99),
         "test_mse": Printed(
             13.6, "cm4", "test", "Results", "MSE was 13.6 ± 23.6 (SD) (range: 0.0 - 169.5)", 23.6, 0.0, 169.5
         ),

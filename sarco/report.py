@@ -15,8 +15,7 @@ from .files import atomic
 from .paper import WINDOW_HU
 
 NOT_A_MEDICAL_DEVICE = (
-    "For research and teaching: this is not a medical device, and its networks learned from synthetic slices "
-    "only."
+    "For research and teaching: this is not a medical device, and its networks learned from synthetic slices only."
 )
 CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
 
@@ -173,9 +172,7 @@ def write(segmentation, out_dir):
             _write_overlay(segmentation, beside[1])
             _write_mask(segmentation.mask, beside[2])
     except OSError as error:
-        raise SarcoError(
-            f"{out_dir}: cannot be written to ({error.strerror}); choose another folder."
-        ) from error
+        raise SarcoError(f"{out_dir}: cannot be written to ({error.strerror}); choose another folder.") from error
     return [mask, overlay, numbers]
 
 
@@ -229,9 +226,7 @@ def _write_overlay(segmentation, path):
     axis.set_axis_off()
     extent = (0, width_mm, height_mm, 0)
     low, high = WINDOW_HU
-    axis.imshow(
-        segmentation.image_hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear"
-    )
+    axis.imshow(segmentation.image_hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
     if segmentation.mask.any():
         x = (np.arange(columns) + 0.5) * column_mm
         y = (np.arange(rows) + 0.5) * row_mm
@@ -239,9 +234,7 @@ def _write_overlay(segmentation, path):
     axis.plot([0.04 * width_mm, 0.04 * width_mm + 50], [0.97 * height_mm] * 2, color="white", linewidth=2)
     axis.text(0.04 * width_mm, 0.96 * height_mm, "5 cm", color="white", fontsize=10, va="bottom")
     axis.set(xlim=(0, width_mm), ylim=(height_mm, 0))
-    figure.text(
-        0.02, 0.2 / (height_in + 0.4), _caption(segmentation), color="white", fontsize=10, va="center"
-    )
+    figure.text(0.02, 0.2 / (height_in + 0.4), _caption(segmentation), color="white", fontsize=10, va="center")
     figure.savefig(path, metadata={"Software": None})
 
 

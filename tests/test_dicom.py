@@ -130,9 +130,7 @@ def test_spacing_that_is_not_a_number_is_refused(path):
 
 
 def test_reading_a_full_slice_is_fast(tmp_path):
-    dicom.write_slice(
-        tmp_path / "a", np.random.default_rng(0).normal(0, 200, (512, 512)), (0.7, 0.7), case="1"
-    )
+    dicom.write_slice(tmp_path / "a", np.random.default_rng(0).normal(0, 200, (512, 512)), (0.7, 0.7), case="1")
     dicom.read_slice(tmp_path / "a")
     start = time.process_time()
     for _ in range(5):

@@ -118,9 +118,7 @@ def _check_object(header, path):
         raise SarcoError(f"{path}: broken or cut short (no SOP class or no modality); export it again.")
     if kind != CTImageStorage or modality != "CT":
         what = getattr(kind, "name", kind)
-        raise SarcoError(
-            f"{path}: not a CT slice (it is {what}, modality {modality}); give one CT Image Storage file."
-        )
+        raise SarcoError(f"{path}: not a CT slice (it is {what}, modality {modality}); give one CT Image Storage file.")
     if "LOCALIZER" in (header.get("ImageType") or ()):
         raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
     frames = _number(header, "NumberOfFrames")
@@ -187,8 +185,7 @@ def _pixels(header, path):
     if not readable:
         name = getattr(syntax, "name", syntax)
         raise SarcoError(
-            f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; "
-            "export it uncompressed."
+            f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; export it uncompressed."
         )
     try:
         pixels = header.pixel_array
