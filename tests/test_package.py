@@ -1,0 +1,44 @@
+"""The package as a whole: light to import, and data flows one way through it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import sarco
+
+# The rooms in the paper's order: a module may import what stands before it, and nothing that stands after.
+ORDER = (
+    "errors files paths environment paper profiles cohort preprocess unet ensemble training postprocess metrics "
+    "surface evaluation report figures book cli"
+).split()
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "skimage", "pydicom")
+
+
+def test_import_is_light():
+    code = f"import sys, sarco; print([m for m in {HEAVY} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def _imports(path, package):
+    """Names of the rooms that a module imports, lazily or not."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            inside = node.level == 1 and package == "cohort"
+            if inside:
+                yield "cohort"
+            elif node.module:
+                yield node.module.split(".")[0]
+            else:
+                yield from (alias.name for alias in node.names if alias.name in ORDER)
+
+
+def test_data_flows_one_way():
+    folder = Path(sarco.__file__).parent
+    modules = [path for path in sorted(folder.rglob("*.py")) if path != folder / "__init__.py"]
+    rooms = {path: "cohort" if path.parent != folder else path.stem for path in modules}
+    assert set(rooms.values()) == set(ORDER)
+    for path, room in rooms.items():
+        package = "cohort" if path.parent != folder else ""
+        for used in _imports(path, package):
+            assert ORDER.index(used) <= ORDER.index(room), f"{path.name} imports {used}, which comes after it"
