@@ -391,12 +391,12 @@ def network(blocks, size=512):
     side = size // 2**deepest
     x, y, _, h = centres[deepest]
     axis.text(x, y - h / 2 - 0.06, f"{side} x {side}", ha="center", va="top", fontsize=9.5, color=GREY)
-    for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.3, "muscle\nprobability")):
+    for x, label in ((-1.05, "CT\nslice"), (len(blocks) + 0.5, "muscle\nprobability")):
         axis.text(x, 0, label, ha="center", va="center", fontsize=10)
     (first, _, first_width, _), (last, _, last_width, _) = centres[0], centres[-1]
-    for start, end in ((-0.65, first - first_width / 2), (last + last_width / 2, len(blocks) - 0.6)):
+    for start, end in ((-0.65, first - first_width / 2), (last + last_width / 2, len(blocks) - 0.35)):
         axis.add_patch(FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=9, color="black"))
-    axis.set(xlim=(-1.55, len(blocks) + 1.1), ylim=(-deepest - 0.65, 0.5))
+    axis.set(xlim=(-1.55, len(blocks) + 1.35), ylim=(-deepest - 0.65, 0.5))
     per_block = blocks[0][2]
     handles = [Rectangle((0, 0), 1, 1, color=c) for c in (BLUE, PURPLE, GREEN)]
     lines = ((RED, "-"), (ORANGE, "-"), (GREY, "--"))
