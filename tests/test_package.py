@@ -8,10 +8,27 @@ from pathlib import Path
 import sarco
 
 # The rooms in the paper's order: a module may import what stands before it, and nothing that stands after.
-ORDER = (
-    "errors files paths environment paper profiles cohort preprocess unet ensemble training postprocess metrics "
-    "surface evaluation report figures book cli"
-).split()
+ORDER = [
+    "errors",
+    "files",
+    "paths",
+    "environment",
+    "paper",
+    "profiles",
+    "cohort",
+    "preprocess",
+    "unet",
+    "ensemble",
+    "training",
+    "postprocess",
+    "metrics",
+    "surface",
+    "evaluation",
+    "report",
+    "figures",
+    "book",
+    "cli",
+]
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "skimage", "pydicom")
 
 
