@@ -18,6 +18,7 @@ from .unet import DEPTH, unet
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
            "validation_dsc_max", "seconds")  # fmt: skip
+SETTLING_BATCHES = 40
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -166,6 +167,29 @@ def validation_dsc(model, images, masks, batch_size=8):
     return np.array(scores)
 
 
+def settle(model, batches):
+    """Estimate the statistics of batch normalisation afresh, with the weights as they are now.
+
+    Their moving averages trail behind the weights, which a short run feels: they still hold what the first epochs
+    produced. The mean over some batches has no such memory.
+
+    Parameters
+    ----------
+    model : keras.Model
+    batches : iterable of ndarray of float32, (batch, rows, columns, 1)
+    """
+    import keras
+
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    usual = [layer.momentum for layer in norms]
+    for k, x in enumerate(batches):
+        for layer in norms:
+            layer.momentum = k / (k + 1)  # a running mean: each batch counts the same
+        model(x, training=True)
+    for layer, momentum in zip(norms, usual, strict=True):
+        layer.momentum = momentum
+
+
 def train_member(training, validation, *, member, seed, out, profile, progress=True):
     """Train one member, from its last finished epoch if it was interrupted.
 
@@ -214,6 +238,10 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     model.optimizer.build(model.trainable_variables)
+
+    def draw(step):
+        return batch(*training, step, seed=seed, batch_size=profile.batch_size, patch_px=profile.patch_px)
+
     rows = []
     if checkpoint.exists():
         rows = _restore(model, checkpoint, recipe)
@@ -222,13 +250,17 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     with bar:
         for epoch in range(len(rows) + 1, profile.epochs + 1):
             start, losses = time.perf_counter(), []
-            for step in range((epoch - 1) * profile.iterations, epoch * profile.iterations):
-                x, y = batch(*training, step, seed=seed, batch_size=profile.batch_size, patch_px=profile.patch_px)
-                losses.append(float(np.asarray(model.train_on_batch(x, y))))
+            steps = range((epoch - 1) * profile.iterations, epoch * profile.iterations)
+            for step in steps:
+                losses.append(float(np.asarray(model.train_on_batch(*draw(step)))))
                 bar.update()
             if not np.isfinite(losses).all():
-                raise SarcoError(f"{out / name}: the loss is not finite in epoch {epoch}, the member diverged; "
-                                 "train it with another seed or a lower learning rate.")  # fmt: skip
+                raise SarcoError(
+                    f"{out / name}: the loss is not finite in epoch {epoch}, the member diverged; "
+                    "train it with another seed or a lower learning rate."
+                )
+            if epoch == profile.epochs:
+                settle(model, (draw(step)[0] for step in steps[-SETTLING_BATCHES:]))
             scores = validation_dsc(model, *validation)
             rate = float(np.asarray(model.optimizer.learning_rate))
             rows.append((member, epoch, epoch * profile.iterations, round(rate, 9), round(float(np.mean(losses)), 5),
