@@ -250,6 +250,27 @@ def _mostly_numbers(cells):
     return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
 
 
+def png(figure):
+    """A figure as the bytes of a PNG, trimmed; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+
+    Returns
+    -------
+    bytes
+    """
+    import matplotlib
+
+    from .figures import STYLE
+
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(out, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
+    return out.getvalue()
+
+
 def show(figure):
     """Show a figure as one PNG, whatever the notebook's plotting backend is.
 
@@ -257,15 +278,11 @@ def show(figure):
     ----------
     figure : matplotlib.figure.Figure
     """
-    import matplotlib
     from IPython.display import display
 
     from .figures import STYLE
 
-    png = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
-    data = png.getvalue()
+    data = png(figure)
     width = int.from_bytes(data[16:20], "big")  # the header of a PNG holds its width here
     shown = round(width * PIXELS_PER_INCH / STYLE["savefig.dpi"])
     bundle = {"image/png": base64.b64encode(data).decode("ascii") + "\n"}
