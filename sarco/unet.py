@@ -120,6 +120,11 @@ def effective_receptive_field(model, image, share=0.95):
     side : int
     energy : ndarray of float32, (rows, columns)
         Squared gradient of the middle pixel's logit with respect to the image, of sum 1.
+
+    Raises
+    ------
+    ValueError
+        The network is so sure that the gradient is 0 everywhere.
     """
     import tensorflow as tf
 
@@ -130,6 +135,8 @@ def effective_receptive_field(model, image, share=0.95):
         p = tf.clip_by_value(model(x, training=False)[0, middle[0], middle[1], 0], 1e-6, 1 - 1e-6)
         logit = tf.math.log(p) - tf.math.log(1 - p)
     energy = np.square(tape.gradient(logit, x).numpy()[0, ..., 0])
+    if not energy.any():
+        raise ValueError("the network is so sure of this pixel that no input changes it; take one near a border")
     energy /= energy.sum()
     rows, columns = (np.abs(np.arange(n) - m) for n, m in zip(image.shape, middle, strict=True))
     within = np.cumsum(np.bincount(np.maximum.outer(rows, columns).ravel(), energy.ravel()))
