@@ -146,11 +146,14 @@ def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds co
     """Say what is wrong with a cohort: one line a problem, exit code 1 if there is any."""
     from .cohort import layout
 
-    problems = layout.check(root)
+    problems = layout.check(root, progress=True)
     for problem in problems:
         print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
     if problems:
         raise typer.Exit(PROBLEMS_FOUND)
+    found = layout.unregistered(root)
+    if found:
+        print(f"{root}: not registered by measurement, and excluded: {', '.join(found)}.")
     print(f"{root}: no problem found.")
 
 

@@ -55,6 +55,7 @@ def test_unregistered_masks_are_excluded_by_measurement(cohort):
               for c in cohort.cases()}  # fmt: skip
     assert max(v for c, v in shares.items() if c not in excluded) == 0  # cut to the window, so nothing is outside
     assert shares[excluded[0]] > 3 * layout.REGISTERED_SHARE
+    assert layout.unregistered(cohort.root) == excluded
 
 
 def test_a_made_cohort_passes_its_check(cohort):

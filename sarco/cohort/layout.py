@@ -235,6 +235,22 @@ def check(root, progress=False):
     return problems
 
 
+def unregistered(root):
+    """Cases whose mask does not belong to its slice, by measurement alone: the column split plays no role.
+
+    Returns
+    -------
+    list of str
+        Cases with more than `REGISTERED_SHARE` of the mask outside the HU window.
+    """
+    cohort = Cohort.open(root)
+    return [
+        case
+        for case in cohort.table.index
+        if outside_window_share(cohort.read_slice(case).image_hu, cohort.read_mask(case)) > REGISTERED_SHARE
+    ]
+
+
 def assign_splits(table, test, unregistered, seed):
     """Give each case its split as the paper did: exclude, then validation stratified on quality, the rest to train.
 
