@@ -125,12 +125,14 @@ class Ensemble:
         ndarray of float32, (members, n, n)
             Air around the body is not computed: it is 0.
         """
+        from keras import ops
+
         image = to_network(image_hu, spacing_mm, self.network_spacing_mm)
         box = body_box(image, margin_px=16)
         x = np.asarray(image[box], np.float32)[None, ..., None]
         out = np.zeros((self.size, *image.shape), np.float32)
         for i, step in enumerate(self._steps):
-            out[i][box] = np.asarray(step(x, training=False))[0, ..., 0]
+            out[i][box] = ops.convert_to_numpy(step(x, training=False))[0, ..., 0]
         return out
 
     def predict(self, image_hu, spacing_mm):

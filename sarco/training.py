@@ -262,7 +262,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
             if epoch == profile.epochs:
                 settle(model, (draw(step)[0] for step in steps[-SETTLING_BATCHES:]))
             scores = validation_dsc(model, *validation)
-            rate = float(np.asarray(model.optimizer.learning_rate))
+            rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
             rows.append((member, epoch, epoch * profile.iterations, round(rate, 9), round(float(np.mean(losses)), 5),
                          *(round(float(f(scores)), 5) for f in (np.mean, np.min, np.max)),
                          round(time.perf_counter() - start, 2)))  # fmt: skip
@@ -287,7 +287,7 @@ def _save(model, path, recipe, rows):
     with atomic(path) as beside:
         np.savez(beside, recipe=recipe, rows=np.array(rows, float),
                  **{f"w{i}": w for i, w in enumerate(model.get_weights())},
-                 **{f"o{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)})  # fmt: skip
+                 **{f"o{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)})  # fmt: skip
 
 
 def _restore(model, path, recipe):
