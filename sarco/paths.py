@@ -33,11 +33,6 @@ def weights_dir():
     return data_dir() / "weights"
 
 
-def results_dir():
-    """Committed results, one CSV a table."""
-    return data_dir() / "results"
-
-
 def sample_dir():
     """A few cases of the reference cohort, in the layout that every cohort shares."""
     return data_dir() / "sample"

@@ -84,9 +84,8 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS):
             return True
         return False
 
-    if maybe("table", 0.95, 0.8):
+    if draw.chance("surroundings", 0.95, 0.8):
         anatomy.table(canvas, draw, frame)
-    notes.clear()
     inside, deep = anatomy.body(canvas, draw, frame)
     if draw.chance("surroundings", 0.25, 0.3):
         anatomy.blanket(canvas, draw, frame)
