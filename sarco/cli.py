@@ -36,6 +36,7 @@ class Setting(StrEnum):
 
     reference = "reference"
     randomised = "randomised"
+    difficult = "difficult"
 
 
 Profile = Annotated[str, typer.Option("--profile", "-p", help="Name in workflow/profiles/, or path of a YAML file.")]
@@ -128,8 +129,13 @@ def make_cohort(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     cases: Annotated[int, typer.Option(min=1, help="The paper's full cohort is 1525.")],
     setting: Annotated[
-        Setting, typer.Option(help="A plausible population, or one drawn far wider than nature.")
+        Setting,
+        typer.Option(help="A plausible population, one drawn far wider than nature, or one case of each hard kind."),
     ] = Setting.reference,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP", help="Randomised setting: leave a group as it is in the population."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 0,
     matrix: Annotated[int, typer.Option(min=64, max=1024, help="Rows and columns of a slice.")] = 512,
@@ -137,7 +143,8 @@ def make_cohort(
     """Write a cohort of phantoms."""
     from .cohort import make
 
-    make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix)
+    make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix,
+              without=without or ())  # fmt: skip
 
 
 @cohort.command("check", epilog="Example:  `sarco cohort check data/sample`")
@@ -200,3 +207,16 @@ def evaluate(profile: Profile):
     from . import evaluation
 
     print(evaluation.run(profile))
+
+
+@app.command(epilog="Example:  `sarco ablate --profile smoke --variant without-texture`")
+@told
+def ablate(
+    profile: Profile,
+    variant: Annotated[str | None, typer.Option(help="Train and score this one; else compare those that are.")] = None,
+):
+    """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
+    from . import ablation, profiles
+
+    chosen = profiles.load(profile)
+    print(ablation.combine(chosen) if variant is None else ablation.run_variant(chosen, variant))

@@ -9,6 +9,24 @@ from . import paths
 from .errors import SarcoError
 
 COMMITTED_RUN_DIR = "data"
+# The keys that settle how a member learns, beside its seed and its slices.
+RECIPE = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "patch_px", "precision", "spacing_mm")
+# One network each: every group of the domain randomisation, all but one, none.
+ABLATION = (
+    "all",
+    "without-geometry",
+    "without-hu",
+    "without-texture",
+    "without-surroundings",
+    "without-scanner",
+    "none",
+)
+
+
+def left_out(variant):
+    """Groups of the domain randomisation that a variant of `ABLATION` does without."""
+    groups = [name.removeprefix("without-") for name in ABLATION[1:-1]]
+    return {"all": [], "none": groups}.get(variant, [variant.removeprefix("without-")])
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,14 @@ class Profile:
     """Most test cases that are evaluated; None means all."""
     live_cases: int
     """Cases that a chapter computes again by itself."""
+    ablation_variants: tuple[str, ...]
+    """Which of `ABLATION` are trained and compared; [] means no ablation, and the chapter shows the committed one."""
+    ablation_cases: int
+    """Training phantoms of each variant."""
+    ablation_steps: int
+    """Batches that each variant learns from."""
+    difficult_cases: int
+    """Difficult phantoms that the variants are scored on."""
     workers: int
     """Processes that make a cohort; 0 means one for each core."""
 
@@ -70,13 +96,23 @@ class Profile:
         return self.run_path / ("randomised" if self.training_setting == "randomised" else "reference")
 
     @property
+    def ablation_dir(self):
+        """Cohort, weights and scores of each variant of the ablation, in a folder of its name."""
+        return self.run_path / "ablation"
+
+    @property
+    def difficult_dir(self):
+        """Cohort of difficult cases that the ablation is scored on."""
+        return self.run_path / "difficult"
+
+    @property
     def weights_dir(self):
         """Members and their manifest."""
         return self.run_path / "weights"
 
     @property
     def results_dir(self):
-        """Tables of the run: cohort.csv, training.csv, cases.csv, run.json."""
+        """Tables of the run: cohort.csv, training.csv, cases.csv, ablation.csv, run.json."""
         return self.run_path / "results"
 
 
@@ -152,6 +188,10 @@ def _typed(path, key, kind, value):
         if isinstance(value, list) and len(value) == 2 and all(_is(item, int) for item in value):
             return tuple(value)
         raise SarcoError(f"{path}: {key} is {value!r}; write two whole numbers, as [192, 224].")
+    if kind == tuple[str, ...]:
+        if isinstance(value, list) and all(_is(item, str) for item in value):
+            return tuple(value)
+        raise SarcoError(f"{path}: {key} is {value!r}; write a list of words, as [all, none], or [].")
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if any(_is(value, one) for one in kinds):
         return value
@@ -179,6 +219,9 @@ _LOWEST = {
     "batch_size": 1,
     "evaluation_cases": 1,
     "live_cases": 0,
+    "ablation_cases": 2,
+    "ablation_steps": 1,
+    "difficult_cases": 2,
     "workers": 0,
 }
 _CHOICES = {
@@ -206,5 +249,10 @@ def _check_ranges(path, profile):
     for key, choices in _CHOICES.items():
         if getattr(profile, key) not in choices:
             raise SarcoError(f"{path}: {key} is {getattr(profile, key)!r}; write {' or '.join(choices)}.")
+    variants = profile.ablation_variants
+    if variants and ("all" not in variants or len(set(variants)) < len(variants) or set(variants) - set(ABLATION)):
+        raise SarcoError(
+            f"{path}: ablation_variants is {list(variants)}; write 'all' and others of {', '.join(ABLATION)}."
+        )
     if profile.name != path.stem:
         raise SarcoError(f"{path}: name is {profile.name!r}; write {path.stem!r}, as the file is called.")

@@ -14,6 +14,7 @@ from .ensemble import checksum, pack
 from .errors import SarcoError
 from .files import atomic
 from .preprocess import body_box, mask_to_network, to_network
+from .profiles import RECIPE
 from .unet import DEPTH, unet
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
@@ -278,9 +279,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
 
 def _recipe(profile, seed, *arrays):
     """What must be the same for a checkpoint to be continued."""
-    keys = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "patch_px", "precision",
-            "spacing_mm")  # fmt: skip
-    return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in keys}, "slices": [a.shape for a in arrays]})
+    return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in RECIPE}, "slices": [a.shape for a in arrays]})
 
 
 def _save(model, path, recipe, rows):

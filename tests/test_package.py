@@ -24,12 +24,13 @@ ORDER = [
     "metrics",
     "surface",
     "evaluation",
+    "ablation",
     "report",
     "figures",
     "book",
     "cli",
 ]
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "skimage", "pydicom")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "skimage", "pydicom", "nibabel", "highdicom")
 
 
 def test_import_is_light():
