@@ -24,8 +24,8 @@ class Phantom:
     subject : Subject
     quality : str
         A to D, as the review measured it.
-    maker : tuple of str
-        Maker, model, kernel.
+    protocol : Protocol
+        The scanner and its settings.
     notes : str
         Rare things that were drawn: arm, hand, hernia, implant, ...
     """
@@ -36,7 +36,7 @@ class Phantom:
     spacing_mm: tuple
     subject: Subject
     quality: str
-    maker: tuple
+    protocol: scanner.Protocol
     notes: str
 
 
@@ -68,9 +68,11 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS):
     muscles = anatomy.draw_muscles(draw, frame)
     _, width, _ = frame.skin
     scale = u("geometry", (0.98, 1.02), (0.84, 1.18))
-    pixel, shift = scanner.field_of_view(draw, 2 * width * scale, matrix)
+    protocol = scanner.draw_protocol(draw, 2 * width * scale, matrix)
+    pixel = protocol.pixel_mm
     pose = {
-        "centre_mm": shift, "scale": scale, "angle": rng.normal(0, 0.08 if draw.wild("geometry") else 0.025),
+        "centre_mm": protocol.shift_mm, "scale": scale,
+        "angle": rng.normal(0, 0.08 if draw.wild("geometry") else 0.025),
         "warp_mm": u("geometry", (0.8, 2.0), (0.8, 5.5)),
     }  # fmt: skip
     if not draw.wild("geometry"):
@@ -112,11 +114,7 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS):
     metal = anatomy.implant(canvas, draw, frame) if maybe("implant", 0.015, 0.05) else None
     contour &= ~not_muscle if metal is None else ~(not_muscle | metal)
 
-    hu = scanner.acquire(canvas, draw, inside, bone)
-    if metal is not None:
-        hu = scanner.metal_streaks(hu, metal, rng)
-    if draw.chance("scanner", 0.5, 0.5):
-        hu = scanner.crop_to_circle(hu, rng)
+    hu = scanner.acquire(canvas, draw, protocol, inside, bone, metal)
 
     quality = "A"
     intended = str(rng.choice(list(readers.QUALITY_SHARE), p=list(readers.QUALITY_SHARE.values())))
@@ -134,8 +132,7 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS):
             drawn = readers.err(rng, drawn, contour, image, intended, spacing)
         mask = drawn & in_window
         quality = "D" if "noisy" in notes else readers.review(mask, true_mask, spacing)
-    maker = scanner.MAKERS[rng.integers(len(scanner.MAKERS))]
-    return Phantom(image, mask, true_mask, (pixel, pixel), subject, quality, maker, " ".join(notes))
+    return Phantom(image, mask, true_mask, (pixel, pixel), subject, quality, protocol, " ".join(notes))
 
 
 def fit_area(frame, muscles, area_cm2, spacing_mm=3.0):
