@@ -18,6 +18,8 @@ from sarco.errors import SarcoError
 # Names that differ between PyPI and conda-forge, where the short name pulls a graphical toolkit.
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "seaborn": "seaborn-base", "snakemake": "snakemake-minimal"}
 NOT_FOR_CONDA = {"hatchling", "jupyterlab", "jupytext", "ruff"}
+# Extras that one command needs and no test: asked for in pyproject.toml, installed by who wants them.
+ON_DEMAND = {"idc"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def asked(project):
     """Requirement by name: those of the package and of its extras."""
     lines = [
         *project["dependencies"],
-        *(line for extra in project["optional-dependencies"].values() for line in extra),
+        *(line for name, extra in project["optional-dependencies"].items() if name not in ON_DEMAND for line in extra),
     ]
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
