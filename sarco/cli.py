@@ -153,14 +153,13 @@ def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds co
     """Say what is wrong with a cohort: one line a problem, exit code 1 if there is any."""
     from .cohort import layout
 
-    problems = layout.check(root, progress=True)
-    for problem in problems:
+    found = layout.check(root, progress=True)
+    for problem in found.problems:
         print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
-    if problems:
+    if found.problems:
         raise typer.Exit(PROBLEMS_FOUND)
-    found = layout.unregistered(root)
-    if found:
-        print(f"{root}: not registered by measurement, and excluded: {', '.join(found)}.")
+    if found.unregistered:
+        print(f"{root}: not registered by measurement, and excluded: {', '.join(found.unregistered)}.")
     print(f"{root}: no problem found.")
 
 

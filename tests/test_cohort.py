@@ -55,11 +55,11 @@ def test_unregistered_masks_are_excluded_by_measurement(cohort):
               for c in cohort.cases()}  # fmt: skip
     assert max(v for c, v in shares.items() if c not in excluded) == 0  # cut to the window, so nothing is outside
     assert shares[excluded[0]] > 3 * layout.REGISTERED_SHARE
-    assert layout.unregistered(cohort.root) == excluded
+    assert layout.check(cohort.root).unregistered == excluded
 
 
 def test_a_made_cohort_passes_its_check(cohort):
-    assert layout.check(cohort.root) == []
+    assert layout.check(cohort.root).problems == []
 
 
 def _shift(cohort, case):
@@ -108,7 +108,7 @@ FAULTS = {
 def test_check_finds(fault, copy):
     plant, words = FAULTS[fault]
     plant(copy, copy.cases("train")[1])
-    messages = [p.message for p in layout.check(copy.root)]
+    messages = [p.message for p in layout.check(copy.root).problems]
     assert any(words in m for m in messages), messages
 
 
@@ -116,7 +116,7 @@ def test_a_subset_is_a_cohort_of_its_own(cohort, tmp_path):
     cases = cohort.cases("validation")[:2]
     layout.subset(cohort.root, tmp_path / "few", cases)
     assert layout.Cohort.open(tmp_path / "few").cases() == cases
-    assert layout.check(tmp_path / "few") == []
+    assert layout.check(tmp_path / "few").problems == []
     with pytest.raises(SarcoError, match="no case 9999"):
         layout.subset(cohort.root, tmp_path / "none", ["9999"])
 

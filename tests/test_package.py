@@ -15,6 +15,7 @@ ORDER = [
     "environment",
     "paper",
     "profiles",
+    "area",
     "cohort",
     "preprocess",
     "unet",

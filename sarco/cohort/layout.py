@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..area import area_cm2
 from ..errors import SarcoError
 from ..files import atomic
 from ..paper import MUSCLE_HU
@@ -28,7 +29,11 @@ COLUMNS = (
     "pixel_spacing_mm",  # between rows
     "area_cm2",  # of masks/
     "true_area_cm2",  # of true/
-    "sex", "age", "height_m", "phase",
+    "sex", "age", "height_m", "phase", "weight_kg",
+    "mean_hu",  # of the pixels in masks/
+    "reader",  # 1 to 11; 0 for none in particular
+    "slice_thickness_mm",  # never part of an area
+    "maker",  # of the scanner
     "notes",  # what is rare about the slice
 )  # fmt: skip
 SPLITS = ("train", "validation", "test", "excluded")
@@ -43,6 +48,23 @@ class Problem:
 
     case: str
     message: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check of a cohort found.
+
+    Attributes
+    ----------
+    problems : list of Problem
+        Empty for a sound cohort.
+    unregistered : list of str
+        Cases whose mask does not belong to its slice, by measurement alone: more than `REGISTERED_SHARE` of it lies
+        outside the HU window. The column split plays no role; a problem is only the one that is not excluded.
+    """
+
+    problems: list
+    unregistered: list
 
 
 class Cohort:
@@ -100,7 +122,8 @@ def read_table(path):
     if not path.is_file():
         raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
     try:
-        table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64"}, keep_default_na=False,
+        table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64", "reader": "Int64"},
+                            keep_default_na=False,
                             na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
     except (ValueError, UnicodeDecodeError) as error:
         raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
@@ -141,11 +164,6 @@ def write_mask(path, mask):
         Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(beside, compress_level=6)
 
 
-def area_on_disk(mask, slice_):
-    """Area (cm2) that a mask covers on a slice."""
-    return float(mask.sum()) * slice_.spacing_mm[0] * slice_.spacing_mm[1] / 100
-
-
 def outside_window_share(image_hu, mask):
     """Share of the mask outside [-29, 150] HU: near 0 where mask and slice belong together, nan for an empty mask."""
     if not mask.any():
@@ -155,11 +173,13 @@ def outside_window_share(image_hu, mask):
 
 
 def check_case(cohort, case):
-    """Problems of one case.
+    """Check one case; its slice and mask are read once.
 
     Returns
     -------
     list of Problem
+    bool
+        Whether the mask is registered to its slice; True where nothing speaks against it.
     """
     row, problems = cohort.table.loc[case], []
 
@@ -169,16 +189,16 @@ def check_case(cohort, case):
     try:
         slice_, mask = cohort.read_slice(case), cohort.read_mask(case)
     except SarcoError as error:
-        return [Problem(case, str(error))]
+        return [Problem(case, str(error))], True
     image = cohort.path("images", case)
     if mask.shape != slice_.image_hu.shape:
         problem(f"{cohort.path('masks', case)}: {mask.shape} pixels, the slice has {slice_.image_hu.shape}; "
                 "write the mask on the slice's grid.")  # fmt: skip
-        return problems
+        return problems, True
     if not abs(slice_.spacing_mm[0] - row["pixel_spacing_mm"]) < 1e-3:
         problem(f"{image}: pixel spacing {slice_.spacing_mm[0]:g} mm, cohort.csv says {row['pixel_spacing_mm']:g}; "
                 "correct the table.")  # fmt: skip
-    area = area_on_disk(mask, slice_)
+    area = area_cm2(mask, slice_.spacing_mm)
     if not abs(area - row["area_cm2"]) < 0.02:
         problem(f"{cohort.path('masks', case)}: {area:.2f} cm2, cohort.csv says {row['area_cm2']:.2f}; "
                 "correct the table or the mask.")  # fmt: skip
@@ -188,7 +208,7 @@ def check_case(cohort, case):
     elif share > REGISTERED_SHARE and row["split"] != "excluded":
         problem(f"{cohort.path('masks', case)}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is "
                 "not registered to its slice; exclude the case.")  # fmt: skip
-    return problems
+    return problems, not share > REGISTERED_SHARE
 
 
 def check(root, progress=False):
@@ -206,8 +226,7 @@ def check(root, progress=False):
 
     Returns
     -------
-    list of Problem
-        Empty for a sound cohort.
+    Findings
     """
     import hashlib
 
@@ -220,9 +239,12 @@ def check(root, progress=False):
     problems += [Problem(c, f"{root}: case {c} has split {s!r}; use one of {', '.join(SPLITS)}.")
                  for c, s in table["split"].items() if s not in SPLITS]  # fmt: skip
     cohort.table = table[~table.index.duplicated()]
-    seen = {}
+    seen, unregistered = {}, []
     for case in tqdm(cohort.table.index, "checking", unit="case", disable=not progress):
-        problems += check_case(cohort, case)
+        found, registered = check_case(cohort, case)
+        problems += found
+        if not registered:
+            unregistered.append(case)
         path = cohort.path("images", case)
         if path.is_file():
             twin = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), case)
@@ -232,23 +254,7 @@ def check(root, progress=False):
         for path in sorted((cohort.root / kind).glob("*.*")):
             if path.stem not in cohort.table.index and not path.name.startswith("."):
                 problems.append(Problem(path.stem, f"{path}: not in cohort.csv; add a row or remove the file."))
-    return problems
-
-
-def unregistered(root):
-    """Cases whose mask does not belong to its slice, by measurement alone: the column split plays no role.
-
-    Returns
-    -------
-    list of str
-        Cases with more than `REGISTERED_SHARE` of the mask outside the HU window.
-    """
-    cohort = Cohort.open(root)
-    return [
-        case
-        for case in cohort.table.index
-        if outside_window_share(cohort.read_slice(case).image_hu, cohort.read_mask(case)) > REGISTERED_SHARE
-    ]
+    return Findings(problems, unregistered)
 
 
 def assign_splits(table, test, unregistered, seed):
