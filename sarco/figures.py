@@ -91,6 +91,21 @@ def body_box(image_hu, margin=8):
     )
 
 
+def box_of(mask, margin=6):
+    """Rows and columns that hold every pixel of a mask, to be used as an index.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+    margin : int
+        Pixels kept around it.
+    """
+    return tuple(
+        slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1)
+        for found in (np.flatnonzero(np.asarray(mask).any(axis=axis)) for axis in (1, 0))
+    )
+
+
 def _picture_height(image_hu, spacing_mm, columns=1, width=WIDTH):
     """Height (inches) of a body that fills one of `columns` of a figure."""
     body = np.asarray(image_hu)[body_box(image_hu)]
@@ -180,21 +195,37 @@ def overview(image_hu, spacing_mm, probability, mask):
 
 
 @styled
-def contact_sheet(slices, columns=3):
-    """Small pictures side by side.
+def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
+    """Small pictures side by side, each with the outline of its mask.
 
     Parameters
     ----------
     slices : list of (label, image_hu, spacing_mm, mask)
+    boxes : list of tuple of slice, optional
+        What is shown of each; the body unless given, as `box_of` finds more than that.
+    field_mm : tuple of float, optional
+        Height and width that each picture shows about the middle of its box, so that all have one scale; each is as
+        large as its place allows unless given.
     """
     rows = -(-len(slices) // columns)
-    tallest = max(_picture_height(image_hu, spacing_mm, columns) for _, image_hu, spacing_mm, _ in slices)
-    fig, axes = _figure((tallest + 0.2) * rows, rows, columns)
+    boxes = boxes or [body_box(image_hu) for _, image_hu, _, _ in slices]
+    sides = [
+        [(side.stop - side.start) * mm for side, mm in zip(box, spacing_mm, strict=True)]
+        for box, (_, _, spacing_mm, _) in zip(boxes, slices, strict=True)
+    ]
+    shape = np.max([high / wide for high, wide in sides]) if field_mm is None else field_mm[0] / field_mm[1]
+    fig, axes = _figure((WIDTH / columns * shape + 0.2) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, (label, image_hu, spacing_mm, mask) in zip(axes.flat, slices, strict=False):
-        box = _ct(axis, image_hu, spacing_mm, bar_cm=0)
+    for axis, (label, image_hu, spacing_mm, mask), box in zip(axes.flat, slices, boxes, strict=False):
+        _ct(axis, image_hu, spacing_mm, box, bar_cm=0)
         _outline(axis, mask, box, ORANGE, 0.7)
+        if field_mm is not None:
+            middle = [(side.stop - side.start) / 2 for side in box]
+            half = [length / mm / 2 for length, mm in zip(field_mm, spacing_mm, strict=True)]
+            axis.set(xlim=(middle[1] - half[1], middle[1] + half[1]), ylim=(middle[0] + half[0], middle[0] - half[0]))
+            corner = (middle[1] - half[1], middle[0] - half[0])
+            axis.add_patch(Rectangle(corner, 2 * half[1], 2 * half[0], color="black", zorder=-1))  # beyond the slice
         axis.set_title(label, fontsize=9, pad=2)
     return fig
 
@@ -221,6 +252,160 @@ def histogram(image_hu, mask, window_hu=(-29, 150)):
     )
     axis.legend(loc="upper right")
     return fig
+
+
+# Colour of each tissue, from outside in, and the parts of a phantom that it joins. A number in the picture says the
+# same as the colour.
+TISSUES = {
+    "skin": ("#8C6D4F", ("skin",)),
+    "fat under the skin": (YELLOW, ("subcutaneous fat", "fascia")),
+    "rectus abdominis": (ORANGE, ("rectus abdominis",)),
+    "lateral wall": (RED, ("lateral wall",)),
+    "psoas": ("#8B1A1A", ("psoas",)),
+    "quadratus lumborum": ("#E8A0BF", ("quadratus lumborum",)),
+    "erector spinae": (PURPLE, ("erector spinae",)),
+    "multifidus": ("#4B2A7B", ("multifidus",)),
+    "bone and disc": ("#F2F2F2", ("bone", "disc")),
+    "canal and ligament": ("#9A9A9A", ("spinal canal", "ligament")),
+    "fat of the cavity": ("#FFF7C2", ("visceral fat",)),
+    "bowel": (SKY, ("bowel", "bowel content")),
+    "organ": (GREEN, ("kidney", "liver", "spleen", "gallbladder", "pancreas")),
+    "vessel": (BLUE, ("vessel",)),
+    "fluid": ("#7FE0D0", ("fluid",)),
+    "foreign body": ("#000000", ("foreign body",)),
+    "arm or hand": ("#5A5A5A", ("limb",)),
+    "table": ("#333333", ("table",)),
+}
+
+
+def tissue_masks(parts):
+    """Mask of each tissue of `TISSUES` that a phantom has, by its name.
+
+    Parameters
+    ----------
+    parts : (H, W) array of int
+        Index into `sarco.cohort.canvas.PARTS`, as `Phantom.parts` holds it.
+    """
+    from .cohort.canvas import PARTS
+
+    found = {name: np.isin(parts, [PARTS.index(p) for p in joined]) for name, (_, joined) in TISSUES.items()}
+    return {name: mask for name, mask in found.items() if mask.any()}
+
+
+def _write_on(axis, mask, text, colour, **kwargs):
+    """Write on the widest place of a mask."""
+    from scipy import ndimage
+
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(np.argmax(depth), mask.shape)
+    red, green, blue, _ = matplotlib.colors.to_rgba(colour)
+    ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+    axis.text(column, row, text, color=ink, ha="center", va="center", **kwargs)
+
+
+@styled
+def anatomy(image_hu, spacing_mm, parts):
+    """One slice on top, and below its parts, each with the colour and the number of the legend.
+
+    Parameters
+    ----------
+    image_hu : (H, W) array
+    spacing_mm : tuple of float
+    parts : (H, W) array of int
+        Index into `sarco.cohort.canvas.PARTS`.
+    """
+    masks = tissue_masks(parts)
+    lines = -(-len(masks) // 2)
+    fig, axes = _figure(2 * _picture_height(image_hu, spacing_mm) + 0.21 * lines + 0.2, rows=2)
+    box = _ct(axes[0, 0], image_hu, spacing_mm)
+    below = axes[1, 0]
+    below.set_axis_off()
+    painted = np.zeros((*np.shape(image_hu), 4))
+    painted[..., 3] = 1
+    for name, mask in masks.items():
+        painted[mask] = matplotlib.colors.to_rgba(TISSUES[name][0])
+    below.imshow(painted[box], interpolation="nearest", aspect=spacing_mm[0] / spacing_mm[1])
+    handles = []
+    for number, (name, mask) in enumerate(masks.items(), 1):
+        colour = TISSUES[name][0]
+        if mask[box].any():
+            _write_on(below, mask[box], str(number), colour, fontsize=8, fontweight="bold")
+        handles.append(Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="black", linewidth=0.5))
+    labels = [f"{number} {name}" for number, name in enumerate(masks, 1)]
+    fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=10, handlelength=1.2)
+    return fig
+
+
+@styled
+def attenuation(images_hu, parts, groups, window_hu=(-29, 150)):
+    """Attenuation of each tissue, one row each; the muscle window is shaded.
+
+    Parameters
+    ----------
+    images_hu, parts : list of (H, W) array
+        Slices and their parts, pooled.
+    groups : dict of str to tuple of str
+        Name of a row to the names of `TISSUES` that it pools.
+    """
+    fig, axes = _figure(0.62 * len(groups) + 0.7, rows=len(groups), sharex=True)
+    edges = np.arange(-200, 401, 5)
+    pooled = [(np.asarray(image), tissue_masks(p)) for image, p in zip(images_hu, parts, strict=True)]
+    for axis, (name, tissues) in zip(axes.flat, groups.items(), strict=True):
+        values = np.concatenate([image[masks[t]] for image, masks in pooled for t in tissues if t in masks] or [[]])
+        axis.axvspan(*window_hu, color=YELLOW, alpha=0.25, linewidth=0)
+        colour = RED if name == "muscle" else BLUE
+        axis.hist(values, edges, weights=np.full(len(values), 1 / max(len(values), 1)), color=colour, alpha=0.8)
+        axis.set(yticks=[], xlim=(-200, 400))
+        axis.grid(axis="y", visible=False)
+        axis.spines["left"].set_visible(False)
+        axis.text(0.995, 0.9, name, transform=axis.transAxes, ha="right", va="top", fontsize=10)
+    axes[-1, 0].set(xlabel="attenuation (HU)")
+    return fig
+
+
+@styled
+def quality_labels(rows, field_mm=100):
+    """What readers get wrong: their contour against the true one, with the pixels that the review counts.
+
+    Parameters
+    ----------
+    rows : list of (label, image_hu, spacing_mm, reader, true, added, missed)
+        Masks are (H, W) bool; `added` and `missed` are the wrong pixels.
+    field_mm : float
+        Side of the square that is shown, about the wrong pixels or, where there are none, the middle of the mask.
+    """
+    columns = 2
+    lines = -(-len(rows) // columns)
+    fig, axes = _figure((WIDTH / columns + 0.25) * lines + 0.5, lines, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (label, image_hu, spacing_mm, reader, true, added, missed) in zip(axes.flat, rows, strict=False):
+        wrong = np.asarray(added) | np.asarray(missed)
+        row, column = _densest(wrong if wrong.any() else np.asarray(true))
+        half = [field_mm / mm / 2 for mm in spacing_mm]
+        box = tuple(
+            slice(max(int(centre - side), 0), int(centre + side) + 1)
+            for centre, side in zip((row, column), half, strict=True)
+        )
+        _ct(axis, image_hu, spacing_mm, box, bar_cm=2)
+        _paint(axis, added, box, ORANGE, 0.85)
+        _paint(axis, missed, box, BLUE, 0.85)
+        _outline(axis, true, box, "white", 1.4)
+        _outline(axis, reader, box, PURPLE, 1.1)
+        axis.set_title(label, loc="left", fontsize=10, pad=3)
+    handles = [matplotlib.lines.Line2D([], [], color=c, linewidth=2) for c in ("#BBBBBB", PURPLE)]
+    handles += [Rectangle((0, 0), 1, 1, color=c) for c in (ORANGE, BLUE)]
+    names = ["true contour (white)", "reader's contour", "wrong: added", "wrong: missed"]
+    fig.legend(handles, names, loc="outside lower center", ncols=2)
+    return fig
+
+
+def _densest(mask):
+    """Row and column about which a mask has most of its pixels."""
+    from scipy import ndimage
+
+    crowd = ndimage.gaussian_filter(np.asarray(mask, np.float32), 6)
+    return np.unravel_index(np.argmax(crowd), crowd.shape)
 
 
 @styled
@@ -703,37 +888,94 @@ def cohort_flow(released, excluded, train, validation, test):
 
 
 @styled
-def area_by_age(cohort):
-    """True muscle area by age group and sex of the phantoms.
+def by_age(cohort, literature, groups):
+    """Muscle area and attenuation by age group and sex, each beside the mean and SD of the literature.
 
     Parameters
     ----------
     cohort : DataFrame
-        Columns sex (F, M), age (years), area_cm2.
+        Columns sex (F, M), age (years), area_cm2, hu.
+    literature : dict of str to list of (float, float, float, float)
+        For each sex, one entry a group: mean and SD of the area (cm2) and of the attenuation (HU).
+    groups : list of (str, float, float)
+        Name of each age group, and its ages: from, up to but without.
     """
-    import pandas as pd
+    fig, axes = _figure(5.6, rows=2, sharex=True)
+    panels = (("area_cm2", "muscle area (cm²)", 0), ("hu", "mean attenuation (HU)", 2))
+    for axis, (column, label, first) in zip(axes.flat, panels, strict=True):
+        for shift, sex, colour, marker in ((-0.2, "F", ORANGE, "o"), (0.2, "M", BLUE, "s")):
+            for i, (_, low, high) in enumerate(groups):
+                here = cohort[(cohort.sex == sex) & (cohort.age >= low) & (cohort.age < high)]
+                values = here[column].dropna().to_numpy(float)
+                if len(values):
+                    drawn = axis.boxplot(
+                        values,
+                        positions=[i + shift],
+                        widths=0.2,
+                        patch_artist=True,
+                        manage_ticks=False,
+                        flierprops={"markersize": 2},
+                        medianprops={"color": "black"},
+                    )
+                    drawn["boxes"][0].set(facecolor=colour, alpha=0.7)
+                mean, sd = literature[sex][i][first : first + 2]
+                axis.errorbar(
+                    i + shift * 1.85, mean, sd, fmt=marker, color="black", markersize=4, capsize=2.5, linewidth=1.1
+                )
+        axis.set(ylabel=label)
+        axis.grid(axis="x", visible=False)
+    axes[1, 0].set_xticks(range(len(groups)), [name for name, _, _ in groups])
+    axes[1, 0].set(xlabel="age (years)")
+    handles = [Rectangle((0, 0), 1, 1, color=c, alpha=0.7) for c in (ORANGE, BLUE)]
+    handles += [matplotlib.lines.Line2D([], [], color="black", marker=m, markersize=4) for m in "os"]
+    names = ["women, this run", "men, this run", "women, literature", "men, literature"]
+    fig.legend(handles, names, loc="outside upper center", ncols=2)
+    return fig
 
-    fig, axes = _figure(3.2)
+
+@styled
+def reader_study(first_cm2, second_cm2, limits_cm2, published_cm2):
+    """Difference of two readers' areas against their mean, with the limits of agreement and published ones.
+
+    Parameters
+    ----------
+    first_cm2, second_cm2 : 1-D array
+        The two readers' areas of the same slices.
+    limits_cm2, published_cm2 : tuple of float
+        Low and high.
+    """
+    fig, axes = _figure(3.4)
     axis = axes[0, 0]
-    groups = ["<45", "45-54", "55-64", "65-74", "75+"]
-    group = pd.cut(cohort.age.astype(float), [-np.inf, 45, 55, 65, 75, np.inf], right=False, labels=groups)
-    for shift, sex, colour, label in ((-0.18, "F", ORANGE, "women"), (0.18, "M", BLUE, "men")):
-        values = [cohort.area_cm2[(group == g) & (cohort.sex == sex)].astype(float).to_numpy() for g in groups]
-        filled = [(i + shift, v) for i, v in enumerate(values) if len(v)]
-        drawn = axis.boxplot(
-            [v for _, v in filled],
-            positions=[p for p, _ in filled],
-            widths=0.3,
-            patch_artist=True,
-            manage_ticks=False,
-            flierprops={"markersize": 2.5},
-            medianprops={"color": "black"},
-        )
-        for patch in drawn["boxes"]:
-            patch.set(facecolor=colour, alpha=0.7)
-        axis.plot([], [], "s", color=colour, label=label)
-    axis.set_xticks(range(len(groups)), groups)
-    axis.set(xlabel="age (years)", ylabel="muscle area (cm²)")
-    axis.legend(loc="upper right", ncols=2)
-    axis.grid(axis="x", visible=False)
+    first, second = np.asarray(first_cm2, float), np.asarray(second_cm2, float)
+    axis.axhspan(*published_cm2, color=SKY, alpha=0.3, linewidth=0, label="limits of human readers, published")
+    axis.plot((first + second) / 2, first - second, "o", markersize=4, color=BLUE, alpha=0.7)
+    axis.axhline((first - second).mean(), color=RED, linewidth=1.3, label="mean difference")
+    for value, label in zip(limits_cm2, ("limits of simulated readers", None), strict=True):
+        axis.axhline(value, color=RED, linestyle="--", linewidth=1.3, label=label)
+    axis.set(xlabel="mean of the two readers' areas (cm²)", ylabel="one reader minus\nthe other (cm²)")
+    axis.margins(y=0.12)
+    fig.legend(loc="outside upper center", ncols=1)
+    return fig
+
+
+@styled
+def ablation(summary):
+    """DSC of each variant of the domain randomisation: mean with its interval, and the worst case.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `sarco.ablation.summarise` gives it: index variant; columns dsc_mean, low, high, dsc_min.
+    """
+    fig, axes = _figure(0.42 * len(summary) + 1.3)
+    axis = axes[0, 0]
+    places = np.arange(len(summary))[::-1]
+    axis.axvline(summary.dsc_mean["all"], color=GREY, linewidth=1, linestyle=":")
+    axis.hlines(places, summary.low, summary.high, color=BLUE, linewidth=3)
+    axis.plot(summary.dsc_mean, places, "o", color=BLUE, markersize=8, label="mean, with 95 % interval")
+    axis.plot(summary.dsc_min, places, "v", color=RED, markersize=7, label="worst case")
+    axis.set_yticks(places, [name.replace("-", " ") for name in summary.index], fontsize=10)
+    axis.set(xlabel="DSC on the difficult slices", ylim=(-0.6, len(summary) - 0.4))
+    axis.grid(axis="y", visible=False)
+    fig.legend(loc="outside upper center", ncols=2)
     return fig

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sarco import figures
+from sarco.cohort.canvas import PARTS
 
 SPACING = (0.8, 0.8)
 
@@ -37,6 +38,10 @@ def drawings(slice_hu, mask):
     probability = np.where(mask, 0.9, 0.0)
     area = rng.normal(130, 30, 40)
     cohort = pd.DataFrame({"sex": ["F", "M"] * 30, "age": rng.uniform(25, 90, 60), "area_cm2": rng.normal(130, 20, 60)})
+    cohort["hu"] = rng.normal(35, 6, 60)
+    ages, known = [("young", 0, 60), ("old", 60, 200)], {sex: [(120, 18, 40, 6), (100, 16, 25, 6)] for sex in "FM"}
+    variants = pd.DataFrame({"dsc_mean": [0.96, 0.92], "low": 0.9, "high": 0.97, "dsc_min": 0.7}, index=["all", "none"])
+    parts = np.where(mask, PARTS.index("psoas"), PARTS.index("subcutaneous fat")) * (slice_hu > -300)
     cases = pd.DataFrame({"quality": list("AAABBBCCCD"), "dsc": 1 - rng.gamma(2, 0.01, 10)})
     rows = [(member, epoch, 0.9 - 0.5 / epoch + 0.01 * member) for member in (1, 2) for epoch in (1, 2, 3)]
     history = pd.DataFrame(rows, columns=["member", "epoch", "validation_dsc"])
@@ -44,9 +49,12 @@ def drawings(slice_hu, mask):
     image = (slice_hu > -300) / 2
     blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
     return {
-        "area_by_age": lambda: figures.area_by_age(cohort),
+        "ablation": lambda: figures.ablation(variants),
+        "anatomy": lambda: figures.anatomy(slice_hu, SPACING, parts),
+        "attenuation": lambda: figures.attenuation([slice_hu], [parts], {"muscle": ("psoas",), "organ": ("organ",)}),
         "augmentation": lambda: figures.augmentation([("one", image, mask), ("two", image, mask)]),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
+        "by_age": lambda: figures.by_age(cohort, known, ages),
         "by_members": lambda: figures.by_members(members),
         "cohort_flow": lambda: figures.cohort_flow(1025, 3, 982, 40, 500),
         "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
@@ -56,6 +64,8 @@ def drawings(slice_hu, mask):
         "network": lambda: figures.network(blocks),
         "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
         "preprocessing": lambda: figures.preprocessing(slice_hu, SPACING, image, 2.0),
+        "quality_labels": lambda: figures.quality_labels([("B", slice_hu, SPACING, mask, mask, mask, ~mask)] * 2),
+        "reader_study": lambda: figures.reader_study(area + 3, area, (-2.0, 8.0), (-9.9, 7.6)),
         "receptive_field": lambda: figures.receptive_field(probability + 1e-9, [("all", 40, figures.BLUE)]),
         "scatter": lambda: figures.scatter(area + 3, area, area),
         "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
@@ -87,7 +97,7 @@ def test_figures_are_repeatable_and_leave_no_trace(drawings):
 
 def test_no_title_inside_a_plot(drawings):
     # Small pictures have a label over them; a plot has its caption in the book.
-    for name in ("area_by_age", "bland_altman", "histogram", "scatter", "violins", "waterfall"):
+    for name in ("ablation", "by_age", "bland_altman", "histogram", "reader_study", "scatter", "violins", "waterfall"):
         figure = drawings[name]()
         assert not figure.get_suptitle() and not any(axis.get_title() for axis in figure.axes), name
 
@@ -121,6 +131,42 @@ def test_errors_are_painted_where_they_are(slice_hu, mask):
             painted[matplotlib.colors.to_hex(layer[pixels][0])] = pixels
     assert set(painted) == {figures.GREEN.lower(), figures.RED.lower()}
     assert (painted[figures.RED.lower()] == (mask & ~missed)[box]).all()
+
+
+def test_every_part_of_a_phantom_has_one_colour():
+    joined = [part for _, parts in figures.TISSUES.values() for part in parts]
+    assert sorted(joined) == sorted(set(PARTS) - {"air"})
+    colours = [matplotlib.colors.to_hex(colour) for colour, _ in figures.TISSUES.values()]
+    assert len(set(colours)) == len(colours)
+
+
+def test_parts_are_painted_and_numbered_where_they_are(slice_hu, mask):
+    parts = np.where(mask, PARTS.index("psoas"), PARTS.index("skin"))
+    figure = figures.anatomy(slice_hu, SPACING, parts)
+    below = figure.axes[1]
+    box = figures.body_box(slice_hu)
+    painted = np.asarray(below.images[0].get_array())
+    psoas = np.array(matplotlib.colors.to_rgba(figures.TISSUES["psoas"][0]))
+    assert (np.isclose(painted, psoas).all(-1) == mask[box]).all()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["1 skin", "2 psoas"]
+    [number] = [text for text in below.texts if text.get_text() == "2"]
+    column, row = number.get_position()
+    assert mask[box][row, column]
+
+
+def test_quality_picture_is_about_the_wrong_pixels(slice_hu, mask):
+    wrong = np.zeros_like(mask)
+    wrong[48:54, 80:86] = True
+    figure = figures.quality_labels([("B", slice_hu, SPACING, mask | wrong, mask, wrong, ~mask & mask)], field_mm=16)
+    layer = np.asarray(figure.axes[0].images[1].get_array())[..., 3] > 0
+    assert layer.sum() == wrong.sum() and layer.shape == (21, 21)
+
+
+def test_literature_stands_beside_its_age_group(drawings):
+    axis = drawings["by_age"]().axes[0]
+    markers = [line for line in axis.lines if line.get_marker() in "os" and line.get_markersize() == 4]
+    assert sorted(float(line.get_ydata()[0]) for line in markers) == [100, 100, 120, 120]
 
 
 def test_waterfall_marks_a_step_for_the_worse():
