@@ -142,7 +142,7 @@ def acquire(canvas, draw, protocol, body, bone, metal=None):
     u, px = draw.uniform, protocol.pixel_mm
     hu = canvas.hu
     if metal is not None and metal.any():
-        hu = np.where(metal, np.float32(u("scanner", (5000, 9000), (3000, 15000))), hu)
+        hu = np.where(metal, np.float32(u("scanner", (8000, 14000), (3000, 18000))), hu)
     streaks, levels = _rays(draw, hu, px)
     # Display never shows more than this; what is above has already cast its streaks.
     hu = through_plane(draw, np.minimum(hu, 3600), protocol, body)
@@ -296,9 +296,9 @@ def _rays(draw, hu, pixel_mm):
     hard = np.maximum(hu - np.float32(150), 0) / np.float32(1000)
     images = np.stack([_shrink(soft).ravel(), _shrink(hard).ravel()], 1)
     water, dense = (forward @ images).T.reshape(2, ANGLES, -1) * (coarse_mm * np.float32(WATER_PER_MM))
-    # Modulation of the tube current evens out the noise, though never all of it.
+    # One in a scan of fixed current; modulating the current with the view evens out the noise, though never in full.
     starving = np.clip(water + dense, 0, 14)
-    variance = np.exp(np.float32(u("scanner", (0.35, 0.7), (0.1, 1.0))) * starving)
+    variance = np.exp(np.float32(u("scanner", (0.5, 1.0), (0.1, 1.2))) * starving)
     direction = np.arange(ANGLES) * np.pi / ANGLES
     away = (direction - (np.arange(SECTORS) * np.pi / SECTORS)[:, None] + np.pi / 2) % np.pi - np.pi / 2
     weight = np.cos(np.clip(np.abs(away) * SECTORS / 2, 0, np.pi / 2)).astype(np.float32) ** 2
@@ -306,13 +306,13 @@ def _rays(draw, hu, pixel_mm):
     levels = seen.T.reshape(SECTORS, COARSE, COARSE) / np.float32(max(seen.mean(), 1e-6))
 
     # The beam hardens in bone and metal more than the scanner's correction for water expects: dark bands between.
-    error = np.float32(-u("scanner", (0.002, 0.008), (0, 0.04))) * dense * (dense + 0.5 * water) / (1 + 0.1 * dense)
+    error = np.float32(-u("scanner", (0.005, 0.015), (0, 0.06))) * dense * (dense + 0.5 * water) / (1 + 0.2 * dense)
     mean = np.float32(water[water > 0.5].mean() if (water > 0.5).any() else 1)
     error += np.float32(u("scanner", (-0.004, 0.004), (-0.02, 0.02))) * water * (water / mean - 1)
-    if draw.chance("scanner", 0.3, 0.5):
+    if draw.chance("scanner", 0.5, 0.6):
         # Rays that few photons pass are noisier than the rest: arms beside the body, hips, metal. Their noise makes
         # streaks that are coarser than the noise of the other rays.
-        few = np.exp(np.minimum(starving - np.float32(u("scanner", (14, 16), (12.5, 15))), 0) * np.float32(0.6))
+        few = np.exp(np.minimum(starving - np.float32(u("scanner", (11.5, 13.5), (10, 13))), 0) * np.float32(0.9))
         error += few * draw.rng.standard_normal(few.shape, dtype=np.float32)
     bins = error.shape[1]
     ramp = np.abs(np.fft.rfftfreq(2 * bins)).astype(np.float32) / coarse_mm
