@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import metrics, postprocess, surface
+from . import metrics, postprocess
+from .area import area_cm2
 from .cohort.layout import Cohort
 from .ensemble import Ensemble, unpack
 from .errors import SarcoError
@@ -89,7 +90,7 @@ def score(ensemble, cohort, progress=True):
         image, mask = cohort.read_slice(case), cohort.read_mask(case)
         found = postprocess.postprocess(ensemble.predict(image.image_hu, image.spacing_mm), image.image_hu)
         rows.append((case, cohort.table.loc[case, "notes"], metrics.dice(found, mask),
-                     surface.area_cm2(found, image.spacing_mm), surface.area_cm2(mask, image.spacing_mm)))  # fmt: skip
+                     area_cm2(found, image.spacing_mm), area_cm2(mask, image.spacing_mm)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS[1:]))
 
 
