@@ -39,13 +39,12 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-def _imports(path, package):
-    """Names of the rooms that a module imports, lazily or not."""
+def _imports(path, depth):
+    """Names of the rooms that a module, so many folders deep in the package, imports, lazily or not."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            inside = node.level == 1 and package == "cohort"
-            if inside:
-                yield "cohort"
+            if node.level <= depth:
+                yield "cohort"  # the one room that is a folder
             elif node.module:
                 yield node.module.split(".")[0]
             else:
@@ -55,9 +54,9 @@ def _imports(path, package):
 def test_data_flows_one_way():
     folder = Path(sarco.__file__).parent
     modules = [path for path in sorted(folder.rglob("*.py")) if path != folder / "__init__.py"]
-    rooms = {path: "cohort" if path.parent != folder else path.stem for path in modules}
+    depths = {path: len(path.relative_to(folder).parts) - 1 for path in modules}
+    rooms = {path: path.relative_to(folder).with_suffix("").parts[0] for path in modules}
     assert set(rooms.values()) == set(ORDER)
     for path, room in rooms.items():
-        package = "cohort" if path.parent != folder else ""
-        for used in _imports(path, package):
+        for used in _imports(path, depths[path]):
             assert ORDER.index(used) <= ORDER.index(room), f"{path.name} imports {used}, which comes after it"
