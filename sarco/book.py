@@ -56,11 +56,11 @@ class Run:
         return Ensemble.load(self.profile.weights_dir)
 
     def results(self, name):
-        """One table of results.
+        """One table of results. A run without an ablation shows the committed one.
 
         Parameters
         ----------
-        name : {"cases", "cohort", "training"}
+        name : {"ablation", "cases", "cohort", "training"}
 
         Returns
         -------
@@ -73,7 +73,8 @@ class Run:
         """
         import pandas as pd
 
-        path = self.profile.results_dir / f"{name}.csv"
+        borrowed = name == "ablation" and not self.profile.ablation_variants
+        path = (profiles.load("published") if borrowed else self.profile).results_dir / f"{name}.csv"
         self._require(path)
         return pd.read_csv(path, dtype={"case": str, "subset": str, "release": str})
 

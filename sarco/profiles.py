@@ -218,7 +218,7 @@ _LOWEST = {
     "iterations": 1,
     "batch_size": 1,
     "evaluation_cases": 1,
-    "live_cases": 0,
+    "live_cases": 1,
     "ablation_cases": 2,
     "ablation_steps": 1,
     "difficult_cases": 2,

@@ -1,6 +1,6 @@
 """Run one chapter with papermill, check its parameters first, and write it only if it succeeds.
 
-python workflow/chapter.py chapters/03-training.ipynb OUT.ipynb --set profile=smoke --set live_cases=1
+python workflow/chapter.py chapters/03-training.ipynb OUT.ipynb --set profile=smoke
 """
 
 import argparse
