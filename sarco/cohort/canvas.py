@@ -5,6 +5,16 @@ from functools import lru_cache
 import numpy as np
 
 AIR_HU = -1000.0
+TWIST_MM = 80.0  # how far the rotation of the spine reaches
+
+# What a pixel of a phantom can be; `Canvas.parts` and `Phantom.parts` hold the index.
+PARTS = (
+    "air", "table", "limb", "skin", "subcutaneous fat", "fascia", "rectus abdominis", "lateral wall", "psoas",
+    "quadratus lumborum", "erector spinae", "multifidus", "bone", "disc", "spinal canal", "ligament", "visceral fat",
+    "bowel", "bowel content", "kidney", "liver", "spleen", "gallbladder", "pancreas", "vessel", "fluid", "foreign body",
+)  # fmt: skip
+MUSCLES = PARTS[6:12]
+_INDEX = {name: i for i, name in enumerate(PARTS)}
 
 
 @lru_cache(maxsize=256)
@@ -43,7 +53,8 @@ class Canvas:
     """Pixel grid of one slice, in the patient's millimetres.
 
     x grows to the right of the image (the patient's left), y to the back. The origin is the centre of the ring of
-    abdominal muscle. Parts are painted one over the other; `muscle` is the contour that a perfect reader would draw.
+    abdominal muscle. Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an
+    index into `PARTS`.
 
     Parameters
     ----------
@@ -58,9 +69,13 @@ class Canvas:
         Size (1 = as drawn) and rotation (radians) of the whole body.
     warp_mm : float
         Amplitude of the smooth bending; its wavelength is some 60 mm.
+    twist : tuple of float, optional
+        y of a centre on the midline, rotation (radians) and sideways shift (mm) there; both fade away over 80 mm.
+        So the spine turns, and what hangs on it.
     """
 
-    def __init__(self, rng, shape, spacing_mm, *, centre_mm=(0.0, 0.0), scale=1.0, angle=0.0, warp_mm=0.0):
+    def __init__(self, rng, shape, spacing_mm, *, centre_mm=(0.0, 0.0), scale=1.0, angle=0.0, warp_mm=0.0,
+                 twist=(0.0, 0.0, 0.0)):  # fmt: skip
         self.rng, self.shape, self.spacing_mm = rng, shape, spacing_mm
         rows = ((np.arange(shape[0]) - (shape[0] - 1) / 2) * spacing_mm[0] - centre_mm[1]) / scale
         columns = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * spacing_mm[1] - centre_mm[0]) / scale
@@ -72,12 +87,17 @@ class Canvas:
         wx, wy = (bend * smooth_noise(rng, shape, wavelength_px) for _ in range(2))
         self.x = c * gx - s * gy + wx
         self.y = s * gx + c * gy + wy
+        twist_y, turn, aside = map(np.float32, twist)
+        if turn or aside:
+            fade = np.exp(-(self.x**2 + (self.y - twist_y) ** 2) / np.float32(TWIST_MM**2))
+            dy, bend_by = self.y - twist_y, turn * fade
+            self.x, self.y = self.x - bend_by * dy - aside * fade, self.y + bend_by * self.x
         # A part's window is found in unbent coordinates: this is how far the bending may push it out.
-        self._slack = float(3.5 * warp_mm)
+        self._slack = float(3.5 * warp_mm + 0.43 * TWIST_MM * abs(turn) + abs(aside))
         self._rotation = (float(c), float(s))
         self.px = float(np.mean(spacing_mm)) / scale
         self.hu = np.full(shape, AIR_HU, np.float32)
-        self.muscle = np.zeros(shape, bool)
+        self.parts = np.zeros(shape, np.uint8)
 
     def noise(self, scale_mm, window=np.s_[:, :]):
         """Smooth random field over `window`, with blobs of about `scale_mm`."""
@@ -101,9 +121,29 @@ class Canvas:
             x, y = c * x + s * y, c * y - s * x
         return win, superellipse(x, y, rx, ry, power)
 
-    def paint(self, win, where, hu):
-        """Give the pixels `where` (a mask over the window `win`) the value or field `hu`."""
+    def worm(self, points, radius):
+        """Window and level of a bent tube along `points`, a list of (x, y): below 1 inside, 1 on the edge."""
+        points = np.asarray(points, np.float32)
+        middle = points.mean(0)
+        reach = float(np.max(np.hypot(*(points - middle).T))) + radius * 1.05
+        win = self.window(*middle, reach)
+        x, y = self.x[win], self.y[win]
+        nearest = np.full(x.shape, np.inf, np.float32)
+        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+            dx, dy = x1 - x0, y1 - y0
+            t = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, np.float32(1e-6)), 0, 1)
+            np.minimum(nearest, (x - x0 - t * dx) ** 2 + (y - y0 - t * dy) ** 2, out=nearest)
+        return win, np.sqrt(nearest) / np.float32(radius)
+
+    def paint(self, win, where, hu, part=None):
+        """Give the pixels `where` (a mask over the window `win`) the value or field `hu`, and the name `part`."""
         np.copyto(self.hu[win], np.asarray(hu, np.float32), where=where)
+        if part is not None:
+            np.copyto(self.parts[win], np.uint8(_INDEX[part]), where=where)
+
+    def part(self, name, win=np.s_[:, :]):
+        """Mask, over the window `win`, of the pixels that are `name` so far."""
+        return self.parts[win] == _INDEX[name]
 
 
 def superellipse(x, y, rx, ry, power):

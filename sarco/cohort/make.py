@@ -10,31 +10,33 @@ import numpy as np
 from ..errors import SarcoError
 from ..paper import EXCLUDED, RELEASED, TEST
 from . import dicom, layout
-from .phantom import phantom
+from .phantom import SETTINGS, phantom
+from .population import DIFFICULT, GROUPS
 from .readers import review
 
-SETTINGS = ("reference", "randomised")
 
-
-def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progress=True):
+def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), progress=True):
     """Write `cases` phantoms in the shared layout.
 
     The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is
     not registered to the slice, 40 validate and 982 train. Those three are found by measuring, not by name. In the
-    randomised setting every case is for training.
+    randomised setting every case is for training. In the difficult setting, subjects of the reference population are
+    drawn with one thing that networks find hard, each kind in turn; every case is for testing, and its mask is true.
 
     Parameters
     ----------
     root : str or Path
         Written into; a cohort already there must be one of the same call, and is written again.
     cases : int
-    setting : {"reference", "randomised"}
+    setting : {"reference", "randomised", "difficult"}
     seed : int
         The same seed gives the same bytes, whatever the number of workers.
     workers : int
         Processes; 0 means one a core.
     matrix : int
         Rows and columns of each slice.
+    without : collection of str
+        Randomised setting: groups (`population.GROUPS`) that keep the range of the reference population.
     progress : bool
         Show a bar with the time left on stderr.
 
@@ -54,7 +56,13 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progre
     if cases < 1 or setting not in SETTINGS or not 64 <= matrix <= 1024:
         raise SarcoError(f"{root}: cannot make {cases} cases, {setting}, {matrix} pixels wide; give at least 1 case, "
                          f"one of {', '.join(SETTINGS)}, and 64 to 1024 pixels.")  # fmt: skip
-    recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}\n"
+    unknown = set(without) - set(GROUPS)
+    if unknown or (without and setting != "randomised"):
+        raise SarcoError(f"{root}: cannot leave out {', '.join(sorted(without))} in the setting {setting}; the setting "
+                         f"randomised has the groups {', '.join(GROUPS)}.")  # fmt: skip
+    groups = tuple(g for g in GROUPS if g not in without)
+    recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}"
+    recipe += f" without={','.join(sorted(without))}\n" if without else "\n"
     stamp = root / "recipe.txt"
     if (stamp.exists() and stamp.read_text() != recipe) or ((root / "cohort.csv").exists() and not stamp.exists()):
         raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
@@ -69,7 +77,7 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progre
     if setting == "reference":
         chosen = np.random.default_rng((seed, 3)).permutation(training)[: min(EXCLUDED, training // 10)]
         misplaced = {names[i] for i in chosen}
-    jobs = [(root, name, i, setting, seed, matrix, name in misplaced) for i, name in enumerate(names)]
+    jobs = [(root, name, i, setting, seed, matrix, groups, name in misplaced) for i, name in enumerate(names)]
     workers = workers or os.cpu_count() or 1
     bar = tqdm(total=cases, desc=f"{setting} cohort", unit="case", disable=not progress)
     rows = []
@@ -88,27 +96,32 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, progre
                     bar.update()
     table = pd.DataFrame(rows).set_index("case")
     unregistered = table.index[table.pop("outside_share") > layout.REGISTERED_SHARE]
+    if setting == "difficult":
+        training = 0
     table["release"] = pd.array([1 + (2 * i >= training) if i < training else None for i in range(cases)], "Int64")
     if setting == "reference":
         table["split"] = layout.assign_splits(table, names[training:], unregistered, seed)
     else:
-        table["split"] = "train"
+        table["split"] = "train" if setting == "randomised" else "test"
     layout.write_table(table, root / "cohort.csv")
     return layout.Cohort.open(root)
 
 
 def _write_case(job):
     """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
-    root, case, index, setting, seed, matrix, misplaced = job
-    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix)
+    root, case, index, setting, seed, matrix, groups, misplaced = job
+    kind = (DIFFICULT[index % len(DIFFICULT)],) if setting == "difficult" else ()
+    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix, groups, kind)
     mask = p.mask
     if misplaced:
         rng = np.random.default_rng((seed, 3, index))
         shift = rng.uniform(15, 35, 2) / p.spacing_mm * rng.choice((-1, 1), 2)
         mask = np.roll(mask, np.rint(shift).astype(int), (0, 1))
+    encoding = dicom.draw_encoding(np.random.default_rng((seed, 4, index)), p.protocol.maker)
     dicom.write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, case=case, sex=p.subject.sex,
-                      age=p.subject.age, manufacturer=p.maker[0], model=p.maker[1], kernel=p.maker[2],
-                      phase=p.subject.phase)  # fmt: skip
+                      age=p.subject.age, manufacturer=p.protocol.maker, model=p.protocol.model,
+                      kernel=p.protocol.kernel, kvp=p.protocol.kvp, phase=p.subject.phase,
+                      slice_thickness_mm=p.protocol.slice_thickness_mm, encoding=encoding)  # fmt: skip
     layout.write_mask(root / "masks" / f"{case}.png", mask)
     layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
     pixel_cm2 = p.spacing_mm[0] * p.spacing_mm[1] / 100
@@ -116,6 +129,9 @@ def _write_case(job):
         "case": case, "quality": p.quality if not misplaced else review(mask, p.true_mask, p.spacing_mm),
         "pixel_spacing_mm": p.spacing_mm[0], "area_cm2": round(float(mask.sum() * pixel_cm2), 3),
         "true_area_cm2": round(float(p.true_mask.sum() * pixel_cm2), 3), "sex": p.subject.sex, "age": p.subject.age,
-        "height_m": p.subject.height_m, "phase": p.subject.phase, "notes": p.notes,
+        "height_m": p.subject.height_m, "phase": p.subject.phase, "weight_kg": p.subject.weight_kg,
+        "mean_hu": round(float(p.image_hu[mask].mean()), 2) if mask.any() else float("nan"), "reader": p.reader,
+        "slice_thickness_mm": p.protocol.slice_thickness_mm, "maker": p.protocol.maker,
+        "notes": ", ".join(kind or p.notes),
         "outside_share": layout.outside_window_share(p.image_hu, mask),
     }  # fmt: skip

@@ -10,6 +10,19 @@ import numpy as np
 
 GROUPS = ("geometry", "hu", "texture", "surroundings", "scanner")
 
+# Rare things: how often they are drawn in the reference population and under domain randomisation. The shares of the
+# reference are ours; `Draw` can be told to draw any of them on purpose.
+FEATURES = {
+    "lean": (0.04, 0.15), "obese": (0.06, 0.08), "arms": (0.08, 0.25), "hand": (0.02, 0.12), "forearm": (0.03, 0.15),
+    "stoma": (0.015, 0.06), "drain": (0.02, 0.10), "hernia": (0.02, 0.08), "ascites": (0.04, 0.12),
+    "oedema": (0.10, 0.30), "scoliosis": (0.03, 0.12), "atrophy": (0.02, 0.12), "implant": (0.015, 0.05),
+    "calcification": (0.25, 0.25), "rib": (0.06, 0.30), "iliac crest": (0.04, 0.12), "wall bowel": (0.20, 0.55),
+    "blanket": (0.25, 0.30),
+}  # fmt: skip
+# The kinds of slice that networks find hard, as users of such tools report them.
+DIFFICULT = ("lean", "obese", "arms", "hand", "forearm", "stoma", "drain", "hernia", "ascites", "oedema", "scoliosis",
+             "atrophy", "implant", "rib", "iliac crest", "wall bowel")  # fmt: skip
+
 # Framingham, women, PMC10920396: first age of the band, muscle area (mean, SD, cm2), muscle attenuation (mean, SD, HU).
 WOMEN = ((20, 120.9, 18.4, 42.6, 5.5), (45, 119.5, 18.5, 38.1, 7.2), (55, 110.6, 16.3, 33.4, 6.8),
          (65, 104.5, 15.8, 29.3, 6.6), (75, 99.5, 16.0, 25.2, 6.8))  # fmt: skip
@@ -26,13 +39,21 @@ class Draw:
     rng : numpy.random.Generator
     groups : collection of str
         Which of `GROUPS` are randomised; the others keep the reference range.
+    wanted : collection of str
+        Which of `FEATURES` are drawn on purpose; the others come by chance.
+
+    Attributes
+    ----------
+    drawn : list of str
+        The features that were drawn, in order.
     """
 
-    def __init__(self, rng, groups=()):
-        self.rng, self.groups = rng, frozenset(groups)
-        unknown = self.groups - set(GROUPS)
-        if unknown:
-            raise ValueError(f"unknown groups {sorted(unknown)}; known are {', '.join(GROUPS)}")
+    def __init__(self, rng, groups=(), wanted=()):
+        self.rng, self.groups, self.wanted, self.drawn = rng, frozenset(groups), frozenset(wanted), []
+        for given, known, what in ((self.groups, GROUPS, "groups"), (self.wanted, FEATURES, "features")):
+            unknown = given - set(known)
+            if unknown:
+                raise ValueError(f"unknown {what} {sorted(unknown)}; known are {', '.join(known)}")
 
     def wild(self, group):
         """Whether `group` is randomised."""
@@ -48,46 +69,65 @@ class Draw:
         """True with one of two probabilities."""
         return self.rng.random() < (randomised if group in self.groups else reference)
 
+    def feature(self, name, group="surroundings"):
+        """Whether the rare thing `name` is drawn, on purpose or by chance."""
+        here = self.chance(group, *FEATURES[name]) or name in self.wanted
+        if here:
+            self.drawn.append(name)
+        return here
+
 
 @dataclass(frozen=True)
 class Subject:
     """A person of the reference population.
 
-    `area_cm2` and `muscle_hu` are what the muscle is drawn to reach, before noise and the reader.
+    `area_cm2` and `muscle_hu` are what the muscle is drawn to reach, before noise and the reader. `adiposity` is
+    standard normal; body mass index and the fat compartments follow it.
     """
 
     sex: str
     age: int
     height_m: float
+    weight_kg: float
     adiposity: float
     area_cm2: float
     muscle_hu: float
     phase: str
 
 
-def draw_subject(rng):
+def draw_subject(draw):
     """Draw one person; area and density follow sex and age as in the Framingham table.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    draw : Draw
 
     Returns
     -------
     Subject
     """
+    rng = draw.rng
     sex = "F" if rng.random() < 0.48 else "M"
     age = int(np.clip(rng.normal(62, 14), 20, 92))
     band = next(row for row in reversed(WOMEN) if age >= row[0])
     _, area, area_sd, hu, hu_sd = band
     adiposity = rng.standard_normal()
+    if draw.feature("lean"):
+        adiposity = rng.uniform(-2.6, -1.8)
+    elif draw.feature("obese"):
+        adiposity = rng.uniform(1.6, 2.8)
     # Heavier people carry more muscle, of lower density: part of the spread is shared with body size.
     z_area = 0.35 * adiposity + np.sqrt(1 - 0.35**2) * rng.standard_normal()
     z_hu = -0.40 * adiposity + np.sqrt(1 - 0.40**2) * rng.standard_normal()
+    if "lean" in draw.wanted:  # the hard ones are lean and muscular: nothing but muscle touches the bowel
+        z_area, z_hu = rng.uniform(0.3, 1.8), rng.uniform(0, 1.5)
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
     if sex == "M":
         area, hu = area * MEN_AREA_RATIO, hu + MEN_HU_OFFSET
     phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
     height = rng.normal(1.62, 0.065) if sex == "F" else rng.normal(1.76, 0.07)
     height += 0.0025 * (area - (110 if sex == "F" else 160)) / 10
-    return Subject(sex, age, round(float(height), 2), float(adiposity), float(area), float(hu + PHASE_HU[phase]), phase)
+    # Usual values: a median body mass index of 26, from about 18 (lean) to 42 (obese).
+    bmi = np.clip(26 * np.exp(0.17 * adiposity + 0.03 * z_area), 15, 55)
+    return Subject(sex, age, round(float(height), 2), round(float(bmi * height**2), 1), float(adiposity), float(area),
+                   float(hu + PHASE_HU[phase]), phase)  # fmt: skip

@@ -11,6 +11,11 @@ READERS = 11  # the paper, ground truth generation
 SLIGHT_CM2 = 0.5  # the paper: less is B, more is C
 
 
+def draw_quality(rng):
+    """Quality label that the next mask is meant to get, by `QUALITY_SHARE`."""
+    return str(rng.choice(list(QUALITY_SHARE), p=list(QUALITY_SHARE.values())))
+
+
 def habits(reader):
     """A reader's own way of drawing: bias outward (mm), and amplitude (mm) and wavelength (mm) of the jitter."""
     rng = np.random.default_rng((2019, reader))

@@ -1,0 +1,207 @@
+"""The skeletal muscle that the area counts: abdominal wall, rectus, psoas, quadratus lumborum, back muscles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import erfinv
+
+from ..canvas import PARTS
+from .frame import BOTH, EVERYWHERE
+
+# How much more, or less, fat than the mean the muscles hold: multifidus turns to fat first, psoas last.
+FATTINESS = {"psoas": 0.5, "multifidus": 1.8, "erector spinae": 1.1, "rectus abdominis": 1.2}
+
+
+@dataclass
+class Muscles:
+    """Sizes of the muscles, one entry a side; `scale` makes all of them larger or smaller together."""
+
+    lateral: np.ndarray  # thickness of the three layers together
+    layers: np.ndarray  # (side, layer): share of external oblique, internal oblique, transversus
+    layer_end: np.ndarray  # (side, layer): where along the wall each ends behind, 1 = at the last
+    wall_end: np.ndarray  # where the last ends, as a multiple of the width of the back muscles
+    front_share: float
+    bulge: float
+    latissimus: np.ndarray  # thickness of its lower edge over the wall; 0 where it ends above
+    rectus: np.ndarray
+    rectus_reach: np.ndarray
+    linea_alba: float
+    semilunar: np.ndarray
+    psoas: np.ndarray
+    psoas_ratio: np.ndarray
+    psoas_shift: np.ndarray
+    quadratus: np.ndarray
+    erector_w: np.ndarray
+    erector_h: np.ndarray
+    erector_drop: float
+    erector_power: float
+    multifidus: np.ndarray
+    present: np.ndarray  # (side, part): wall, rectus, psoas, quadratus, erector; below 1 where atrophied
+    scale: float = 1.0
+
+
+def draw_muscles(draw):
+    """Draw the proportions of the muscles; each side deviates a little, or much in atrophy of one side."""
+    u, rng = draw.uniform, draw.rng
+    uneven = u("geometry", (0.02, 0.08), (0.02, 0.22))
+    grow = rng.uniform(0.8, 1.3) if draw.wild("geometry") else 1.0
+
+    def pair(reference, randomised):
+        return u("geometry", reference, randomised) * np.exp(rng.normal(0, uneven, 2)) * np.sqrt(grow)
+
+    present = np.ones((2, 5))
+    if draw.feature("atrophy", "geometry"):
+        side = rng.integers(2)
+        present[side, rng.choice(5, rng.integers(1, 4), replace=False)] = rng.uniform(0.15, 0.6)
+    layers = rng.dirichlet((30, 34, 18) if not draw.wild("geometry") else (8, 9, 5), 2)
+    ends = np.stack([u("geometry", (0.72, 0.92), (0.55, 1.0), 2), u("geometry", (0.88, 1.0), (0.75, 1.0), 2),
+                     np.ones(2)], 1)  # fmt: skip
+    return Muscles(
+        lateral=pair((17, 26), (9, 30)), layers=layers, layer_end=ends,
+        wall_end=u("geometry", (0.92, 1.2), (0.75, 1.45), 2), front_share=u("geometry", (0.4, 0.7), (0.25, 0.95)),
+        bulge=u("geometry", (0.6, 1.2), (0.4, 2.0)),
+        latissimus=u("geometry", (2, 5), (1.5, 8), 2) * draw.chance("geometry", 0.10, 0.20),
+        rectus=pair((8, 12), (5, 17)), rectus_reach=pair((62, 80), (42, 92)) / np.sqrt(grow),
+        linea_alba=u("geometry", (3, 16), (1, 40)), semilunar=pair((0.01, 0.05), (-0.06, 0.14)),
+        psoas=pair((16, 21), (10, 29)), psoas_ratio=pair((1.05, 1.5), (0.8, 1.8)),
+        psoas_shift=u("geometry", (-2, 8), (-10, 16), 2), quadratus=pair((13, 20), (8, 27)),
+        erector_w=pair((34, 40), (24, 46)), erector_h=pair((20, 27), (13, 32)),
+        erector_drop=u("geometry", (36, 44), (30, 50)), erector_power=u("geometry", (2.2, 2.7), (1.9, 3.1)),
+        multifidus=pair((13, 18), (8, 21)), present=present,
+    )  # fmt: skip
+
+
+def _taper(t, start, end, rise, fall):
+    return np.sqrt(np.clip(np.minimum((t - start) / rise, (end - t) / fall), 0, 1))
+
+
+def wall(canvas, frame, muscles, ring):
+    """The abdominal wall, and how it is layered.
+
+    Returns
+    -------
+    thickness : ndarray
+        Of the wall at each pixel, mm.
+    borders : list of ndarray
+        Depth at which the first and the second of the three lateral layers end, mm.
+    lateral : ndarray of bool
+        Where the lateral part lies, not the rectus.
+    """
+    thickness, lateral = np.zeros(canvas.shape, np.float32), np.zeros(canvas.shape, bool)
+    borders = [np.zeros(canvas.shape, np.float32) for _ in range(2)]
+    s = muscles.scale
+    for i, side in enumerate(BOTH):
+        half = (canvas.x * side > 0) & (ring.depth > -10) & (ring.depth < 50)
+        phi, x = ring.angle[half], np.abs(canvas.x[half])
+        front = np.arcsin(min(0.95, muscles.rectus_reach[i] / frame.half_width)) + muscles.semilunar[i]
+        back_w = 2 * s**0.35 * muscles.erector_w[i] + 3
+        end = np.pi - np.arcsin(np.clip(muscles.wall_end[i] * back_w / frame.half_width, 0.25, 0.97))
+        # Rectus: a flat lens between the linea alba and the semilunar line, in front only.
+        middle = (muscles.linea_alba / 2 + muscles.rectus_reach[i]) / 2
+        lens = 1 - (np.abs(x - middle) / max(4.0, middle - muscles.linea_alba / 2)) ** 4
+        rectus = s * muscles.rectus[i] * muscles.present[i, 1] * np.sqrt(np.clip(lens, 0, None)) * (phi < np.pi / 2)
+        t = (phi - front) / max(0.3, end - front)
+        belly = muscles.front_share + (1 - muscles.front_share) * np.sin(np.pi * np.clip(t, 0, 1)) ** muscles.bulge
+        total = s * muscles.lateral[i] * muscles.present[i, 0] * belly
+        stack = [share * total * _taper(t, start, stop, 0.07, 0.2)
+                 for share, start, stop in zip(muscles.layers[i], (0.04, 0.02, 0.0), muscles.layer_end[i], strict=True)]  # fmt: skip
+        side_mm = stack[0] + stack[1] + stack[2]
+        thickness[half] = np.maximum(rectus, side_mm)
+        lateral[half] = side_mm > rectus
+        borders[0][half], borders[1][half] = stack[0], stack[0] + stack[1]
+    return thickness, borders, lateral
+
+
+def deep_muscles(canvas, frame, muscles):
+    """Quadratus lumborum, psoas, erector spinae and multifidus: a list of (part, window, level)."""
+    parts = []
+    vy, bw = frame.spine_y, frame.body_w
+    for i, side in enumerate(BOTH):
+        s, here = muscles.scale, muscles.present[i]
+        r = s**0.5 * muscles.psoas[i] * here[2] ** 0.5
+        q = s**0.5 * muscles.quadratus[i] * here[3] ** 0.5
+        parts.append(("quadratus lumborum", *canvas.ellipse(
+            side * (bw + 0.78 * r + 0.75 * q + 16), vy + 17 + muscles.psoas_shift[i] * 0.4, q, q * 0.48, 2.2,
+            side * 0.15)))  # fmt: skip
+        parts.append(("psoas", *canvas.ellipse(side * (bw + 0.78 * r), vy + muscles.psoas_shift[i], r * 0.9,
+                                               r * muscles.psoas_ratio[i], 2.2, side * 0.25)))  # fmt: skip
+        w, h = s**0.35 * muscles.erector_w[i], s**0.65 * muscles.erector_h[i] * here[4] ** 0.5
+        y = vy + muscles.erector_drop - 6 + h * 0.35
+        parts.append(("erector spinae", *canvas.ellipse(side * (w + 3), y, w, h, muscles.erector_power, side * 0.22)))
+        m = s**0.5 * muscles.multifidus[i] * here[4] ** 0.5
+        parts.append(("multifidus", *canvas.ellipse(side * (m + 2), y + h * 0.1, m, h * 1.02, 2.3, -side * 0.08)))
+    return parts
+
+
+def contour(canvas, frame, muscles, ring):
+    """What a perfect reader would outline, bones not yet taken out.
+
+    Returns
+    -------
+    named : ndarray of uint8
+        Index into `PARTS` of the muscle at each pixel, 0 where there is none.
+    borders : list of ndarray
+        Of the layers of the lateral wall, as `wall` gives them.
+    """
+    ring.thickness, borders, lateral = wall(canvas, frame, muscles, ring)
+    named = np.zeros(canvas.shape, np.uint8)
+    inside = (ring.depth > 0) & (ring.depth < ring.thickness)
+    named[inside] = PARTS.index("rectus abdominis")
+    named[inside & lateral] = PARTS.index("lateral wall")
+    for i, side in enumerate(BOTH):
+        if muscles.latissimus[i]:
+            sheet = ring.patch(canvas, side, 2.2, 0.3, -1 - muscles.latissimus[i], muscles.latissimus[i], 2.5, False)
+            named[sheet < 1] = PARTS.index("lateral wall")
+    for part, win, level in deep_muscles(canvas, frame, muscles):
+        named[win][level < 1] = PARTS.index(part)
+    return named, borders
+
+
+def paint(canvas, draw, frame, muscles, ring, named, borders):
+    """Fill the contour: fibres, fat within the muscle, fat planes between layers and groups, clefts in the back."""
+    u, rng = draw.uniform, draw.rng
+    mask = named > 0
+    np.copyto(canvas.parts, named, where=mask)
+    fibres = canvas.noise(u("texture", (1.5, 3), (1.2, 6))) * u("texture", (3, 8), (1, 16))
+    mottled = canvas.noise(u("texture", (10, 20), (8, 40))) * u("texture", (1, 4), (0, 12))
+    canvas.paint(EVERYWHERE, mask, frame.muscle_hu + fibres + mottled)
+
+    fat = frame.fat_hu + rng.uniform(0, 35)
+    # The lower the density, the more fat streaks: the tail of a smooth field, 3 to 15 per cent of the muscle.
+    share = np.clip(0.13 - 0.0022 * frame.muscle_hu, 0.01, 0.15) if not draw.wild("texture") else rng.uniform(0, 0.16)
+    uneven = rng.uniform(0.3, 1.0) if not draw.wild("texture") else rng.uniform(0, 1.5)
+    gain = np.array([FATTINESS.get(name, 1.0) ** uneven for name in PARTS])
+    cut = (np.sqrt(2) * erfinv(1 - 2 * np.clip(share * gain, 0.002, 0.35))).astype(np.float32)
+    streaks = canvas.noise(u("texture", (1.8, 3), (1.2, 5)))
+    canvas.paint(EVERYWHERE, mask & (streaks > cut[named]), fat)
+
+    # Fat planes between the layers of the wall, patchy and of varying width.
+    patchy = canvas.noise(25)
+    lateral = named == PARTS.index("lateral wall")
+    for border in borders:
+        if draw.chance("texture", 0.9, 0.75):
+            half = u("texture", (0.15, 0.7), (0.1, 1.5)) * (1 + 0.5 * patchy)
+            plane = lateral & (border > 0.5) & (np.abs(ring.depth - border - 0.4 * streaks) < half)
+            canvas.paint(EVERYWHERE, plane & (patchy > u("texture", (-2.5, -0.5), (-2, 1.2))), fat)
+    # A line of fat where two muscles touch.
+    if draw.chance("texture", 0.85, 0.7):
+        touch = np.zeros(canvas.shape, bool)
+        touch[1:] |= (named[1:] != named[:-1]) & mask[1:] & mask[:-1]
+        touch[:, 1:] |= (named[:, 1:] != named[:, :-1]) & mask[:, 1:] & mask[:, :-1]
+        hu = frame.fat_hu + u("texture", (10, 90), (0, 120))
+        canvas.paint(EVERYWHERE, touch & (patchy > u("texture", (-1.5, 0.5), (-2, 1.5))), hu)
+    # Clefts within the back muscles.
+    for i, side in enumerate(BOTH):
+        for _ in range(rng.integers(0, 4)):
+            x0 = side * (muscles.multifidus[i] * rng.uniform(1.3, 3.2))
+            tilt = side * rng.uniform(-0.1, 0.5)
+            cleft = np.abs(canvas.x - x0 - tilt * (canvas.y - frame.spine_y - 40) - 2 * patchy)
+            behind = mask & (canvas.y > frame.spine_y + 22) & (canvas.x * side > 2)
+            length = np.abs(canvas.y - frame.spine_y - rng.uniform(30, 65)) < rng.uniform(5, 22)
+            canvas.paint(EVERYWHERE, behind & length & (cleft < u("texture", (0.2, 1.0), (0.1, 2.4))), fat)
+    # An atrophied muscle is not only smaller: fat takes its place within the old outline.
+    if "atrophy" in draw.drawn:
+        worst = BOTH[int(np.argmin(muscles.present.min(1)))]
+        spots = canvas.noise(rng.uniform(2, 5)) > rng.uniform(0.2, 1.0)
+        behind = (canvas.y > frame.spine_y - 5) & (canvas.x * worst > 0)
+        canvas.paint(EVERYWHERE, mask & spots & behind, fat)

@@ -1,0 +1,120 @@
+"""The lumbar vertebra with its arch, processes and ligaments."""
+
+import numpy as np
+
+from .frame import BOTH, EVERYWHERE
+
+
+def spine(canvas, draw, frame):
+    """Vertebral body or disc, canal, arch, facets, transverse and spinous processes, and the ligaments behind."""
+    u, rng = draw.uniform, draw.rng
+    vy, bh = frame.spine_y, frame.body_h
+    arch_y = vy + bh + u("geometry", (8, 12), (6, 16))
+    ligaments(canvas, draw, frame, arch_y)
+    if draw.chance("geometry", 0.9, 0.8):
+        transverse_processes(canvas, draw, frame)
+    arch(canvas, draw, frame, arch_y)
+    vertebral_body(canvas, draw, frame)
+    win, e = canvas.ellipse(0, arch_y - u("geometry", (1, 3), (0, 4)), u("geometry", (9, 12), (7, 14)),
+                            u("geometry", (7, 9), (5, 11)), 2.2)  # fmt: skip
+    canvas.paint(win, e < 1, u("hu", (10, 35), (-20, 60)), "spinal canal")
+    if rng.random() < 0.4:  # epidural fat behind the dural sac
+        canvas.paint(win, (e < 1) & (canvas.y[win] > arch_y + 3), frame.fat_hu)
+    spinous_process(canvas, draw, frame, arch_y)
+
+
+def vertebral_body(canvas, draw, frame):
+    """Cortex and marrow, or the disc between two bodies; sometimes with bone spurs."""
+    u, rng = draw.uniform, draw.rng
+    vy, bw, bh = frame.spine_y, frame.body_w, frame.body_h
+    if draw.chance("geometry", 0.15, 0.25):  # spurs at the front corners
+        for _ in range(rng.integers(1, 4)):
+            t = rng.uniform(-0.2, np.pi + 0.2)
+            win, e = canvas.ellipse(bw * np.cos(t), vy - bh * np.sin(t), *rng.uniform(2, 5, 2))
+            canvas.paint(win, e < 1, frame.bone_hu, "bone")
+    win, e = canvas.ellipse(0, vy, bw, bh, u("geometry", (2.2, 2.7), (2, 3)))
+    # The back of the body is hollowed by the canal.
+    e = e + u("geometry", (0.0, 0.12), (0.0, 0.2)) * np.exp(-((canvas.x[win] / 9) ** 2)) * (canvas.y[win] > vy)
+    if draw.chance("geometry", 0.08, 0.15):
+        canvas.paint(win, e < 1, rng.uniform(60, 120) + 8 * canvas.noise(5, win), "disc")
+        return
+    canvas.paint(win, e < 1, frame.bone_hu, "bone")
+    marrow = u("hu", (110, 210), (50, 330)) + u("texture", (8, 25), (0, 60)) * canvas.noise(2.2, win)
+    canvas.paint(win, e < u("texture", (0.91, 0.95), (0.85, 0.97)), marrow)
+
+
+def transverse_processes(canvas, draw, frame):
+    """Two bars that taper to the side and lean back; often only partly in the slice."""
+    u, rng = draw.uniform, draw.rng
+    y0 = frame.spine_y + 0.85 * frame.body_h
+    for side in BOTH:
+        if draw.chance("geometry", 0.05, 0.15):
+            continue
+        length, half = u("geometry", (34, 46), (24, 56)), u("geometry", (2, 4), (1.5, 5.5))
+        back = u("geometry", (0, 9), (-5, 16))
+        knee = rng.uniform(0.5, 0.7)
+        points = [(side * 10, y0), (side * length * knee, y0 + back * rng.uniform(0.1, 0.6)), (side * length, y0 + back)]
+        dense = frame.bone_hu * u("hu", (0.35, 0.95), (0.15, 1.1))  # less where the slice cuts it half
+        for stretch, radius in ((points[:2], half), (points[1:], half * u("geometry", (0.5, 0.9), (0.3, 1.2)))):
+            win, e = canvas.worm(stretch, radius)
+            canvas.paint(win, e < 1, dense, "bone")
+            if half > 3:
+                canvas.paint(win, e < 0.45, dense * rng.uniform(0.4, 0.9))
+
+
+def arch(canvas, draw, frame, arch_y):
+    """Pedicles and laminae around the canal, and the facet joints."""
+    u, rng = draw.uniform, draw.rng
+    cortex = frame.bone_hu
+    win, e = canvas.ellipse(0, arch_y, u("geometry", (15, 19), (12, 22)), u("geometry", (11, 14), (9, 17)))
+    canvas.paint(win, e < 1, u("hu", (-40, 60), (-90, 80)), "ligament")  # fat and ligamentum flavum within the arch
+    wide, roof = u("geometry", (15, 19), (12, 23)), arch_y + u("geometry", (10, 14), (8, 18))
+    thick = u("geometry", (3.0, 4.5), (2.2, 6.5))
+    for side in BOTH:
+        if draw.chance("geometry", 0.85, 0.75):  # the pedicle; between two of them lies the foramen of a nerve
+            win, e = canvas.worm([(side * wide * 0.95, frame.spine_y + 0.6 * frame.body_h), (side * wide, arch_y)],
+                                 thick * rng.uniform(0.8, 1.3))  # fmt: skip
+            canvas.paint(win, e < 1, cortex * rng.uniform(0.5, 0.9), "bone")
+        win, e = canvas.worm([(side * wide, arch_y - 1), (side * wide * 0.7, (arch_y + roof) / 2 + 2),
+                              (side * rng.uniform(0, 4), roof)], thick)  # fmt: skip
+        canvas.paint(win, e < 1, cortex * rng.uniform(0.7, 1.0), "bone")
+        canvas.paint(win, e < rng.uniform(0, 0.6), u("hu", (150, 350), (60, 400)))
+        if rng.random() < 0.65:  # facet joint: two dense surfaces and a gap
+            cx, cy = side * wide * u("geometry", (1.0, 1.3), (0.9, 1.5)), arch_y + rng.uniform(1, 10)
+            angle = side * rng.uniform(0.2, 0.9)
+            win, e = canvas.ellipse(cx, cy, *u("geometry", (5, 8), (3, 11), 2), 2.2, angle)
+            canvas.paint(win, e < 1, cortex * rng.uniform(0.7, 1.2), "bone")
+            canvas.paint(win, e < rng.uniform(0, 0.7), rng.uniform(80, 300))
+            if rng.random() < 0.6:
+                win, e = canvas.ellipse(cx, cy, rng.uniform(0.4, 1.2), rng.uniform(4, 9), 2.0, angle)
+                canvas.paint(win, (e < 1) & canvas.part("bone", win), rng.uniform(-50, 150))
+
+
+def spinous_process(canvas, draw, frame, arch_y):
+    """The process in the midline: whole, its tip alone, or, between two vertebrae, none."""
+    u, rng = draw.uniform, draw.rng
+    kind = rng.choice(("whole", "tip", "none"), p=(0.6, 0.25, 0.15))
+    if kind == "none":
+        return
+    tip = arch_y + u("geometry", (24, 36), (14, 46))
+    half, lean = u("geometry", (2.5, 4.5), (2, 6)), rng.uniform(-3, 3)
+    start = arch_y + 10 if kind == "whole" else tip - rng.uniform(1, 8)
+    win, e = canvas.worm([(lean * 0.3, start), (lean, tip)], half)
+    canvas.paint(win, e < 1, frame.bone_hu * rng.uniform(0.5, 0.95), "bone")
+    canvas.paint(win, e < rng.uniform(0, 0.6), u("hu", (120, 300), (50, 400)))
+    if rng.random() < 0.65:
+        win, e = canvas.ellipse(lean, tip, half * rng.uniform(1.2, 2.0), half * rng.uniform(1, 2.2))
+        canvas.paint(win, e < 1, frame.bone_hu * rng.uniform(0.6, 1.1), "bone")
+
+
+def ligaments(canvas, draw, frame, arch_y):
+    """Ligament and fat between the muscles of both sides: a wedge behind the arch, as dense as fat or as muscle."""
+    u, rng = draw.uniform, draw.rng
+    gap, wedge = u("geometry", (0.5, 2), (0, 4)), u("geometry", (2, 8), (0, 12))
+    behind = np.clip((canvas.y - arch_y - 8) / u("geometry", (10, 22), (6, 30)), 0, 1)
+    half = gap + wedge * (1 - behind)
+    bumps = canvas.noise(5)
+    midline = (np.abs(canvas.x + bumps) < half) & (canvas.y > arch_y + 4) & (canvas.hu > -300)
+    midline &= ~canvas.part("skin") & ~canvas.part("subcutaneous fat")
+    tone = rng.uniform(frame.fat_hu, 60) + rng.uniform(0, 40) * bumps
+    canvas.paint(EVERYWHERE, midline, tone, "ligament")
