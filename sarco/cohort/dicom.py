@@ -14,9 +14,18 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    generate_uid,
+)
 from pydicom.valuerep import DSfloat
 
 from ..errors import SarcoError
@@ -25,11 +34,87 @@ from ..files import atomic
 SPACING_LIMITS_MM = (0.1, 5.0)
 MATRIX_LIMITS = (64, 4096)
 AIR_HU = -1024
-STORED_BITS = 12  # what most scanners write: -1024 to 3071 HU
-HU_LIMITS = (AIR_HU, AIR_HU + 2**STORED_BITS - 1)
+HU_LIMITS = (AIR_HU, 3071)  # what 12 bits hold, which is what most scanners write
+
+COMMENT, START_OF_TILE = b"\xff\x64", b"\xff\x90"  # markers of JPEG 2000
 
 # `warnings.catch_warnings` changes the state of the whole process, so readers take turns.
 _reading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How Hounsfield units become bytes: ``stored = (HU - intercept) / slope``.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        RescaleSlope and RescaleIntercept; `write_slice` refuses a pair that cannot hold every whole HU.
+    bits : {12, 16}
+        BitsStored; 16 are allocated.
+    signed : bool
+    padding : int, optional
+        Stored value outside the circle of reconstruction (PixelPaddingValue), where the slice is air.
+    syntax : UID
+        Transfer syntax: plain, or one of the three compressions without loss.
+    """
+
+    slope: float = 1.0
+    intercept: float = AIR_HU
+    bits: int = 12
+    signed: bool = False
+    padding: int | None = None
+    syntax: str = ExplicitVRLittleEndian
+
+    def store(self, image_hu):
+        """Stored values of a plane of HU.
+
+        Raises
+        ------
+        ValueError
+            A value would be rounded or cut off.
+        """
+        exact = (np.rint(np.clip(image_hu, *HU_LIMITS)) - self.intercept) / self.slope
+        half = 2 ** (self.bits - 1)
+        low, high = (-half, half - 1) if self.signed else (0, 2 * half - 1)
+        if (exact != np.rint(exact)).any() or exact.min() < low or exact.max() > high:
+            raise ValueError(f"{self} cannot hold every value from {image_hu.min():g} to {image_hu.max():g} HU")
+        if self.padding is not None:
+            y, x = ((np.arange(n) - (n - 1) / 2) ** 2 for n in exact.shape)
+            outside = y[:, None] + x > (exact.shape[0] / 2) ** 2
+            exact[outside & (image_hu <= AIR_HU)] = self.padding
+        return exact.astype("<i2" if self.signed else "<u2")
+
+
+# How often a hospital's archive holds each: ours, for want of a published count.
+SYNTAX_SHARE = {ExplicitVRLittleEndian: 0.50, ImplicitVRLittleEndian: 0.15, JPEG2000Lossless: 0.15,
+                JPEGLSLossless: 0.12, RLELossless: 0.08}  # fmt: skip
+# Slope, intercept, bits, signed, padding: the forms that the makers are known for, the first one most.
+STORED_AS = {
+    "GE MEDICAL SYSTEMS": ((1, -1024, 16, True, -2000), (1, 0, 16, True, -2000), (1, -1024, 12, False, None)),
+    "SIEMENS": ((1, -1024, 12, False, None), (1, -8192, 16, False, None), (1, -1024, 16, False, None)),
+    "Philips": ((1, -1024, 12, False, None), (1, -1024, 16, False, None), (0.5, -1024, 16, False, None)),
+    "TOSHIBA": ((1, 0, 16, True, None), (1, -1024, 12, False, None), (1, 1024, 12, True, None)),
+}
+STORED_SHARE = (0.6, 0.25, 0.15)
+
+
+def draw_encoding(rng, maker):
+    """Choose how a scanner of this maker, and the archive behind it, stored a slice.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    maker : str
+        A key of `STORED_AS`.
+
+    Returns
+    -------
+    Encoding
+    """
+    form = STORED_AS[maker][rng.choice(len(STORED_SHARE), p=STORED_SHARE)]
+    syntaxes = list(SYNTAX_SHARE)
+    return Encoding(*form, syntaxes[rng.choice(len(syntaxes), p=list(SYNTAX_SHARE.values()))])
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,9 +333,10 @@ def write_slice(
     model="",
     kernel="",
     phase=None,
-    compress=False,
+    encoding=Encoding(),
+    source=None,
 ):
-    """Write one synthetic slice as a CT Image Storage file; the same input gives the same bytes.
+    """Write one slice as a CT Image Storage file; the same input gives the same bytes.
 
     Parameters
     ----------
@@ -261,7 +347,7 @@ def write_slice(
     spacing_mm : tuple of float
         Distance between rows, then between columns, in mm.
     case : str
-        Name of the case, used as the name and identifier of the phantom.
+        Name of the case, used as the name and identifier of the phantom or patient.
     sex : {"F", "M"}, optional
     age : int, optional
         In years.
@@ -270,18 +356,21 @@ def write_slice(
         The simulated scanner.
     phase : {"plain", "arterial", "portal"}, optional
         Contrast phase.
-    compress : bool
-        Compress without loss (RLE); slower to write.
+    encoding : Encoding
+        How values are stored; without loss in every form.
+    source : str, optional
+        Of a slice that is no phantom: who took out the patient's identity. Goes into the header in place of the words
+        that say "synthetic".
 
     Raises
     ------
     ValueError
-        `image_hu` is not a plane of finite numbers.
+        `image_hu` is not a plane of finite numbers, or `encoding` cannot hold it.
     """
     image_hu = np.asarray(image_hu)
     if image_hu.ndim != 2 or not np.isfinite(image_hu).all():
         raise ValueError(f"image_hu must be a plane of finite numbers, got shape {image_hu.shape}")
-    stored = (np.rint(np.clip(image_hu, *HU_LIMITS)) - AIR_HU).astype("<u2")
+    stored = encoding.store(image_hu)
     pixels = stored.tobytes()
     digest = hashlib.sha256(pixels).hexdigest()
 
@@ -295,24 +384,30 @@ def write_slice(
     data.FrameOfReferenceUID = uid("frame")
     data.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
     data.Modality = "CT"
-    # No date, no person: the attributes that must be present are present, and empty.
-    for name in ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID",
-                 "PatientBirthDate", "PositionReferenceIndicator", "AcquisitionNumber"):  # fmt: skip
+    # No person: the attributes that must be present are present, and empty. A phantom has no date either, but without
+    # one no DICOMDIR can be built of it.
+    data.StudyDate, data.StudyTime = ("", "") if source else ("20190101", "000000")
+    data.StudyID, data.BodyPartExamined = "1", "ABDOMEN"
+    for name in ("AccessionNumber", "ReferringPhysicianName", "PatientBirthDate",
+                 "PositionReferenceIndicator", "AcquisitionNumber"):  # fmt: skip
         setattr(data, name, "")
-    data.PatientName, data.PatientID = f"PHANTOM^{case}", str(case)
+    data.PatientName, data.PatientID = str(case) if source else f"PHANTOM^{case}", str(case)
     data.PatientSex = sex or ""
     if age is not None:
         data.PatientAge = f"{int(age):03d}Y"
-    data.QualityControlSubject = "YES"  # DICOM's word for a phantom
+    if not source:
+        data.QualityControlSubject = "YES"  # DICOM's word for a phantom
     data.PatientIdentityRemoved = "YES"
-    data.DeidentificationMethod = "synthetic phantom, no patient"
-    data.SeriesDescription = "synthetic phantom" + (f", {phase}" if phase else "")
+    data.DeidentificationMethod = source or "synthetic phantom, no patient"
+    data.SeriesDescription = (source or "synthetic phantom") + (f", {phase}" if phase else "")
     if phase and phase != "plain":
-        data.ContrastBolusAgent = f"simulated, {phase} phase"
+        data.ContrastBolusAgent = f"{phase} phase" if source else f"simulated, {phase} phase"
     data.Manufacturer, data.ManufacturerModelName, data.ConvolutionKernel = manufacturer, model, kernel
     data.KVP, data.SliceThickness = _decimal(kvp), _decimal(slice_thickness_mm)
     data.SeriesNumber, data.InstanceNumber = 1, 1
     data.PatientPosition = "HFS"
+    data.GantryDetectorTilt = 0
+    data.ReconstructionDiameter = _decimal(max(image_hu.shape) * spacing_mm[0])
     rows, columns = stored.shape
     data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     row_mm, column_mm = (_decimal(value) for value in spacing_mm)
@@ -321,21 +416,27 @@ def write_slice(
     data.PixelSpacing = [row_mm, column_mm]
     data.Rows, data.Columns = rows, columns
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit = 16, STORED_BITS, STORED_BITS - 1
-    data.PixelRepresentation = 0
-    data.RescaleIntercept, data.RescaleSlope, data.RescaleType = AIR_HU, 1, "HU"
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, encoding.bits, encoding.bits - 1
+    data.PixelRepresentation = int(encoding.signed)
+    if encoding.padding is not None:
+        data.add_new("PixelPaddingValue", "SS" if encoding.signed else "US", encoding.padding)
+    data.RescaleIntercept, data.RescaleSlope = _decimal(encoding.intercept), _decimal(encoding.slope)
+    data.RescaleType = "HU"
     data.WindowCenter, data.WindowWidth = 50, 400
     data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
     data.PixelData = pixels
     data["PixelData"].VR = "OW"
 
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    compressed = encoding.syntax not in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if compressed else encoding.syntax
     # Our own name, so that a new version of pydicom does not change the bytes.
     data.file_meta.ImplementationClassUID = generate_uid(entropy_srcs=["sarco"])
     data.file_meta.ImplementationVersionName = "SARCO"
-    if compress:
-        data.compress(RLELossless, generate_instance_uid=False)
+    if compressed:
+        data.compress(encoding.syntax, generate_instance_uid=False)
+        if encoding.syntax == JPEG2000Lossless:
+            _forget_encoder(data)
     with atomic(path) as beside:
         data.save_as(beside, enforce_file_format=True)
 
@@ -343,3 +444,14 @@ def write_slice(
 def _decimal(value):
     # A decimal string has 16 characters at most.
     return DSfloat(float(value), auto_format=True)
+
+
+def _forget_encoder(data):
+    """Take out of a JPEG 2000 stream the comment that names the encoder's version: same slice, same bytes."""
+    (stream,) = generate_frames(data.PixelData, number_of_frames=1)
+    at = 2  # after the marker that starts the stream; then each segment is a marker, its length, its content
+    while stream[at : at + 2] not in (COMMENT, START_OF_TILE):
+        at += 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+    if stream[at : at + 2] == COMMENT:
+        end = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        data.PixelData = encapsulate([stream[:at] + stream[end:]])
