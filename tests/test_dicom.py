@@ -104,7 +104,7 @@ def test_a_validator_has_nothing_to_say(tmp_path, image_hu, source):
     for i, encoding in enumerate(FORMS):
         path = tmp_path / str(i)
         dicom.write_slice(path, image_hu, (0.7, 0.85), case="1", sex="F", age=49, phase="portal", encoding=encoding,
-                          manufacturer="GE MEDICAL SYSTEMS", model="Discovery", kernel="SOFT", source=source)  # fmt: skip
+                          manufacturer="GE MEDICAL SYSTEMS", model="Discovery", source=source)  # fmt: skip
         told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True)
         words = (told.stdout + told.stderr).splitlines()
         # A real slice keeps no date, and without one no DICOMDIR can be built.
@@ -153,7 +153,7 @@ def test_a_real_slice_is_not_called_a_phantom(tmp_path, image_hu):
     dicom.write_slice(tmp_path / "a", image_hu, (1, 1), case="12", source="SAROS, de-identified by its publishers")
     header = pydicom.dcmread(tmp_path / "a")
     assert "phantom" not in str(header).lower() and "synthetic" not in str(header).lower()
-    assert (header.PatientName, header.PatientBirthDate, header.StudyDate) == ("12", "", "")
+    assert (header.PatientName, header.PatientBirthDate, header.StudyDate) == ("CASE^12", "", "")
     assert "QualityControlSubject" not in header
     assert header.DeidentificationMethod == "SAROS, de-identified by its publishers"
 

@@ -391,7 +391,7 @@ def write_slice(
     for name in ("AccessionNumber", "ReferringPhysicianName", "PatientBirthDate",
                  "PositionReferenceIndicator", "AcquisitionNumber"):  # fmt: skip
         setattr(data, name, "")
-    data.PatientName, data.PatientID = str(case) if source else f"PHANTOM^{case}", str(case)
+    data.PatientName, data.PatientID = f"{'CASE' if source else 'PHANTOM'}^{case}", str(case)
     data.PatientSex = sex or ""
     if age is not None:
         data.PatientAge = f"{int(age):03d}Y"
