@@ -278,6 +278,19 @@ TISSUES = {
 }
 
 
+def patient(parts):
+    """Mask of everything that is neither air nor table.
+
+    Parameters
+    ----------
+    parts : (H, W) array of int
+        As `Phantom.parts` holds it.
+    """
+    from .cohort.canvas import PARTS
+
+    return ~np.isin(parts, [PARTS.index("air"), PARTS.index("table")])
+
+
 def tissue_masks(parts):
     """Mask of each tissue of `TISSUES` that a phantom has, by its name.
 
@@ -293,10 +306,14 @@ def tissue_masks(parts):
 
 
 def _write_on(axis, mask, text, colour, **kwargs):
-    """Write on the widest place of a mask."""
+    """Write on the widest place of a mask, if there is one."""
     from scipy import ndimage
 
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    edge = 12  # pixels; nearer to the edge of the picture there is no place to write
+    depth[:edge] = depth[-edge:] = depth[:, :edge] = depth[:, -edge:] = 0
+    if not depth.any():
+        return
     row, column = np.unravel_index(np.argmax(depth), mask.shape)
     red, green, blue, _ = matplotlib.colors.to_rgba(colour)
     ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
@@ -328,8 +345,7 @@ def anatomy(image_hu, spacing_mm, parts):
     handles = []
     for number, (name, mask) in enumerate(masks.items(), 1):
         colour = TISSUES[name][0]
-        if mask[box].any():
-            _write_on(below, mask[box], str(number), colour, fontsize=8, fontweight="bold")
+        _write_on(below, mask[box], str(number), colour, fontsize=8, fontweight="bold")
         handles.append(Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="black", linewidth=0.5))
     labels = [f"{number} {name}" for number, name in enumerate(masks, 1)]
     fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=10, handlelength=1.2)
