@@ -57,14 +57,14 @@ def draw_frame(draw, subject):
     else:
         fat = np.exp(0.45 * obesity) * (0.75 if man else 1.15)
         fats = fat * rng.uniform((12, 10, 14), (22, 20, 28))
-        half_width = (134 if man else 122) + 7 * obesity + 0.12 * (subject.area_cm2 - 130) + rng.normal(0, 4)
-        half_depth = (92 if man else 80) + 9 * obesity + 0.07 * (subject.area_cm2 - 130) + rng.normal(0, 4)
-        half_width, half_depth = np.clip(half_width, 108, 172), np.clip(half_depth, 70, 132)
+        half_width = (147 if man else 137) + 7 * obesity + 0.12 * (subject.area_cm2 - 130) + rng.normal(0, 4)
+        half_depth = (97 if man else 87) + 9 * obesity + 0.07 * (subject.area_cm2 - 130) + rng.normal(0, 4)
+        half_width, half_depth = np.clip(half_width, 112, 180), np.clip(half_depth, 72, 136)
         visceral = np.clip(0.38 + 0.17 * obesity + 0.12 * man + rng.normal(0, 0.08), 0.08, 0.88)
     turn, aside = rng.normal(0, 1, 2) * ((0.06, 3.0) if draw.wild("geometry") else (0.03, 1.5))
     if draw.feature("scoliosis", "geometry"):
         turn, aside = rng.choice(BOTH, 2) * rng.uniform((0.15, 4), (0.42, 16))
-    muscle_hu = u("hu", (0, 0), (17, 70)) if draw.wild("hu") else subject.muscle_hu + 5.0
+    muscle_hu = u("hu", (0, 0), (17, 70)) if draw.wild("hu") else subject.muscle_hu + 6.5
     contrast = rng.random() if draw.wild("hu") else PHASE_CONTRAST[subject.phase]
     return Frame(
         half_width, half_depth, u("geometry", (2.1, 2.5), (1.95, 2.75)), *fats, visceral,

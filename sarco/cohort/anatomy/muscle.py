@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erfinv
+from scipy.special import erf, erfinv
 
 from ..canvas import PARTS
 from .frame import BOTH, EVERYWHERE
@@ -69,6 +69,11 @@ def draw_muscles(draw):
         erector_drop=u("geometry", (36, 44), (30, 50)), erector_power=u("geometry", (2.2, 2.7), (1.9, 3.1)),
         multifidus=pair((13, 18), (8, 21)), present=present,
     )  # fmt: skip
+
+
+def _tail(share):
+    """Level that a standard normal field exceeds on this share of the pixels."""
+    return (np.sqrt(2) * erfinv(1 - 2 * np.clip(share, 1e-3, 0.999))).astype(np.float32)
 
 
 def _taper(t, start, end, rise, fall):
@@ -167,13 +172,18 @@ def paint(canvas, draw, frame, muscles, ring, named, borders):
     canvas.paint(EVERYWHERE, mask, frame.muscle_hu + fibres + mottled)
 
     fat = frame.fat_hu + rng.uniform(0, 35)
-    # The lower the density, the more fat streaks: the tail of a smooth field, 3 to 15 per cent of the muscle.
+    # The lower the density, the more fat: 3 to 15 per cent of the muscle. Some of it lies in drops, the tail of a
+    # smooth field, and some in streaks between the bundles, where a smooth field crosses zero.
     share = np.clip(0.13 - 0.0022 * frame.muscle_hu, 0.01, 0.15) if not draw.wild("texture") else rng.uniform(0, 0.16)
     uneven = rng.uniform(0.3, 1.0) if not draw.wild("texture") else rng.uniform(0, 1.5)
     gain = np.array([FATTINESS.get(name, 1.0) ** uneven for name in PARTS])
-    cut = (np.sqrt(2) * erfinv(1 - 2 * np.clip(share * gain, 0.002, 0.35))).astype(np.float32)
-    streaks = canvas.noise(u("texture", (1.8, 3), (1.2, 5)))
-    canvas.paint(EVERYWHERE, mask & (streaks > cut[named]), fat)
+    drops, between = np.clip(share * gain, 0.002, 0.35) * np.array(((0.4,), (0.6,)))
+    width = u("texture", (0.12, 0.22), (0.08, 0.4))
+    streaks, bundles = canvas.noise(u("texture", (1.8, 3), (1.2, 5))), canvas.noise(u("texture", (4, 8), (3, 12)))
+    patches = canvas.noise(u("texture", (8, 16), (6, 25)))
+    lines = np.abs(bundles) < np.float32(width)
+    canvas.paint(EVERYWHERE, mask & (streaks > _tail(drops)[named]), fat)
+    canvas.paint(EVERYWHERE, mask & lines & (patches > _tail(between / erf(width / np.sqrt(2)))[named]), fat)
 
     # Fat planes between the layers of the wall, patchy and of varying width.
     patchy = canvas.noise(25)

@@ -13,16 +13,18 @@ def cavity_fat(canvas, draw, frame, cavity):
     vessels = np.abs(canvas.noise(rng.uniform(7, 18))) < u("texture", (0.02, 0.10), (0, 0.2))
     dots = canvas.noise(rng.uniform(2.5, 5)) > u("texture", (1.6, 2.4), (0.9, 2.6))
     tone = u("hu", (10, 70), (-50, 90)) + 120 * frame.contrast * rng.random()
-    canvas.paint(EVERYWHERE, cavity & (vessels | dots), tone)
+    # Neither is everywhere: strands run in bundles.
+    canvas.paint(EVERYWHERE, cavity & (vessels & (canvas.noise(22) > u("texture", (-0.2, 0.8), (-1.5, 1))) | dots), tone)
     root = (rng.uniform(-15, 25), frame.spine_y - rng.uniform(35, 60))
-    for _ in range(rng.integers(3, 9)):  # branches of the mesenteric vessels
-        t, length = rng.uniform(-0.2, np.pi + 0.2), rng.uniform(25, 70)
-        points = [root]
-        for k in range(3):
-            step, turn = length / 3, t + rng.normal(0, 0.35) * (k + 1)
-            points.append((points[-1][0] + step * np.cos(turn), points[-1][1] - step * np.sin(turn)))
-        win, e = canvas.worm(points, rng.uniform(0.8, 2.6))
-        canvas.paint(win, (e < 1) & cavity[win], 42 + frame.contrast * rng.uniform(20, 220), "vessel")
+    for _ in range(rng.integers(4, 12)):  # branches of the mesenteric vessels, cut along or across
+        t, length = rng.uniform(-0.2, np.pi + 0.2), rng.uniform(5, 40)
+        start = rng.uniform(0, 45)
+        points = [(root[0] + start * np.cos(t), root[1] - start * np.sin(t))]
+        for _ in range(4):
+            t += rng.normal(0, 0.5)
+            points.append((points[-1][0] + length / 4 * np.cos(t), points[-1][1] - length / 4 * np.sin(t)))
+        win, e = canvas.worm(points, rng.uniform(0.6, 1.8))
+        canvas.paint(win, (e < 1) & cavity[win], 42 + frame.contrast * rng.uniform(20, 160), "vessel")
 
 
 def fluid(canvas, draw, frame, ring, cavity):

@@ -26,6 +26,7 @@ def body(canvas, draw, frame):
     canvas.paint(EVERYWHERE, deep, fat, "subcutaneous fat")
     # Fibrous septa and small vessels: thin ridges where a smooth field crosses zero.
     septa = np.abs(canvas.noise(rng.uniform(8, 20))) < u("texture", (0.02, 0.06), (0, 0.12))
+    septa &= canvas.noise(25) > u("texture", (-0.6, 0.6), (-2, 1))
     canvas.paint(EVERYWHERE, deep & septa, canvas.hu + u("texture", (15, 45), (5, 80)))
     if draw.feature("oedema", "texture"):
         wet = canvas.noise(rng.uniform(2.5, 8)) > u("texture", (0.8, 2.0), (0.5, 2.2))
