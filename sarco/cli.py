@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 cohort = typer.Typer(no_args_is_help=True, help="Make, check and cut cohorts.")
 app.add_typer(cohort, name="cohort")
+importing = typer.Typer(no_args_is_help=True, help="Turn real slices with masks into a cohort.")
+cohort.add_typer(importing, name="import")
 
 
 class Setting(StrEnum):
@@ -161,6 +163,68 @@ def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds co
     if found.unregistered:
         print(f"{root}: not registered by measurement, and excluded: {', '.join(found.unregistered)}.")
     print(f"{root}: no problem found.")
+
+
+class NiftiRule(StrEnum):
+    """How the axes of a NIfTI mask become rows and columns."""
+
+    affine = "affine"
+    stored = "stored"
+
+
+class Split(StrEnum):
+    """Splits of a cohort."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+    excluded = "excluded"
+
+
+@importing.command("slices", epilog="Example:  `sarco cohort import slices dicom masks build/mine`")
+@told
+def import_slices(
+    images: Annotated[Path, typer.Argument(help="Folder of DICOM slices.")],
+    masks: Annotated[
+        Path, typer.Argument(help="Folder of masks: PNG, NumPy, NIfTI named as the slices, or DICOM SEG.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder to write. Run again, the import goes on.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label, or a segment of a SEG, that is muscle; may be repeated.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV with the column case and any of split, quality, sex, age, height_m, ...")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Split of the cases, unless the table says.")] = Split.test,
+    cut: Annotated[bool, typer.Option(help="Cut the masks to [-29, 150] HU, as the paper's are.")] = True,
+    nifti: Annotated[
+        NiftiRule, typer.Option(help="Map NIfTI axes by the affine, or as stored (columns, then rows).")
+    ] = NiftiRule.affine,
+    key: Annotated[Path | None, typer.Option(help="Number the cases, and write which is which to this CSV.")] = None,
+    keep_header: Annotated[
+        bool, typer.Option("--keep-header", help="Copy the DICOM files byte for byte, the patient's name included.")
+    ] = False,
+):
+    """Turn DICOM slices and their masks into a cohort.
+
+    The copies keep pixel data and geometry, and say no name, date or identifier. Exit code 1 if a file was unfit.
+    """
+    from .cohort import importing
+
+    done = importing.import_slices(
+        images, masks, out, labels=tuple(label or ()), table=table, split=split.value, cut=cut, nifti=nifti.value,
+        key=key, keep_header=keep_header, progress=True,
+    )  # fmt: skip
+    _print_import(done)
+
+
+def _print_import(done):
+    for problem in done.problems:
+        print(problem.message)
+    there = f", {len(done.kept)} were there already" if done.kept else ""
+    print(f"{done.root}: {len(done.written)} cases written{there}, {len(done.problems)} problems.")
+    if done.problems:
+        raise typer.Exit(PROBLEMS_FOUND)
 
 
 @cohort.command("subset", epilog="Example:  `sarco cohort subset build/laptop/reference small 0001 0002`")

@@ -1,0 +1,370 @@
+"""The door for real data: what others save becomes a cohort, and what is unfit gets one sentence."""
+
+import gzip
+import shutil
+
+import highdicom as hd
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.sr.codedict import codes
+from pydicom.uid import CTImageStorage, JPEG2000Lossless, generate_uid
+from typer.testing import CliRunner
+
+from sarco.cli import app
+from sarco.cohort import dicom, layout
+
+N = 96
+SPACING_MM = (0.8, 0.7)  # between rows, between columns: never equal, so that an exchange shows
+FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # from the axes of DICOM to those of NIfTI
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["cohort", *map(str, arguments)])
+
+
+def plane(shift=0):
+    """A slice in HU and its mask, lopsided in every direction."""
+    y, x = np.mgrid[:N, :N]
+    image = np.full((N, N), -1000.0)
+    image[(x - 48) ** 2 + (y - 48) ** 2 < 42**2] = -100
+    mask = (x > 20) & (x < 60 + shift) & (y > 15) & (y < 45) & ~((x < 35) & (y < 25))
+    image[mask] = 50
+    image[20:22, 50:58] = -90  # fat within the muscle, which the ground truth does not count
+    return image, mask
+
+
+def ground_truth(shift=0):
+    image, mask = plane(shift)
+    return mask & (image >= -29)
+
+
+def write_ct(path, shift=0, z_mm=-300.0, orientation=(1, 0, 0, 0, 1, 0), **tags):
+    """A CT slice of a named patient."""
+    image, _ = plane(shift)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dicom.write_slice(path.with_suffix(".tmp"), image, SPACING_MM, case=path.stem, manufacturer="GE")
+    header = pydicom.dcmread(path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").unlink()
+    header.PatientName, header.PatientID, header.PatientBirthDate = "DUPONT^Jean", "HOSP-4711", "19301224"
+    header.StudyDate, header.PatientSex, header.PatientSize = "20250601", "M", 1.8
+    header.InstitutionName, header.PatientIdentityRemoved = "Hospital of Z", "NO"
+    header.add_new((0x0009, 0x0010), "LO", "PRIVATE DUPONT")
+    header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    header.ImagePositionPatient, header.ImageOrientationPatient = [-170.5, 40.25, z_mm], list(orientation)
+    header.SliceThickness = 5
+    for name, value in tags.items():
+        setattr(header, name, value)
+    header.save_as(path)
+    return header
+
+
+def place(header):
+    """From (column, row, 0, 1) to the axes of NIfTI, written out by hand."""
+    along, down = (
+        np.array(header.ImageOrientationPatient[:3], float),
+        np.array(header.ImageOrientationPatient[3:], float),
+    )
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = along * SPACING_MM[1], down * SPACING_MM[0]
+    affine[:3, 2], affine[:3, 3] = np.cross(along, down) * 5, np.array(header.ImagePositionPatient, float)
+    return FLIP @ affine
+
+
+def write_nifti(path, mask, header, axes="LPS", volume=False):
+    """A NIfTI mask whose stored axes point where `axes` says; the affine says so too."""
+    values = mask.T[..., None].astype(np.uint8)
+    affine = place(header)
+    if volume:  # three planes, the slice's in the middle
+        values = np.concatenate([np.zeros_like(values), values, np.ones_like(values)], 2)
+        affine = affine.copy()
+        affine[:3, 3] -= affine[:3, 2]
+    image = nib.Nifti1Image(values, affine)
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axes))
+    )
+    nib.save(image.as_reoriented(turn), path)
+
+
+def write_seg(path, header, segments):
+    code = codes.SCT.Muscle
+    descriptions = [
+        hd.seg.SegmentDescription(i, name, codes.SCT.AnatomicalStructure, code, "MANUAL")
+        for i, name in enumerate(segments, 1)
+    ]
+    pixels = np.stack([np.asarray(m, bool) for m in segments.values()], -1)[None]
+    seg = hd.seg.Segmentation(
+        [header],
+        pixels.astype(np.uint8),
+        "BINARY",
+        descriptions,
+        generate_uid(),
+        1,
+        generate_uid(),
+        1,
+        "M",
+        "N",
+        "1",
+        "2",
+    )
+    seg.save_as(path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("dicom", "masks"):
+        (tmp_path / name).mkdir()
+    return tmp_path / "dicom", tmp_path / "masks", tmp_path / "out"
+
+
+def write_png(path, mask, value=255):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.where(mask, value, 0).astype(np.uint8)).save(path)
+
+
+def test_every_format_gives_the_same_mask(folders):
+    images, masks, out = folders
+    headers = {}
+    kinds = ["png", "npy", "npz", "nii", "seg", "named"]
+    for i, kind in enumerate(kinds):
+        headers[kind] = write_ct(images / "sub" / f"{kind}.dcm", shift=i)
+    truth = [plane(i)[1] for i in range(len(kinds))]
+    (masks / "sub").mkdir()
+    write_png(masks / "sub" / "png_mask.png", truth[0])
+    np.save(masks / "sub" / "npy.npy", truth[1])
+    np.savez_compressed(masks / "sub" / "npz.npz", truth[2])
+    write_nifti(masks / "sub" / "nii.nii.gz", truth[3], headers["nii"])
+    write_seg(masks / "a.dcm", headers["seg"], {"muscle": truth[4]})
+    write_png(masks / "sub" / "named.dat.png", truth[5])
+    (masks / "sub" / "named.dat.png").rename(masks / "sub" / "named")  # judged by its content
+
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 0, done.output
+    assert "6 cases written" in done.output and "0 problems" in done.output
+    assert layout.check(out).problems == []
+    cohort = layout.Cohort.open(out)
+    for i, kind in enumerate(kinds):
+        case = f"sub_{kind}"
+        assert (cohort.read_mask(case) == ground_truth(i)).all(), kind
+        row = cohort.table.loc[case]
+        # 5 mm slices and pixels of 0.8 x 0.7 mm: the thickness is no part of an area.
+        assert row.area_cm2 == pytest.approx(ground_truth(i).sum() * 0.56 / 100, abs=1e-3)
+        assert (row.split, row.sex, row.age, row.height_m, row.maker) == ("test", "M", 90, 1.8, "GE")  # 94 years
+        assert (row.mean_hu, row.slice_thickness_mm) == (50, 5)
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "LAS", "RPS", "RAI", "ALS", "PSR", "SLP"])
+@pytest.mark.parametrize("volume", [False, True], ids=["plane", "volume"])
+def test_nifti_axes_are_followed_however_they_are_stored(folders, axes, volume):
+    images, masks, out = folders
+    header = write_ct(images / "1.dcm")
+    write_nifti(masks / "1.nii", plane()[1], header, axes, volume)
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 0, done.output
+    assert (layout.Cohort.open(out).read_mask("1") == ground_truth()).all()
+
+
+def test_nifti_follows_a_patient_who_lies_otherwise(folders):
+    images, masks, out = folders
+    header = write_ct(images / "1.dcm", orientation=(-1, 0, 0, 0, -1, 0))  # prone
+    write_nifti(masks / "1.nii", plane()[1], header, "RAS")
+    assert run("import", "slices", images, masks, out).exit_code == 0
+    assert (layout.Cohort.open(out).read_mask("1") == ground_truth()).all()
+
+
+def test_nifti_that_lies_elsewhere_is_refused_unless_taken_as_stored(folders):
+    images, masks, out = folders
+    write_ct(images / "1.dcm")
+    nib.save(nib.Nifti1Image(plane()[1].T.astype(np.uint8), np.eye(4)), masks / "1.nii")
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 1 and "lies elsewhere" in done.output and "--nifti stored" in done.output
+    assert not list(out.rglob("*.dcm"))
+    done = run("import", "slices", images, masks, out / "stored", "--nifti", "stored")
+    assert done.exit_code == 0, done.output
+    assert (layout.Cohort.open(out / "stored").read_mask("1") == ground_truth()).all()
+
+
+def test_nifti_of_a_slice_without_position_follows_the_directions(folders):
+    images, masks, out = folders
+    header = write_ct(images / "1.dcm")
+    write_nifti(masks / "1.nii", plane()[1], header, "RAS")
+    stripped = pydicom.dcmread(images / "1.dcm")
+    del stripped.ImagePositionPatient, stripped.ImageOrientationPatient
+    stripped.save_as(images / "1.dcm")
+    assert run("import", "slices", images, masks, out).exit_code == 0
+    assert (layout.Cohort.open(out).read_mask("1") == ground_truth()).all()
+
+
+def test_labels_are_named_where_there_are_several(folders):
+    images, masks, out = folders
+    write_ct(images / "1.dcm")
+    other = write_ct(images / "2.dcm", 3)
+    mask, organ = plane()[1], np.zeros((N, N), bool)
+    organ[60:80, 30:50] = True
+    np.save(masks / "1.npy", mask * 2 + organ * 7)
+    write_seg(masks / "2.dcm", other, {"Psoas left": plane(3)[1], "Liver": organ})
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 1
+    assert "labels 2, 7" in done.output and "1 (Psoas left), 2 (Liver)" in done.output
+    done = run("import", "slices", images, masks, out / "x", "--label", "2", "--label", "psoas")
+    assert "its labels have no names" in done.output  # of the NumPy file; SEG has names
+    assert layout.Cohort.open(out / "x").cases() == ["2"]
+    assert (layout.Cohort.open(out / "x").read_mask("2") == ground_truth(3)).all()
+    run("import", "slices", images, masks, out / "y", "--label", "2")
+    assert (layout.Cohort.open(out / "y").read_mask("1") == ground_truth()).all()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_copy_keeps_the_pixels_and_loses_the_person(folders, compressed):
+    images, masks, out = folders
+    header = write_ct(images / "1.dcm")
+    if compressed:
+        header = pydicom.dcmread(images / "1.dcm")
+        header.compress(JPEG2000Lossless, generate_instance_uid=False)
+        header.save_as(images / "1.dcm")
+    write_png(masks / "1.png", plane()[1])
+    assert run("import", "slices", images, masks, out).exit_code == 0
+    raw = (out / "images" / "1.dcm").read_bytes()
+    for word in (b"DUPONT", b"Jean", b"HOSP", b"1930", b"20250601", b"Hospital", header.SOPInstanceUID.encode(),
+                 header.StudyInstanceUID.encode()):  # fmt: skip
+        assert word not in raw, word
+    before, after = pydicom.dcmread(images / "1.dcm"), pydicom.dcmread(out / "images" / "1.dcm")
+    assert after.PixelData == before.PixelData
+    assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+    assert after.SOPClassUID == CTImageStorage and after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope"):
+        assert after[name].value == before[name].value
+    assert (after.PatientName, after.PatientAge, after.PatientIdentityRemoved) == ("1", "090Y", "YES")
+    text = "".join(p.read_text() for p in out.glob("*.*"))
+    assert "DUPONT" not in text and str(images) not in text
+
+
+def test_the_header_is_kept_when_asked_for(folders):
+    images, masks, out = folders
+    write_ct(images / "1.dcm")
+    write_png(masks / "1.png", plane()[1])
+    assert run("import", "slices", images, masks, out, "--keep-header").exit_code == 0
+    assert (out / "images" / "1.dcm").read_bytes() == (images / "1.dcm").read_bytes()
+
+
+def test_a_file_named_after_the_patient_is_numbered_or_refused(folders, tmp_path):
+    images, masks, out = folders
+    write_ct(images / "dupont_jean.dcm")
+    write_png(masks / "dupont_jean.png", plane()[1])
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 1 and "holds the patient's" in done.output and "--key" in done.output
+    done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "key.csv")
+    assert done.exit_code == 0, done.output
+    assert layout.Cohort.open(tmp_path / "named").cases() == ["0001"]
+    assert pd.read_csv(tmp_path / "key.csv", dtype=str).to_dict("records") == [{"case": "0001", "file": "dupont_jean"}]
+    write_ct(images / "a.dcm", 2)
+    write_png(masks / "a.png", plane(2)[1])
+    done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "key.csv")
+    assert "1 cases written, 1 were there" in done.output  # a number, once given, stays
+    done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "named" / "key.csv")
+    assert done.exit_code == 2 and "may not lie in the cohort" in done.output
+
+
+def _bad(folders):
+    """A folder with one good case, and one of each kind that is not."""
+    images, masks, _ = folders
+    truth = plane()[1]
+    write_ct(images / "good.dcm")
+    write_png(masks / "good.png", truth)
+    for i, name in enumerate(("shape", "empty", "fat", "noct", "burned", "two", "rgb", "nomask", "fraction", "cut"), 1):
+        tags = {"noct": {"Modality": "MR"}, "burned": {"BurnedInAnnotation": "YES"}}.get(name, {})
+        write_ct(images / f"{name}.dcm", i, **tags)
+        if name != "nomask":
+            write_png(masks / f"{name}.png", truth)
+    write_png(masks / "shape.png", truth[:-1])
+    write_png(masks / "empty.png", truth & False)
+    write_png(masks / "fat.png", plane()[0] == -100)
+    np.save(masks / "two.npy", truth)
+    Image.fromarray(np.zeros((N, N, 3), np.uint8)).save(masks / "rgb.png")
+    (masks / "fraction.png").unlink()
+    np.save(masks / "fraction.npy", truth * 0.7)
+    (images / "cut.dcm").write_bytes((images / "cut.dcm").read_bytes()[:900])
+    shutil.copyfile(images / "good.dcm", images / "twin.dcm")
+    write_png(masks / "twin.png", truth)
+    write_png(masks / "alone.png", truth)
+    (images / "notes.txt").write_text("hello")
+    (masks / "notes.txt").write_text("hello")
+    (masks / "broken.nii.gz").write_bytes(gzip.compress(b"\0" * 344 + b"n+1\0"))
+    return {
+        "shape.png": "write the mask on the slice's grid", "empty.png": "the mask is empty",
+        "fat.png": "not muscle", "noct.dcm": "not a CT slice", "burned.dcm": "burned into the picture",
+        "two.dcm": "2 masks for it", "rgb.png": "save it in grey", "nomask.dcm": "no mask for it",
+        "fraction.npy": "fractions such as 0.7", "cut.dcm": "export it again", "twin.dcm": "same slice as case good",
+        "alone.png": "no slice of this name", "dicom/notes.txt": "not a DICOM file", "masks/notes.txt": "not a mask",
+        "broken.nii.gz": "no slice of this name",
+    }  # fmt: skip
+
+
+def test_bad_files_get_one_sentence_each_and_the_rest_is_done(folders):
+    images, masks, out = folders
+    expected = _bad(folders)
+    done = run("import", "slices", images, masks, out)
+    lines = done.output.strip().splitlines()
+    assert done.exit_code == 1 and f"1 cases written, {len(expected)} problems" in lines[-1]
+    for file, words in expected.items():
+        assert [line for line in lines if f"{file}: " in line and words in line], (file, done.output)
+    assert layout.Cohort.open(out).cases() == ["good"] and layout.check(out).problems == []
+
+
+def test_an_import_goes_on_and_follows_changes(folders):
+    images, masks, out = folders
+    for i in range(3):
+        write_ct(images / f"{i}.dcm", i)
+        write_png(masks / f"{i}.png", plane(i)[1])
+    write_png(masks / "2.png", plane()[1] & False)
+    assert run("import", "slices", images, masks, out).exit_code == 1
+    before = (out / "images" / "0.dcm").stat().st_mtime_ns
+    write_png(masks / "2.png", plane(2)[1])  # mended
+    write_png(masks / "1.png", plane()[1] & False)  # spoilt
+    done = run("import", "slices", images, masks, out)
+    assert "1 cases written, 1 were there already, 1 problems" in done.output
+    assert layout.Cohort.open(out).cases() == ["0", "2"] and layout.check(out).problems == []
+    assert (out / "images" / "0.dcm").stat().st_mtime_ns == before
+    # Another source, other options or anything else in the folder: nothing is overwritten.
+    for arguments in ((images, masks, out, "--no-cut"), (masks, masks, out), (images, masks, images)):
+        table = (out / "cohort.csv").read_bytes()
+        done = run("import", "slices", *arguments)
+        assert done.exit_code == 2 and done.output.count("\n") == 1
+        assert (out / "cohort.csv").read_bytes() == table
+
+
+def test_a_table_gives_the_splits(folders, tmp_path):
+    images, masks, out = folders
+    for i in range(2):
+        write_ct(images / f"{i}.dcm", i)
+        write_png(masks / f"{i}.png", plane(i)[1])
+    table = tmp_path / "table.csv"
+    table.write_text("\ufeffcase,split,quality,age,reader,other\n0,train,A,41,3,x\n1.dcm,validation,,,,y\n")
+    done = run("import", "slices", images, masks, out, "--table", table, "--no-cut")
+    assert done.exit_code == 0, done.output
+    rows = layout.Cohort.open(out).table
+    assert list(rows.split) == ["train", "validation"] and list(rows.age) == [41, 90]
+    assert rows.quality["0"] == "A" and rows.reader["0"] == 3 and rows.area_cm2["0"] > ground_truth().sum() * 0.0056
+    for text, words in (
+        ("case,split\n0,train\n", "no row for 1"), ("case,split\n0,train\n1,holdout\n", "'holdout'"),
+        ("case,split\n0,train\n7,test\n", "no slice is called '7'"), ("name,split\n", "needs the column case"),
+        ("case,age\n0,old\n", "where a number is wanted"),
+    ):  # fmt: skip
+        table.write_text(text)
+        done = run("import", "slices", images, masks, out / "t", "--table", table, "--no-cut")
+        assert done.exit_code in (1, 2) and words in done.output, done.output
+        shutil.rmtree(out / "t", ignore_errors=True)
+
+
+def test_seg_on_another_grid_is_refused(folders):
+    images, masks, out = folders
+    header = write_ct(images / "1.dcm")
+    write_seg(masks / "1.dcm", header, {"muscle": plane()[1]})
+    moved = pydicom.dcmread(masks / "1.dcm")
+    moved.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient = [-160, 40.25, -300]
+    moved.save_as(masks / "1.dcm")
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 1 and "another grid" in done.output
