@@ -10,7 +10,17 @@ from .errors import SarcoError
 
 COMMITTED_RUN_DIR = "data"
 # The keys that settle how a member learns, beside its seed and its slices.
-RECIPE = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "patch_px", "precision", "spacing_mm")
+RECIPE = (
+    "filters",
+    "epochs",
+    "iterations",
+    "batch_size",
+    "learning_rate",
+    "decay_power",
+    "patch_px",
+    "precision",
+    "spacing_mm",
+)
 # One network each: every group of the domain randomisation, all but one, none.
 ABLATION = (
     "all",
@@ -58,6 +68,8 @@ class Profile:
     batch_size: int
     learning_rate: float
     """At the first step; it decays to 0. A short run needs a larger one than the paper's 0.001."""
+    decay_power: float
+    """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
     precision: str
     """Keras' policy: "float32", or "mixed_float16" for a GPU."""
     evaluation_cases: int | None
@@ -238,6 +250,8 @@ def _check_ranges(path, profile):
             raise SarcoError(f"{path}: {key} is {value}; write {lowest} or more.")
     if not 0 < profile.learning_rate <= 0.1:
         raise SarcoError(f"{path}: learning_rate is {profile.learning_rate}; write a number over 0 and up to 0.1.")
+    if not 0 < profile.decay_power <= 10:
+        raise SarcoError(f"{path}: decay_power is {profile.decay_power}; write a number over 0 and up to 10.")
     if not 0 < profile.spacing_mm <= 8:
         raise SarcoError(f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8.")
     step = 2**_POOLINGS

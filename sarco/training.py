@@ -135,19 +135,19 @@ def dice_loss(true, predicted):
     return 1 - ops.mean((2 * overlap + 1) / (ops.sum(true, axes) + ops.sum(predicted, axes) + 1))
 
 
-def schedule(steps, learning_rate=paper.LEARNING_RATE):
-    """Learning rate over `steps` iterations: polynomial of order 5 from `learning_rate` to 0."""
+def schedule(steps, learning_rate=paper.LEARNING_RATE, power=paper.DECAY_POWER):
+    """Learning rate over `steps` iterations: polynomial of order `power` (the paper: 5) from `learning_rate` to 0."""
     import keras
 
-    return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, paper.DECAY_POWER)
+    return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, power)
 
 
-def compiled_unet(filters, steps, learning_rate=paper.LEARNING_RATE):
+def compiled_unet(filters, steps, learning_rate=paper.LEARNING_RATE, power=paper.DECAY_POWER):
     """The network with the paper's loss, optimiser and schedule."""
     import keras
 
     model = unet(filters)
-    model.compile(keras.optimizers.Adam(schedule(steps, learning_rate)), dice_loss, jit_compile=False)
+    model.compile(keras.optimizers.Adam(schedule(steps, learning_rate, power)), dice_loss, jit_compile=False)
     return model
 
 
@@ -205,7 +205,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     out : Path
         Receives member-XX.npz (float16 weights), member-XX.csv (history), and a checkpoint while it runs.
     profile : Profile
-        filters, epochs, iterations, batch_size, learning_rate, patch_px, precision.
+        filters, epochs, iterations, batch_size, learning_rate, decay_power, patch_px, precision.
     progress : bool
         Show a bar with the time left.
 
@@ -235,7 +235,8 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(profile.precision)
     try:
-        model = compiled_unet(profile.filters, profile.epochs * profile.iterations, profile.learning_rate)
+        model = compiled_unet(profile.filters, profile.epochs * profile.iterations, profile.learning_rate,
+                              profile.decay_power)  # fmt: skip
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     model.optimizer.build(model.trainable_variables)
@@ -362,7 +363,7 @@ def write_manifest(profile):
         "profile": profile.name, "setting": profile.training_setting, "training_cases": profile.training_cases,
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
-        "learning_rate": profile.learning_rate,
+        "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,
         "precision": profile.precision, "backend": keras.backend.backend(),
         "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
         "licence": "CC BY 4.0",

@@ -9,8 +9,8 @@ import pytest
 from sarco import ensemble, training
 from sarco.errors import SarcoError
 
-PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, patch_px=(32, 48),
-                          precision="float32", spacing_mm=8.0)  # fmt: skip
+PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
+                          patch_px=(32, 48), precision="float32", spacing_mm=8.0)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
