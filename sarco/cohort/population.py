@@ -95,6 +95,19 @@ class Subject:
     phase: str
 
 
+def literature(sex, age):
+    """Muscle that a person of this sex and age has in the Framingham table, without contrast.
+
+    Returns
+    -------
+    area_cm2, area_sd_cm2, hu, hu_sd : float
+    """
+    _, area, area_sd, hu, hu_sd = next((row for row in reversed(WOMEN) if age >= row[0]), WOMEN[0])
+    if sex == "M":
+        return area * MEN_AREA_RATIO, area_sd * MEN_AREA_RATIO, hu + MEN_HU_OFFSET, hu_sd
+    return area, area_sd, hu, hu_sd
+
+
 def draw_subject(draw):
     """Draw one person; area and density follow sex and age as in the Framingham table.
 
@@ -109,8 +122,7 @@ def draw_subject(draw):
     rng = draw.rng
     sex = "F" if rng.random() < 0.48 else "M"
     age = int(np.clip(rng.normal(62, 14), 20, 92))
-    band = next(row for row in reversed(WOMEN) if age >= row[0])
-    _, area, area_sd, hu, hu_sd = band
+    area, area_sd, hu, hu_sd = literature(sex, age)
     adiposity = rng.standard_normal()
     if draw.feature("lean"):
         adiposity = rng.uniform(-2.6, -1.8)
@@ -122,8 +134,6 @@ def draw_subject(draw):
     if "lean" in draw.wanted:  # the hard ones are lean and muscular: nothing but muscle touches the bowel
         z_area, z_hu = rng.uniform(0.3, 1.8), rng.uniform(0, 1.5)
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
-    if sex == "M":
-        area, hu = area * MEN_AREA_RATIO, hu + MEN_HU_OFFSET
     phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
     height = rng.normal(1.62, 0.065) if sex == "F" else rng.normal(1.76, 0.07)
     height += 0.0025 * (area - (110 if sex == "F" else 160)) / 10

@@ -18,6 +18,7 @@ class Frame:
     half_width: float  # of the muscle ring
     half_depth: float
     power: float  # squareness of the ring
+    power_back: float  # the same behind, where the wall runs in to the back muscles
     front: float  # subcutaneous fat
     flank: float
     back: float
@@ -67,7 +68,8 @@ def draw_frame(draw, subject):
     muscle_hu = u("hu", (0, 0), (17, 70)) if draw.wild("hu") else subject.muscle_hu + 6.5
     contrast = rng.random() if draw.wild("hu") else PHASE_CONTRAST[subject.phase]
     return Frame(
-        half_width, half_depth, u("geometry", (2.1, 2.5), (1.95, 2.75)), *fats, visceral,
+        half_width, half_depth, u("geometry", (2.1, 2.5), (1.95, 2.75)),
+        u("geometry", (1.75, 2.25), (1.6, 2.75)), *fats, visceral,
         # The back muscles end where the ring does: the spine's place follows from the depth of the body.
         spine_y=max(half_depth - u("geometry", (70, 80), (54, 92)), -0.3 * half_depth),
         body_w=u("geometry", (22, 26), (19, 29)) * (1.0 if man else 0.92),
@@ -108,7 +110,8 @@ class Ring:
 
 def ring(canvas, frame):
     """Coordinates along the wall of this body."""
-    level = superellipse(canvas.x, canvas.y, frame.half_width, frame.half_depth, frame.power)
+    level = np.where(canvas.y < 0, *(superellipse(canvas.x, canvas.y, frame.half_width, frame.half_depth, power)
+                                     for power in (frame.power, frame.power_back)))  # fmt: skip
     radius = np.sqrt(canvas.x * canvas.x + canvas.y * canvas.y)
     depth = radius * (1 / np.maximum(level, np.float32(1e-3)) - 1)
     angle = np.arctan2(np.abs(canvas.x) / np.float32(frame.half_width), -canvas.y / np.float32(frame.half_depth))

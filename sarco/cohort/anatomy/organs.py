@@ -14,7 +14,8 @@ def cavity_fat(canvas, draw, frame, cavity):
     dots = canvas.noise(rng.uniform(2.5, 5)) > u("texture", (1.6, 2.4), (0.9, 2.6))
     tone = u("hu", (10, 70), (-50, 90)) + 120 * frame.contrast * rng.random()
     # Neither is everywhere: strands run in bundles.
-    canvas.paint(EVERYWHERE, cavity & (vessels & (canvas.noise(22) > u("texture", (-0.2, 0.8), (-1.5, 1))) | dots), tone)
+    vessels &= canvas.noise(22) > u("texture", (-0.2, 0.8), (-1.5, 1))
+    canvas.paint(EVERYWHERE, cavity & (vessels | dots), tone)
     root = (rng.uniform(-15, 25), frame.spine_y - rng.uniform(35, 60))
     for _ in range(rng.integers(4, 12)):  # branches of the mesenteric vessels, cut along or across
         t, length = rng.uniform(-0.2, np.pi + 0.2), rng.uniform(5, 40)

@@ -53,7 +53,11 @@ def transverse_processes(canvas, draw, frame):
         length, half = u("geometry", (34, 46), (24, 56)), u("geometry", (2, 4), (1.5, 5.5))
         back = u("geometry", (0, 9), (-5, 16))
         knee = rng.uniform(0.5, 0.7)
-        points = [(side * 10, y0), (side * length * knee, y0 + back * rng.uniform(0.1, 0.6)), (side * length, y0 + back)]
+        points = [
+            (side * 10, y0),
+            (side * length * knee, y0 + back * rng.uniform(0.1, 0.6)),
+            (side * length, y0 + back),
+        ]
         dense = frame.bone_hu * u("hu", (0.35, 0.95), (0.15, 1.1))  # less where the slice cuts it half
         for stretch, radius in ((points[:2], half), (points[1:], half * u("geometry", (0.5, 0.9), (0.3, 1.2)))):
             win, e = canvas.worm(stretch, radius)
