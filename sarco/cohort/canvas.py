@@ -1,6 +1,7 @@
 """The sheet a phantom is drawn on: millimetre coordinates bent like a real body, HU, and the muscle contour."""
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class Canvas:
         win = self.window(*middle, reach)
         x, y = self.x[win], self.y[win]
         nearest = np.full(x.shape, np.inf, np.float32)
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             dx, dy = x1 - x0, y1 - y0
             t = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, np.float32(1e-6)), 0, 1)
             np.minimum(nearest, (x - x0 - t * dx) ** 2 + (y - y0 - t * dy) ** 2, out=nearest)

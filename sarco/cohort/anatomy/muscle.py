@@ -108,8 +108,8 @@ def wall(canvas, frame, muscles, ring):
         t = (phi - front) / max(0.3, end - front)
         belly = muscles.front_share + (1 - muscles.front_share) * np.sin(np.pi * np.clip(t, 0, 1)) ** muscles.bulge
         total = s * muscles.lateral[i] * muscles.present[i, 0] * belly
-        stack = [share * total * _taper(t, start, stop, 0.07, 0.2)
-                 for share, start, stop in zip(muscles.layers[i], (0.04, 0.02, 0.0), muscles.layer_end[i], strict=True)]  # fmt: skip
+        ends = zip(muscles.layers[i], (0.04, 0.02, 0.0), muscles.layer_end[i], strict=True)
+        stack = [share * total * _taper(t, start, stop, 0.07, 0.2) for share, start, stop in ends]
         side_mm = stack[0] + stack[1] + stack[2]
         thickness[half] = np.maximum(rectus, side_mm)
         lateral[half] = side_mm > rectus
