@@ -1,6 +1,6 @@
 """One synthetic slice at L3: anatomy, scanner and reader put together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,14 +102,13 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     for part in extra:
         part(canvas, draw, frame)
     contour = IS_MUSCLE[canvas.parts]
-    hu = scanner.acquire(canvas, draw, protocol, body, canvas.part("bone"), metal)
-
     read = setting == "reference"
     intended = readers.draw_quality(rng) if read else "A"
     non_diagnostic = intended == "D" and rng.random() < 0.4
     if non_diagnostic:
-        hu += 28 * rng.standard_normal(hu.shape, dtype=np.float32)
+        protocol = replace(protocol, noise_hu=max(35.0, 2.5 * protocol.noise_hu))
         draw.drawn.append("noisy")
+    hu = scanner.acquire(canvas, draw, protocol, body, canvas.part("bone"), metal)
     image = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
     in_window = (image >= MUSCLE_HU[0]) & (image <= MUSCLE_HU[1])
     mask = true_mask = contour & in_window
@@ -119,7 +118,7 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         reader = int(rng.integers(1, readers.READERS + 1))
         drawn = readers.draw_contour(rng, contour, reader, spacing)
         if not non_diagnostic:
-            drawn = readers.err(rng, drawn, contour, image, intended, spacing)
+            drawn = readers.err(rng, drawn, contour, image, intended, spacing, reader, canvas.parts)
         mask = drawn & in_window
         quality = "D" if non_diagnostic else readers.review(mask, true_mask, spacing)
     return Phantom(image, mask, true_mask, contour, canvas.parts, (protocol.pixel_mm, protocol.pixel_mm), subject,
