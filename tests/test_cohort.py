@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from sarco.cohort import layout, make
+from sarco.cohort.canvas import MUSCLES, PARTS
 from sarco.cohort.phantom import phantom
-from sarco.cohort.population import GROUPS
+from sarco.cohort.population import DIFFICULT, FEATURES, GROUPS
 from sarco.errors import SarcoError
 
 
@@ -130,9 +131,50 @@ def test_a_phantom_is_muscle_where_its_mask_is():
     assert values.mean() == pytest.approx(p.subject.muscle_hu, abs=8)
 
 
+def test_a_difficult_cohort_draws_each_kind_in_turn(tmp_path):
+    hard = make.make(tmp_path / "hard", len(DIFFICULT) + 1, "difficult", seed=1, matrix=128, workers=1, progress=False)
+    assert list(hard.table["notes"]) == [*DIFFICULT, DIFFICULT[0]]
+    assert set(hard.table["split"]) == {"test"}
+    assert all((hard.read_mask(c) == hard.read_true_mask(c)).all() for c in hard.cases()[:3])
+    assert layout.check(hard.root).problems == []
+
+
+def test_a_group_left_out_is_another_cohort(tmp_path):
+    make.make(tmp_path / "r", 1, "randomised", seed=1, matrix=128, without=("hu",), progress=False)
+    with pytest.raises(SarcoError, match="already holds another cohort"):
+        make.make(tmp_path / "r", 1, "randomised", seed=1, matrix=128, progress=False)
+    with pytest.raises(SarcoError, match="cannot leave out hu in the setting reference"):
+        make.make(tmp_path / "s", 1, "reference", without=("hu",), progress=False)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_rare_thing_can_be_drawn_on_purpose(feature):
+    seeds = ((4, i) for i in range(20))
+    usual, seed = next((p, s) for s in seeds if feature not in (p := phantom(s, "difficult", matrix=128)).notes)
+    with_it = phantom(seed, "difficult", matrix=128, features=(feature,))
+    assert feature in with_it.notes
+    assert (with_it.image_hu != usual.image_hu).any()
+
+
+def test_parts_and_contour_agree_and_a_part_can_be_added():
+    def stone(canvas, draw, frame):
+        win, level = canvas.ellipse(60, frame.spine_y - 10, 4, 4)
+        canvas.paint(win, level < 1, 900, "foreign body")
+
+    plain, with_stone = (phantom(3, "difficult", 256, extra=extra) for extra in ((), (stone,)))
+    named = np.isin(plain.parts, [PARTS.index(name) for name in MUSCLES])
+    assert (named == plain.contour).all()
+    assert {PARTS.index(n) for n in (*MUSCLES, "bone", "skin", "visceral fat")} <= set(np.unique(plain.parts))
+    new = with_stone.parts != plain.parts
+    assert new.any() and (with_stone.parts[new] == PARTS.index("foreign body")).all()
+    assert with_stone.image_hu[new].mean() > plain.image_hu[new].mean() + 200
+
+
 def test_randomisation_switches_by_group():
     plain = phantom(3, "randomised", matrix=128, groups=())
     for group in GROUPS:
         assert (phantom(3, "randomised", matrix=128, groups=(group,)).image_hu != plain.image_hu).any(), group
     with pytest.raises(ValueError, match="unknown groups"):
         phantom(3, "randomised", groups=("colour",))
+    with pytest.raises(ValueError, match="unknown features"):
+        phantom(3, features=("tail",))
