@@ -218,6 +218,27 @@ def import_slices(
     _print_import(done)
 
 
+@importing.command("saros", epilog="Example:  `sarco cohort import saros saros build/saros --levels l3.csv`")
+@told
+def import_saros(
+    folder: Annotated[Path, typer.Argument(help="Folder with the table and the case_000, case_001, ...")],
+    out: Annotated[Path, typer.Argument(help="Folder to write. Run again, the import goes on.")],
+    levels: Annotated[Path | None, typer.Option(help="CSV of the levels of L3: id, and z_mm or slice.")] = None,
+    vertebrae: Annotated[Path | None, typer.Option(help="Folder of TotalSegmentator's vertebrae.")] = None,
+    max_distance: Annotated[
+        float, typer.Option(min=0, help="Largest distance of the annotated slice from the middle of L3, in mm.")
+    ] = 12.5,
+):
+    """Turn SAROS into a cohort: the annotated slice nearest to the middle of L3 of each case.
+
+    Muscle is what is labelled so within the torso, cut to [-29, 150] HU. Folds 1 to 4 train, fold 5 validates, the
+    test set tests. Exit code 1 if a case was unfit.
+    """
+    from .cohort import saros
+
+    _print_import(saros.import_saros(folder, out, levels, vertebrae, max_distance, progress=True))
+
+
 def _print_import(done):
     for problem in done.problems:
         print(problem.message)

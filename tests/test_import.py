@@ -237,7 +237,7 @@ def test_a_copy_keeps_the_pixels_and_loses_the_person(folders, compressed):
     assert after.SOPClassUID == CTImageStorage and after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID
     for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope"):
         assert after[name].value == before[name].value
-    assert (after.PatientName, after.PatientAge, after.PatientIdentityRemoved) == ("1", "090Y", "YES")
+    assert (after.PatientName, after.PatientAge, after.PatientIdentityRemoved) == ("CASE^1", "090Y", "YES")
     text = "".join(p.read_text() for p in out.glob("*.*"))
     assert "DUPONT" not in text and str(images) not in text
 
@@ -368,3 +368,155 @@ def test_seg_on_another_grid_is_refused(folders):
     moved.save_as(masks / "1.dcm")
     done = run("import", "slices", images, masks, out)
     assert done.exit_code == 1 and "another grid" in done.output
+
+
+# --- SAROS ----------------------------------------------------------------------------------------
+
+VOXEL_MM = (0.7, 0.8, 5.0)  # to the right, to the front, up
+PLANES, ANNOTATED = 12, (1, 6, 11)  # 25 mm apart
+HEADER = "\ufeffid,tcia_collection,tcia_case_id,anatomic_region,orientation_code,tcia_series_instance_uid,split\n"
+
+
+def body(k):
+    """Plane k of a tiny body as DICOM shows it: HU, regions and parts."""
+    image, muscle = plane(k)
+    regions = np.where(image == -100, 1, 0)
+    regions[muscle] = 2
+    parts = (image > -500).astype(int)
+    arm = np.zeros_like(muscle)
+    arm[10:40, 2:8] = True
+    image[arm], regions[arm], parts[arm] = 50, 2, 6
+    return image, regions, parts
+
+
+def torso_muscle(k):
+    image, regions, parts = body(k)
+    return (regions == 2) & (parts == 1) & (image >= -29)
+
+
+def saros_affine():
+    affine = np.diag([*VOXEL_MM, 1.0])
+    affine[:3, 3] = -33, -38, -500
+    return affine
+
+
+def write_volumes(folder, axes="LPS", offset_hu=0, planes=PLANES, mask_shift_mm=0.0):
+    """One case: `axes` is how its voxels are stored, the affine says so."""
+    folder.mkdir(parents=True)
+    stacks = np.array([body(k) for k in range(planes)]).transpose(1, 0, 2, 3)  # kind, k, row, column
+    for name, values in zip(("image", "body-regions", "body-parts"), stacks, strict=True):
+        volume = values.transpose(2, 1, 0)[::-1, ::-1].copy()  # to the right, to the front, up
+        affine = saros_affine()
+        if name == "image":
+            volume[volume > -1000] += offset_hu
+        else:
+            volume[:, :, [k for k in range(planes) if k not in ANNOTATED]] = 255
+            affine[0, 3] += mask_shift_mm
+        image = nib.Nifti1Image(volume.astype(np.int16 if name == "image" else np.uint8), affine)
+        turn = nib.orientations.ornt_transform(
+            nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(tuple(axes))
+        )
+        nib.save(image.as_reoriented(turn), folder / f"{name}.nii.gz")
+
+
+def z_of(k):
+    return -500 + 5 * k
+
+
+@pytest.fixture
+def saros(tmp_path):
+    """Six cases in the publishers' layout: good ones stored in three ways, and two that are not."""
+    folder = tmp_path / "saros"
+    cases = folder / "SAROS-Collection-NIfTI-files-v2"
+    splits = ("fold-1", "fold-5", "test", "test", "test", "fold-2")
+    for i, axes in enumerate(("LPS", "RAI", "PSR")):
+        write_volumes(cases / f"case_{i:03d}", axes)
+    write_volumes(cases / "case_003", offset_hu=1024)
+    write_volumes(cases / "case_004", mask_shift_mm=1.5)
+    write_volumes(cases / "case_609")
+    rows = [f"case_{i:03d},COLL,X,abdomen,RAS,1.2.{i},{s}\n" for i, s in zip((0, 1, 2, 3, 4, 609), splits, strict=True)]
+    (folder / "Segmentation-Info_09-29-2023.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    return folder
+
+
+def test_saros_becomes_a_cohort(saros, tmp_path):
+    levels, out = tmp_path / "l3.csv", tmp_path / "out"
+    ids = ("case_000", "1", "002", "case_003", "case_004", "case_609")
+    levels.write_text("\ufeffid,z_mm\n" + "".join(f"{c},{z_of(6) + 9}\n" for c in ids), encoding="utf-8")
+    done = run("import", "saros", saros, out, "--levels", levels)
+    assert done.exit_code == 1
+    lines = done.output.strip().splitlines()
+    for case, words in (("case_003", "labelled muscle has a median of 1074 HU"), ("case_609", "abnormal HU"),
+                        ("case_004", "1.5 mm beside its image")):  # fmt: skip
+        assert [line for line in lines if case in line and words in line], done.output
+    assert "3 cases written, 3 problems" in lines[-1]
+    cohort = layout.Cohort.open(out)
+    assert layout.check(out).problems == []
+    assert list(cohort.table.split) == ["train", "validation", "test"]
+    for case in cohort.cases():
+        slice_ = cohort.read_slice(case)
+        assert (slice_.image_hu == body(6)[0]).all() and (cohort.read_mask(case) == torso_muscle(6)).all(), case
+        assert slice_.spacing_mm == (0.8, 0.7) and slice_.header.SliceThickness == 5
+        # 5 mm thick and 0.8 x 0.7 mm wide: an area is 0.56 mm2 a pixel
+        assert cohort.table.area_cm2[case] == pytest.approx(torso_muscle(6).sum() * 0.0056, abs=1e-3)
+        assert "PHANTOM" not in str(slice_.header) and "9.0 mm from the middle" in cohort.table.notes[case]
+
+
+def test_saros_slice_index_counts_as_stored_and_a_far_level_is_refused(saros, tmp_path):
+    levels = tmp_path / "l3.csv"
+    levels.write_text("id,slice\n0,2\n1,9\n2,2\n")  # stored from the top in case 1
+    done = run("import", "saros", saros, tmp_path / "out", "--levels", levels, "--max-distance", "5")
+    assert "third axis does not run along the body" in done.output  # stored PSR
+    cohort = layout.Cohort.open(tmp_path / "out")
+    assert [cohort.table.notes[c] for c in ("case_000", "case_001")] == ["COLL, 5.0 mm from the middle of L3"] * 2
+    assert (cohort.read_mask("case_000") == torso_muscle(1)).all()
+    levels.write_text(f"id,z_mm\n0,{z_of(11) + 13}\n1,{z_of(11) + 12}\n")
+    done = run("import", "saros", saros, tmp_path / "far", "--levels", levels)
+    assert "lies 13.0 mm from its middle" in done.output and layout.Cohort.open(tmp_path / "far").cases() == [
+        "case_001"
+    ]
+
+
+LABELS = b'<LabelTable><Label Key="%d" Red="1.0"><![CDATA[vertebrae_L3]]></Label><Label Key="29">x</Label></LabelTable>'
+
+
+@pytest.mark.parametrize("form", ["mask", "map", "named map"])
+def test_saros_level_from_totalsegmentator(saros, tmp_path, form):
+    found = tmp_path / "vertebrae"
+    values = np.zeros((20, 20, 40), np.uint8)  # a grid of its own, 1.5 mm
+    affine = np.diag([1.5, 1.5, 1.5, 1.0])
+    affine[:3, 3] = -10, -10, z_of(6) - 9
+    label = {"mask": 1, "map": 29, "named map": 20}[form]
+    values[5:15, 5:15, 0:9] = label  # its middle lies 3 mm below the plane 6
+    values[0, 0, 39] = label  # a stray
+    values[5:15, 5:15, 20:30] = label + 1  # another vertebra
+    if form == "mask":
+        values = (values == label).astype(np.uint8)
+    image = nib.Nifti1Image(values, affine)
+    if form == "named map":
+        image.header.extensions.append(nib.nifti1.Nifti1Extension(0, LABELS % label))
+    for i in range(2):
+        path = found / f"case_{i:03d}.nii.gz" if form != "mask" else found / f"case_{i:03d}" / "vertebrae_L3.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(image, path)
+    done = run("import", "saros", saros, tmp_path / "out", "--vertebrae", found)
+    cohort = layout.Cohort.open(tmp_path / "out")
+    assert cohort.cases() == ["case_000", "case_001"], done.output
+    assert "no case_002/vertebrae_L3.nii.gz" in done.output
+    assert cohort.table.notes["case_000"] == "COLL, 3.0 mm from the middle of L3"
+    assert (cohort.read_mask("case_000") == torso_muscle(6)).all()
+
+
+def test_saros_tells_what_is_missing(saros, tmp_path):
+    levels = tmp_path / "l3.csv"
+    levels.write_text("id,z_mm\n0,-470\n")
+    for arguments, words in (
+        ((saros, tmp_path / "o"), "either --levels"),
+        ((tmp_path, tmp_path / "o", "--levels", levels), "Segmentation-Info"),
+    ):
+        done = run("import", "saros", *arguments)
+        assert done.exit_code == 2 and words in done.output and done.output.count("\n") == 1
+    (saros / "SAROS-Collection-NIfTI-files-v2" / "case_000" / "image.nii.gz").unlink()
+    done = run("import", "saros", saros, tmp_path / "o", "--levels", levels)
+    assert done.exit_code == 1 and "no image.nii.gz" in done.output and "sarco cohort fetch saros" in done.output
+    assert "no level of L3 for case_001" in done.output

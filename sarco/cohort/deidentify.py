@@ -14,8 +14,8 @@ from ..files import atomic
 
 # How the image was made, how its values read, and how it lies.
 KEPT = (
-    "ImageType", "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "SliceThickness",
-    "SpacingBetweenSlices", "KVP", "XRayTubeCurrent", "ExposureTime", "Exposure", "CTDIvol", "GantryDetectorTilt",
+    "SeriesNumber", "InstanceNumber", "BodyPartExamined", "ImageType", "Manufacturer", "ManufacturerModelName",
+    "ConvolutionKernel", "SliceThickness", "SpacingBetweenSlices", "KVP", "XRayTubeCurrent", "ExposureTime", "Exposure", "CTDIvol", "GantryDetectorTilt",
     "ReconstructionDiameter", "DataCollectionDiameter", "FilterType", "RotationDirection", "PatientPosition",
     "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SamplesPerPixel", "PhotometricInterpretation",
     "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
@@ -119,16 +119,19 @@ def copy(source, target, case):
         return generate_uid(entropy_srcs=["sarco", role, str(_get(header, role) or case)])
 
     data = Dataset()
+    data.SpecificCharacterSet = "ISO_IR 192"
     for name in EMPTY:
         setattr(data, name, None)
+    data.StudyID = "1"
+    data.BodyPartExamined = "ABDOMEN"  # where L3 is; the header's own word goes before it
     for name in KEPT:
-        if name in header:
+        if _get(header, name) not in (None, ""):
             data.add(header[name])
     data.SOPClassUID, data.Modality = CTImageStorage, "CT"
     for role in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
         setattr(data, role, uid(role))
     known = person(header)
-    data.PatientName, data.PatientID, data.PatientSex = case, case, known["sex"] or ""
+    data.PatientName, data.PatientID, data.PatientSex = f"CASE^{case}", case, known["sex"] or ""
     if known["age"] is not None:
         data.PatientAge = f"{known['age']:03d}Y"
     for name, key in (("PatientSize", "height_m"), ("PatientWeight", "weight_kg")):
