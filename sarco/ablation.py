@@ -131,6 +131,11 @@ def _write(table, path):
     return path
 
 
+def label(variant):
+    """A variant as text: "without HU"."""
+    return variant.replace("-hu", "-HU").replace("-", " ")
+
+
 def summarise(table, draws=2000, seed=0):
     """DSC of each variant, with a 95 % bootstrap interval over the cases, and its difference to "all".
 

@@ -15,12 +15,14 @@ from functools import cached_property
 from . import profiles
 from .errors import SarcoError
 
-# TensorFlow reads these once, when it loads: no start-up notes, and a fixed number of threads, because the order of
-# additions, and with it the last digits, changes with the number of threads.
+# TensorFlow and NumPy's BLAS read these once, when they load: no start-up notes, and a fixed number of threads, because
+# the order of additions, and with it the last digits, changes with it. The products of a phantom are small: more
+# threads would only wait for each other.
 for _name, _value in (
     ("TF_CPP_MIN_LOG_LEVEL", "3"),
     ("TF_ENABLE_ONEDNN_OPTS", "0"),
     ("TF_NUM_INTRAOP_THREADS", "2"),
+    ("OPENBLAS_NUM_THREADS", "1"),
 ):
     os.environ.setdefault(_name, _value)
 

@@ -202,30 +202,34 @@ def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
     ----------
     slices : list of (label, image_hu, spacing_mm, mask)
     boxes : list of tuple of slice, optional
-        What is shown of each; the body unless given, as `box_of` finds more than that.
+        What is shown of each, as `box_of` finds it; the body unless given.
     field_mm : tuple of float, optional
-        Height and width that each picture shows about the middle of its box, so that all have one scale; each is as
-        large as its place allows unless given.
+        Height and width that each picture shows about the middle of its box, so that all have one scale. Unless given,
+        each picture is as large as its place allows.
     """
     rows = -(-len(slices) // columns)
     boxes = boxes or [body_box(image_hu) for _, image_hu, _, _ in slices]
-    sides = [
-        [(side.stop - side.start) * mm for side, mm in zip(box, spacing_mm, strict=True)]
+    boxes = [
+        tuple(slice(*side.indices(length)) for side, length in zip(box, np.shape(image_hu), strict=True))
+        for box, (_, image_hu, _, _) in zip(boxes, slices, strict=True)
+    ]
+    sides_mm = [
+        tuple((side.stop - side.start) * mm for side, mm in zip(box, spacing_mm, strict=True))
         for box, (_, _, spacing_mm, _) in zip(boxes, slices, strict=True)
     ]
-    shape = np.max([high / wide for high, wide in sides]) if field_mm is None else field_mm[0] / field_mm[1]
-    fig, axes = _figure((WIDTH / columns * shape + 0.2) * rows, rows, columns)
+    # One shape for all places; what lies beyond a slice is as black as air.
+    shape = field_mm[0] / field_mm[1] if field_mm else np.median([high / wide for high, wide in sides_mm])
+    fig, axes = _figure((WIDTH / columns * shape + 0.22) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, (label, image_hu, spacing_mm, mask), box in zip(axes.flat, slices, boxes, strict=False):
+    for axis, (label, image_hu, spacing_mm, mask), box, side in zip(axes.flat, slices, boxes, sides_mm, strict=False):
         _ct(axis, image_hu, spacing_mm, box, bar_cm=0)
         _outline(axis, mask, box, ORANGE, 0.7)
-        if field_mm is not None:
-            middle = [(side.stop - side.start) / 2 for side in box]
-            half = [length / mm / 2 for length, mm in zip(field_mm, spacing_mm, strict=True)]
-            axis.set(xlim=(middle[1] - half[1], middle[1] + half[1]), ylim=(middle[0] + half[0], middle[0] - half[0]))
-            corner = (middle[1] - half[1], middle[0] - half[0])
-            axis.add_patch(Rectangle(corner, 2 * half[1], 2 * half[0], color="black", zorder=-1))  # beyond the slice
+        wide = field_mm[1] if field_mm else max(side[1], side[0] / shape)
+        size = np.array([wide * shape, wide]) / spacing_mm
+        top, left = ([part.stop - part.start for part in box] - size) / 2 - 0.5
+        axis.add_patch(Rectangle((left, top), size[1], size[0], color="black", zorder=-1))
+        axis.set(xlim=(left, left + size[1]), ylim=(top + size[0], top))
         axis.set_title(label, fontsize=9, pad=2)
     return fig
 
@@ -983,6 +987,8 @@ def ablation(summary):
     summary : DataFrame
         As `sarco.ablation.summarise` gives it: index variant; columns dsc_mean, low, high, dsc_min.
     """
+    from .ablation import label
+
     fig, axes = _figure(0.42 * len(summary) + 1.3)
     axis = axes[0, 0]
     places = np.arange(len(summary))[::-1]
@@ -990,7 +996,7 @@ def ablation(summary):
     axis.hlines(places, summary.low, summary.high, color=BLUE, linewidth=3)
     axis.plot(summary.dsc_mean, places, "o", color=BLUE, markersize=8, label="mean, with 95 % interval")
     axis.plot(summary.dsc_min, places, "v", color=RED, markersize=7, label="worst case")
-    axis.set_yticks(places, [name.replace("-", " ") for name in summary.index], fontsize=10)
+    axis.set_yticks(places, [label(name) for name in summary.index], fontsize=10)
     axis.set(xlabel="DSC on the difficult slices", ylim=(-0.6, len(summary) - 0.4))
     axis.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=2)
