@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 # Quiet, and on a fixed number of threads, before anything loads TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: more threads only wait for each other
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
