@@ -58,7 +58,7 @@ class Run:
         return Ensemble.load(self.profile.weights_dir)
 
     def results(self, name):
-        """One table of results. A run without an ablation shows the committed one.
+        """One table of results.
 
         Parameters
         ----------
@@ -75,8 +75,7 @@ class Run:
         """
         import pandas as pd
 
-        borrowed = name == "ablation" and not self.profile.ablation_variants
-        path = (profiles.load("published") if borrowed else self.profile).results_dir / f"{name}.csv"
+        path = self.profile.results_dir / f"{name}.csv"
         self._require(path)
         return pd.read_csv(path, dtype={"case": str, "subset": str, "release": str})
 

@@ -125,15 +125,6 @@ def test_the_module_is_light():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_run_without_ablation_shows_the_committed_one(root, tmp_path, monkeypatch):
-    text = (root / "workflow/profiles/smoke.yaml").read_text(encoding="utf-8")
-    text = text.replace("run_dir: build/smoke", f"run_dir: {tmp_path / 'mine'}").replace("[all, none]", "[]")
-    (tmp_path / "smoke.yaml").write_text(text, encoding="utf-8")
-    _run(tmp_path, monkeypatch)
-    (tmp_path / "results/ablation.csv").write_text("variant,case,dsc\nall,0001,0.9\n")
-    assert book.open_run(tmp_path / "smoke.yaml").results("ablation").dsc[0] == 0.9
-
-
 def test_sample_needs_slice_and_results(tmp_path, monkeypatch):
     run = _run(tmp_path, monkeypatch)
     (tmp_path / "sample").mkdir()
