@@ -153,8 +153,8 @@ def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None
         if found is None:
             continue
         pool, seed = found
-        if quality == "D" and area_cm2(pool, spacing_mm) < WRONG_CM2["D"][0]:
-            continue
+        if area_cm2(pool, spacing_mm) < WRONG_CM2[quality][0]:
+            continue  # too small a place for such an error
         patch = _grow(pool, seed, wanted_cm2, spacing_mm)
         missed = kind in ("wall end", "quadratus", "muscle")
         wrong[win] = wrong[win] & ~patch if missed else wrong[win] | patch

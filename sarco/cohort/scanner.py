@@ -306,7 +306,7 @@ def _rays(draw, hu, pixel_mm):
     levels = seen.T.reshape(SECTORS, COARSE, COARSE) / np.float32(max(seen.mean(), 1e-6))
 
     # The beam hardens in bone and metal more than the scanner's correction for water expects: dark bands between.
-    error = np.float32(-u("scanner", (0.01, 0.05), (0, 0.15))) * dense * (dense + 0.5 * water) / (1 + 0.2 * dense)
+    error = np.float32(-u("scanner", (0.01, 0.05), (0, 0.06))) * dense * (dense + 0.5 * water) / (1 + 0.2 * dense)
     mean = np.float32(water[water > 0.5].mean() if (water > 0.5).any() else 1)
     error += np.float32(u("scanner", (-0.004, 0.004), (-0.02, 0.02))) * water * (water / mean - 1)
     if draw.chance("scanner", 0.5, 0.6):
