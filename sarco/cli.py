@@ -31,6 +31,8 @@ cohort = typer.Typer(no_args_is_help=True, help="Make, check and cut cohorts.")
 app.add_typer(cohort, name="cohort")
 importing = typer.Typer(no_args_is_help=True, help="Turn real slices with masks into a cohort.")
 cohort.add_typer(importing, name="import")
+fetching = typer.Typer(no_args_is_help=True, help="Bring open images of real patients.")
+cohort.add_typer(fetching, name="fetch")
 
 
 class Setting(StrEnum):
@@ -242,9 +244,39 @@ def import_saros(
 def _print_import(done):
     for problem in done.problems:
         print(problem.message)
-    there = f", {len(done.kept)} were there already" if done.kept else ""
-    print(f"{done.root}: {len(done.written)} cases written{there}, {len(done.problems)} problems.")
+    kept = f", kept {len(done.kept)}" if done.kept else ""
+    print(f"{done.root}: cases written {len(done.written)}{kept}, problems {len(done.problems)}.")
     if done.problems:
+        raise typer.Exit(PROBLEMS_FOUND)
+
+
+@fetching.command("saros", epilog="Example:  `sarco cohort fetch saros saros --yes`")
+@told
+def fetch_saros(
+    folder: Annotated[Path, typer.Argument(help="Folder with the table of SAROS and its unpacked masks.")],
+    case: Annotated[list[str] | None, typer.Option(help="Only this case; may be repeated.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Download; otherwise only say what would be.")] = False,
+):
+    """Bring the open images of SAROS from the Imaging Data Commons.
+
+    Says first how much there is to download and under which licence. Table and masks come from their own page,
+    doi 10.25737/SZ96-ZG60. What is there already is not downloaded again.
+    """
+    from .cohort import fetch
+
+    plan = fetch.plan(folder, tuple(case or ()))
+    for line in plan.lines():
+        print(line)
+    if not plan.wanted:
+        return
+    if not yes:
+        print("Say --yes to download.")
+        return
+    written, problems = fetch.fetch(folder, plan.wanted, progress=True)
+    for problem in problems:
+        print(problem.message)
+    print(f"{folder}: images written {len(written)}, problems {len(problems)}.")
+    if problems:
         raise typer.Exit(PROBLEMS_FOUND)
 
 

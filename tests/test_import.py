@@ -2,6 +2,8 @@
 
 import gzip
 import shutil
+import sys
+from pathlib import Path
 
 import highdicom as hd
 import nibabel as nib
@@ -143,7 +145,7 @@ def test_every_format_gives_the_same_mask(folders):
 
     done = run("import", "slices", images, masks, out)
     assert done.exit_code == 0, done.output
-    assert "6 cases written" in done.output and "0 problems" in done.output
+    assert "cases written 6, problems 0" in done.output
     assert layout.check(out).problems == []
     cohort = layout.Cohort.open(out)
     for i, kind in enumerate(kinds):
@@ -263,7 +265,7 @@ def test_a_file_named_after_the_patient_is_numbered_or_refused(folders, tmp_path
     write_ct(images / "a.dcm", 2)
     write_png(masks / "a.png", plane(2)[1])
     done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "key.csv")
-    assert "1 cases written, 1 were there" in done.output  # a number, once given, stays
+    assert "cases written 1, kept 1" in done.output  # a number, once given, stays
     done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "named" / "key.csv")
     assert done.exit_code == 2 and "may not lie in the cohort" in done.output
 
@@ -308,7 +310,7 @@ def test_bad_files_get_one_sentence_each_and_the_rest_is_done(folders):
     expected = _bad(folders)
     done = run("import", "slices", images, masks, out)
     lines = done.output.strip().splitlines()
-    assert done.exit_code == 1 and f"1 cases written, {len(expected)} problems" in lines[-1]
+    assert done.exit_code == 1 and f"cases written 1, problems {len(expected)}" in lines[-1]
     for file, words in expected.items():
         assert [line for line in lines if f"{file}: " in line and words in line], (file, done.output)
     assert layout.Cohort.open(out).cases() == ["good"] and layout.check(out).problems == []
@@ -325,7 +327,7 @@ def test_an_import_goes_on_and_follows_changes(folders):
     write_png(masks / "2.png", plane(2)[1])  # mended
     write_png(masks / "1.png", plane()[1] & False)  # spoilt
     done = run("import", "slices", images, masks, out)
-    assert "1 cases written, 1 were there already, 1 problems" in done.output
+    assert "cases written 1, kept 1, problems 1" in done.output
     assert layout.Cohort.open(out).cases() == ["0", "2"] and layout.check(out).problems == []
     assert (out / "images" / "0.dcm").stat().st_mtime_ns == before
     # Another source, other options or anything else in the folder: nothing is overwritten.
@@ -449,7 +451,7 @@ def test_saros_becomes_a_cohort(saros, tmp_path):
     for case, words in (("case_003", "labelled muscle has a median of 1074 HU"), ("case_609", "abnormal HU"),
                         ("case_004", "1.5 mm beside its image")):  # fmt: skip
         assert [line for line in lines if case in line and words in line], done.output
-    assert "3 cases written, 3 problems" in lines[-1]
+    assert "cases written 3, problems 3" in lines[-1]
     cohort = layout.Cohort.open(out)
     assert layout.check(out).problems == []
     assert list(cohort.table.split) == ["train", "validation", "test"]
@@ -520,3 +522,95 @@ def test_saros_tells_what_is_missing(saros, tmp_path):
     done = run("import", "saros", saros, tmp_path / "o", "--levels", levels)
     assert done.exit_code == 1 and "no image.nii.gz" in done.output and "sarco cohort fetch saros" in done.output
     assert "no level of L3 for case_001" in done.output
+
+
+class StandIn:
+    """In place of idc_index.IDCClient: a table of series, and DICOM files of 2 mm that it writes itself."""
+
+    def __init__(self, **options):
+        self.options, self.downloads = options, []
+        self.index = pd.DataFrame({
+            "SeriesInstanceUID": ["1.2.0", "1.2.1", "9.9"], "series_size_MB": [1500.0, 500.0, 7e6],
+            "license_short_name": ["CC BY 4.0", "CC BY 3.0", "CC BY 4.0"],
+        })  # fmt: skip
+
+    def download_dicom_series(self, seriesInstanceUID, downloadDir, quiet, show_progress_bar, dirTemplate):
+        self.downloads.append(seriesInstanceUID)
+        if self.options.get("broken") == seriesInstanceUID:
+            raise OSError("no route to host")
+        if self.options.get("silent") == seriesInstanceUID:
+            return
+        prone = -1 if self.options.get("prone") else 1
+        for i, z in enumerate(np.arange(-502, -440, 2.0)):
+            path = Path(downloadDir) / f"{i * 7 % 31:02d}.dcm"
+            write_ct(path, shift=0, z_mm=z)
+            header = pydicom.dcmread(path)
+            # The height itself is the value, so that linear interpolation has an answer known beforehand.
+            values = np.full((N, N), round(2 * z) + 1024, np.uint16)
+            values[10, 20] = 3000  # row 10, column 20
+            x, y = -saros_affine()[:2, 3]  # of the first voxel of the masks, in DICOM's axes
+            corner = [x - (N - 1) * VOXEL_MM[0], y - (N - 1) * VOXEL_MM[1]]
+            header.PixelData = values.tobytes()
+            header.RescaleIntercept, header.RescaleSlope = -1024, 1
+            header.PixelSpacing = [VOXEL_MM[1], VOXEL_MM[0]]
+            header.ImageOrientationPatient = [prone, 0, 0, 0, prone, 0]
+            header.ImagePositionPatient = [*(corner if prone > 0 else (x, y)), z]
+            if self.options.get("gap") and i == 15:
+                path.unlink()
+                continue
+            header.save_as(path)
+
+
+@pytest.fixture
+def masks_alone(saros):
+    for path in saros.rglob("image.nii.gz"):
+        if path.parent.name in ("case_000", "case_001"):
+            path.unlink()
+    table = saros / "Segmentation-Info_09-29-2023.csv"
+    table.write_text(table.read_text(encoding="utf-8") + "case_700,HNSCC,X,head,RAS,1.2.7,test\n", encoding="utf-8")
+    return saros
+
+
+@pytest.mark.parametrize("prone", [False, True])
+def test_fetch_says_what_it_would_do_and_does_it_when_told(masks_alone, monkeypatch, prone):
+    stand_in = StandIn(prone=prone)
+    monkeypatch.setattr("sarco.cohort.fetch.client", lambda: stand_in)
+    done = run("fetch", "saros", masks_alone)
+    for words in ("not downloaded again: 4", "under CC BY 4.0: 1, 1.5 GB", "under CC BY 3.0: 1, 0.5 GB",
+                  "restricted collections", "case_700 (HNSCC)", "--yes"):  # fmt: skip
+        assert words in done.output, done.output
+    assert done.exit_code == 0 and stand_in.downloads == []
+    done = run("fetch", "saros", masks_alone, "--yes")
+    assert done.exit_code == 0 and "images written 2" in done.output, done.output
+    assert stand_in.downloads == ["1.2.0", "1.2.1"]
+    cases = masks_alone / "SAROS-Collection-NIfTI-files-v2"
+    for case in ("case_000", "case_001"):  # whose masks are stored in two ways
+        image = nib.as_closest_canonical(nib.load(cases / case / "image.nii.gz"))
+        assert np.allclose(image.affine, saros_affine(), atol=1e-4) and image.shape == (N, N, PLANES)
+        values = image.get_fdata()
+        assert np.allclose(values[0, 0], 2 * (-500 + 5.0 * np.arange(PLANES)))  # between planes of 2 mm, linearly
+        column, row = (20, 10) if not prone else (N - 1 - 20, N - 1 - 10)
+        assert list(np.argwhere(values[:, :, 6] > 1000)[0]) == [N - 1 - column, N - 1 - row]
+    assert run("fetch", "saros", masks_alone, "--yes").output.startswith(
+        "Images that are there, and are not downloaded again: 6"
+    )
+    assert len(stand_in.downloads) == 2 and not list(masks_alone.glob(".download*"))
+
+
+def test_fetch_goes_on_after_a_failure(masks_alone, monkeypatch):
+    stand_in = StandIn(broken="1.2.0", gap=True)
+    monkeypatch.setattr("sarco.cohort.fetch.client", lambda: stand_in)
+    done = run("fetch", "saros", masks_alone, "--yes")
+    assert done.exit_code == 1 and "images written 0, problems 2" in done.output
+    assert "case_000: the download failed (no route to host)" in done.output and "unevenly spaced" in done.output
+    assert not list(masks_alone.rglob("case_00[01]/image*")) and not list(masks_alone.rglob(".*"))
+    monkeypatch.setattr("sarco.cohort.fetch.client", lambda: StandIn(silent="1.2.0"))
+    assert "brought nothing" in run("fetch", "saros", masks_alone, "--yes", "--case", "0").output
+    done = run("fetch", "saros", masks_alone, "--case", "8")
+    assert done.exit_code == 2 and "case_008 is not in its table" in done.output
+
+
+def test_fetch_says_that_its_package_is_missing(masks_alone, monkeypatch):
+    monkeypatch.setitem(sys.modules, "idc_index", None)
+    done = run("fetch", "saros", masks_alone)
+    assert done.exit_code == 2 and "idc-index is not installed" in done.output
