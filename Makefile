@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet rules progress host reason --config profile=$(PROFILE) --
 
-.PHONY: help install book test chapters results lint lock address clean clean-all
+.PHONY: help install book test chapters results bench lint lock address clean clean-all
 
 help:  ## list the targets
 	@echo "make book [PROFILE=published|smoke|laptop|colab|paper]"
@@ -31,6 +31,9 @@ test: $(INSTALLED)  ## run every test
 
 results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, with no chapter
 	@$(SNAKEMAKE) results
+
+bench: $(INSTALLED)  ## say how many phantoms a second this machine makes
+	@$(BIN)/sarco cohort bench
 
 chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks
 	@$(SNAKEMAKE) commit_chapters

@@ -15,6 +15,8 @@ from . import SarcoError, __version__
 # the number of threads.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+# NumPy's products are small here: more threads would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 PROBLEMS_FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -149,6 +151,25 @@ def make_cohort(
 
     make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix,
               without=without or ())  # fmt: skip
+
+
+@cohort.command("bench", epilog="Example:  `sarco cohort bench`")
+@told
+def bench_cohort(
+    cases: Annotated[int, typer.Option(min=8, help="Slices to make, twice.")] = 100,
+    matrix: Annotated[int, typer.Option(min=64, max=1024, help="Rows and columns of a slice.")] = 512,
+):
+    """Say how fast this machine makes phantoms, on one core and on all."""
+    from .cohort import bench
+
+    for speed in bench.bench(cases, matrix):
+        minutes = f"{speed.paper_minutes:.1f} min for the paper's number"
+        line = (
+            f"{speed.workers} core{'s' * (speed.workers > 1)}: {speed.slices_per_second:.1f} slices a second, {minutes}"
+        )
+        if speed.cpu_seconds is not None:
+            line += f"; {speed.cpu_seconds / speed.cases:.2f} s of processor a slice, at most {speed.peak_mib:.0f} MiB"
+        print(line)
 
 
 @cohort.command("check", epilog="Example:  `sarco cohort check data/sample`")
