@@ -91,27 +91,16 @@ def write_nifti(path, mask, header, axes="LPS", volume=False):
     nib.save(image.as_reoriented(turn), path)
 
 
-def write_seg(path, header, segments):
+def write_seg(path, headers, segments):
+    """A SEG of `segments`: by name, one mask a slice."""
     code = codes.SCT.Muscle
     descriptions = [
         hd.seg.SegmentDescription(i, name, codes.SCT.AnatomicalStructure, code, "MANUAL")
         for i, name in enumerate(segments, 1)
     ]
-    pixels = np.stack([np.asarray(m, bool) for m in segments.values()], -1)[None]
-    seg = hd.seg.Segmentation(
-        [header],
-        pixels.astype(np.uint8),
-        "BINARY",
-        descriptions,
-        generate_uid(),
-        1,
-        generate_uid(),
-        1,
-        "M",
-        "N",
-        "1",
-        "2",
-    )
+    pixels = np.stack([np.asarray(m, np.uint8) for m in segments.values()], -1)
+    seg = hd.seg.Segmentation(headers, pixels, "BINARY", descriptions, generate_uid(), 1, generate_uid(), 1, "M", "N",
+                              "1", "2")  # fmt: skip
     seg.save_as(path)
 
 
@@ -139,7 +128,7 @@ def test_every_format_gives_the_same_mask(folders):
     np.save(masks / "sub" / "npy.npy", truth[1])
     np.savez_compressed(masks / "sub" / "npz.npz", truth[2])
     write_nifti(masks / "sub" / "nii.nii.gz", truth[3], headers["nii"])
-    write_seg(masks / "a.dcm", headers["seg"], {"muscle": truth[4]})
+    write_seg(masks / "a.dcm", [headers["seg"]], {"muscle": [truth[4]]})
     write_png(masks / "sub" / "named.dat.png", truth[5])
     (masks / "sub" / "named.dat.png").rename(masks / "sub" / "named")  # judged by its content
 
@@ -207,7 +196,7 @@ def test_labels_are_named_where_there_are_several(folders):
     mask, organ = plane()[1], np.zeros((N, N), bool)
     organ[60:80, 30:50] = True
     np.save(masks / "1.npy", mask * 2 + organ * 7)
-    write_seg(masks / "2.dcm", other, {"Psoas left": plane(3)[1], "Liver": organ})
+    write_seg(masks / "2.dcm", [other], {"Psoas left": [plane(3)[1]], "Liver": [organ]})
     done = run("import", "slices", images, masks, out)
     assert done.exit_code == 1
     assert "labels 2, 7" in done.output and "1 (Psoas left), 2 (Liver)" in done.output
@@ -361,10 +350,35 @@ def test_a_table_gives_the_splits(folders, tmp_path):
         shutil.rmtree(out / "t", ignore_errors=True)
 
 
+def test_one_seg_serves_many_slices_of_one_folder(tmp_path):
+    study = {
+        "StudyInstanceUID": generate_uid(),
+        "SeriesInstanceUID": generate_uid(),
+        "FrameOfReferenceUID": generate_uid(),
+    }
+    headers = [write_ct(tmp_path / "in" / f"{i}.dcm", i, z_mm=5.0 * i, **study) for i in range(3)]
+    left, right = plane(1)[1].copy(), plane(1)[1].copy()
+    left[:, :40], right[:, 40:] = False, False
+    none = left & False
+    # Segments are not drawn on every slice, and empty frames are not stored.
+    write_seg(
+        tmp_path / "in" / "s.dcm", headers, {"L1 left": [none, left, none], "L1 right": [none, right, plane(2)[1]]}
+    )
+    done = run(
+        "import", "slices", tmp_path / "in", tmp_path / "in", tmp_path / "out", "--label", "left", "--label", "2"
+    )
+    assert done.exit_code == 1 and "0.dcm: no mask for it" in done.output, done.output
+    cohort = layout.Cohort.open(tmp_path / "out")
+    assert cohort.cases() == ["1", "2"]
+    assert (cohort.read_mask("1") == ground_truth(1)).all() and (cohort.read_mask("2") == ground_truth(2)).all()
+    run("import", "slices", tmp_path / "in", tmp_path / "in", tmp_path / "one", "--label", "1")  # not the 1 of L1 alone
+    assert layout.Cohort.open(tmp_path / "one").read_mask("1").sum() == (ground_truth(1) & left).sum()
+
+
 def test_seg_on_another_grid_is_refused(folders):
     images, masks, out = folders
     header = write_ct(images / "1.dcm")
-    write_seg(masks / "1.dcm", header, {"muscle": plane()[1]})
+    write_seg(masks / "1.dcm", [header], {"muscle": [plane()[1]]})
     moved = pydicom.dcmread(masks / "1.dcm")
     moved.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient = [-160, 40.25, -300]
     moved.save_as(masks / "1.dcm")

@@ -18,7 +18,7 @@ from ..errors import SarcoError
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # segmentation, label map
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 SUFFIXES = (".nii.gz", ".nii", ".png", ".npy", ".npz", ".dcm", ".dicom", ".ima", ".seg")
-GRID_TOLERANCE = 0.25  # voxels by which a mask's grid may miss that of its slice, within the plane
+GRID_TOLERANCE = 0.25  # voxels by which a mask's grid may miss that of its slice
 NIFTI_RULES = ("affine", "stored")
 
 
@@ -253,14 +253,11 @@ def _at_pixels(values, affine, place, shape, path):
     step, start = np.rint(to_voxel[:3, :2]), to_voxel[:3, 3]
     if sorted(np.abs(step).sum(1)) != [0, 1, 1] or list(np.abs(step).sum(0)) != [1, 1]:
         raise elsewhere
-    through = np.abs(step).sum(1) == 0  # the axis that leaves the plane: half a voxel, or half a mm, is near enough
-    thick_mm = np.linalg.norm(affine[:3, :3], axis=0)[through][0]
-    tolerance = np.where(through, max(0.5, 0.5 / thick_mm), GRID_TOLERANCE)
     rows, columns = shape
     corners = np.array([(c, r) for c in (0, columns - 1) for r in (0, rows - 1)]).T
     exact = to_voxel[:3, :2] @ corners + start[:, None]
     origin = np.rint(start)
-    if (np.abs(exact - (step @ corners + origin[:, None])) > tolerance[:, None] + 1e-6).any():
+    if (np.abs(exact - (step @ corners + origin[:, None])) > GRID_TOLERANCE).any():
         raise elsewhere
     c, r = np.meshgrid(np.arange(columns), np.arange(rows))
     index = [(step[axis, 0] * c + step[axis, 1] * r + origin[axis]).astype(int) for axis in range(3)]
@@ -292,8 +289,12 @@ def seg_references(path):
     return found
 
 
-@functools.lru_cache(maxsize=2)
 def _seg(path):
+    return _read_seg(path, path.stat().st_mtime_ns)  # read once for all its slices, and again when it has changed
+
+
+@functools.lru_cache(maxsize=2)
+def _read_seg(path, _changed):
     import highdicom as hd
 
     with warnings.catch_warnings():
@@ -358,7 +359,11 @@ def _segments(seg, labels, path):
         if len(names) == 1:
             return list(names)
         raise SarcoError(f"{path}: it holds the segments {listed}; say with --label which are muscle.")
-    wanted = [n for n, name in names.items() if any(str(n) == x or x.lower() in name.lower() for x in labels)]
+    wanted = [
+        number
+        for number, name in names.items()
+        if any(int(x) == number if x.isdigit() else x.lower() in name.lower() for x in labels)
+    ]
     if not wanted:
         raise SarcoError(f"{path}: no segment is called {', '.join(labels)}; it holds {listed}.")
     return wanted
