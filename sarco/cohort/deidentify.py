@@ -15,13 +15,14 @@ from ..files import atomic
 # How the image was made, how its values read, and how it lies.
 KEPT = (
     "SeriesNumber", "InstanceNumber", "BodyPartExamined", "ImageType", "Manufacturer", "ManufacturerModelName",
-    "ConvolutionKernel", "SliceThickness", "SpacingBetweenSlices", "KVP", "XRayTubeCurrent", "ExposureTime", "Exposure", "CTDIvol", "GantryDetectorTilt",
-    "ReconstructionDiameter", "DataCollectionDiameter", "FilterType", "RotationDirection", "PatientPosition",
-    "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SamplesPerPixel", "PhotometricInterpretation",
-    "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
-    "SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue", "PixelPaddingRangeLimit",
-    "RescaleIntercept", "RescaleSlope", "RescaleType", "WindowCenter", "WindowWidth", "LossyImageCompression",
-    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "BurnedInAnnotation", "PixelData",
+    "ConvolutionKernel", "SliceThickness", "SpacingBetweenSlices", "KVP", "XRayTubeCurrent", "ExposureTime",
+    "Exposure", "CTDIvol", "GantryDetectorTilt", "ReconstructionDiameter", "DataCollectionDiameter", "FilterType",
+    "RotationDirection", "PatientPosition", "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation",
+    "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
+    "BitsStored", "HighBit", "PixelRepresentation", "SmallestImagePixelValue", "LargestImagePixelValue",
+    "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope", "RescaleType",
+    "WindowCenter", "WindowWidth", "LossyImageCompression", "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod", "BurnedInAnnotation", "PixelData",
 )  # fmt: skip
 # The standard wants these to be there; empty will do.
 EMPTY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID", "PatientBirthDate",
