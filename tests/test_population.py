@@ -7,9 +7,9 @@ from sarco.cohort import make
 from sarco.cohort.population import PHASE_HU, literature
 
 CASES = 400
-# Drawing, blurring and reading a slice may move its area by this much in the mean (the grid is coarser here than on disk).
-SYSTEMATIC = {"area": 0.03, "hu": 1.5}
 # Drawing, blurring and reading a slice may move its area by this much in the mean: the grid is coarser than on disk.
+SYSTEMATIC = {"area": 0.03, "hu": 1.5}
+
 
 @pytest.fixture(scope="module")
 def population(tmp_path_factory):
