@@ -264,12 +264,15 @@ def png(figure):
     bytes
     """
     import matplotlib
+    from PIL import Image
 
     from .figures import STYLE
 
-    out = io.BytesIO()
+    drawn, out = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(out, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
+        figure.savefig(drawn, format="png", bbox_inches="tight", pad_inches=0.06)
+    # The background is opaque: without the channel for transparency the same pixels take an eighth less.
+    Image.open(drawn).convert("RGB").save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

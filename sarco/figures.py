@@ -219,7 +219,7 @@ def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
     ]
     # One shape for all places; what lies beyond a slice is as black as air.
     shape = field_mm[0] / field_mm[1] if field_mm else np.median([high / wide for high, wide in sides_mm])
-    fig, axes = _figure((WIDTH / columns * shape + 0.22) * rows, rows, columns)
+    fig, axes = _figure((WIDTH / columns * shape + 0.25) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (label, image_hu, spacing_mm, mask), box, side in zip(axes.flat, slices, boxes, sides_mm, strict=False):
@@ -230,7 +230,7 @@ def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
         top, left = ([part.stop - part.start for part in box] - size) / 2 - 0.5
         axis.add_patch(Rectangle((left, top), size[1], size[0], color="black", zorder=-1))
         axis.set(xlim=(left, left + size[1]), ylim=(top + size[0], top))
-        axis.set_title(label, fontsize=9, pad=2)
+        axis.set_title(label, fontsize=11, pad=2)
     return fig
 
 
@@ -337,7 +337,9 @@ def anatomy(image_hu, spacing_mm, parts):
     """
     masks = tissue_masks(parts)
     lines = -(-len(masks) // 2)
-    fig, axes = _figure(2 * _picture_height(image_hu, spacing_mm) + 0.21 * lines + 0.2, rows=2)
+    width = 4.2  # narrower than the others: the legend is to be read on a telephone
+    height = 2 * _picture_height(image_hu, spacing_mm, width=width) + 0.21 * lines + 0.2
+    fig, axes = _figure(height, rows=2, width=width)
     box = _ct(axes[0, 0], image_hu, spacing_mm)
     below = axes[1, 0]
     below.set_axis_off()
