@@ -346,6 +346,41 @@ def evaluate(profile: Profile):
     print(evaluation.run(profile))
 
 
+@app.command(epilog="Example:  `sarco claims --profile published --json`")
+@told
+def claims(
+    profile: Profile = "published",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: null where there is no value.")] = False,
+):
+    """Set every number that the paper prints beside that of a run, with a verdict by rule."""
+    from . import claims, profiles
+
+    chosen = profiles.load(profile)
+    found = claims.table(chosen)
+    if as_json:
+        print(claims.to_json(found, chosen))
+    else:
+        _print_claims(found, claims)
+
+
+def _print_claims(found, claims):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("claim", "the paper", "this run", "difference", "verdict", "in the book")
+    section = None
+    for claim in found:
+        if claim.section != section:
+            table.add_section()
+            table.add_row(f"[bold]{claim.section}[/bold]")
+            section = claim.section
+        table.add_row(claim.claim, *claims.cells(claim), claim.verdict, claim.shown_in.rpartition("/")[2])
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 190)
+    console.print(table)
+    for verdict, count in claims.counts(found).items():
+        console.print(f"{verdict}: {count}")
+
+
 @app.command(epilog="Example:  `sarco ablate --profile smoke --variant without-texture`")
 @told
 def ablate(

@@ -25,6 +25,7 @@ ORDER = [
     "metrics",
     "surface",
     "evaluation",
+    "claims",
     "ablation",
     "report",
     "figures",
