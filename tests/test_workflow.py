@@ -127,7 +127,7 @@ def smoke(root, request):
 
 def test_smoke_makes_everything(smoke, chapters):
     assert (smoke.weights_dir / "manifest.json").is_file()
-    for table in ("cohort.csv", "training.csv", "cases.csv", "run.json"):
+    for table in ("cohort.csv", "training.csv", "cases.csv", "ablation.csv", "run.json"):
         assert (smoke.results_dir / table).stat().st_size > 0
     executed = sorted((smoke.run_path / "chapters").glob("*.ipynb"))
     assert [path.name for path in executed] == [path.name for path in chapters]
@@ -167,6 +167,11 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
     assert "member" not in change("sarco/figures.py", "\nimport ", "\nimport abc\nimport ")
     assert "member" in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert "reference_cohort" not in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
+    redrawn = {"reference_cohort", "randomised_cohort", "difficult_cohort", "ablation_cohort"}
+    assert change("sarco/cohort/anatomy/muscle.py", "\ndef ", "\nNEW = 1\n\n\ndef ") >= redrawn
+    assert not redrawn & change("sarco/cohort/importing.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
+    assert change("workflow/profiles/smoke.yaml", "ablation_steps: 1", "ablation_steps: 2") >= {"ablation_variant"}
+    assert "member" not in change("workflow/profiles/smoke.yaml", "ablation_steps: 1", "ablation_steps: 2")
     assert change("_config.yml", "title: ", "title: A ") == {"pages_of_book"}
     assert "reference_cohort" in change("workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31")
 
