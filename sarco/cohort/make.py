@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..area import area_cm2
 from ..errors import SarcoError
 from ..paper import EXCLUDED, RELEASED, TEST
 from . import dicom, layout
@@ -124,11 +125,10 @@ def _write_case(job):
                       slice_thickness_mm=p.protocol.slice_thickness_mm, encoding=encoding)  # fmt: skip
     layout.write_mask(root / "masks" / f"{case}.png", mask)
     layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
-    pixel_cm2 = p.spacing_mm[0] * p.spacing_mm[1] / 100
     return {
         "case": case, "quality": p.quality if not misplaced else review(mask, p.true_mask, p.spacing_mm),
-        "pixel_spacing_mm": p.spacing_mm[0], "area_cm2": round(float(mask.sum() * pixel_cm2), 3),
-        "true_area_cm2": round(float(p.true_mask.sum() * pixel_cm2), 3), "sex": p.subject.sex, "age": p.subject.age,
+        "pixel_spacing_mm": p.spacing_mm[0], "area_cm2": round(area_cm2(mask, p.spacing_mm), 3),
+        "true_area_cm2": round(area_cm2(p.true_mask, p.spacing_mm), 3), "sex": p.subject.sex, "age": p.subject.age,
         "height_m": p.subject.height_m, "phase": p.subject.phase, "weight_kg": p.subject.weight_kg,
         "mean_hu": round(float(p.image_hu[mask].mean()), 2) if mask.any() else float("nan"), "reader": p.reader,
         "slice_thickness_mm": p.protocol.slice_thickness_mm, "maker": p.protocol.maker,
