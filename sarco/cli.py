@@ -322,9 +322,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")] = None,
 ):
     """Train one member, or go on where it was interrupted."""
-    from . import profiles, training
+    from . import gpu, profiles, training
 
-    print(training.train_from_profile(profiles.load(profile), member, out))
+    with gpu.one():
+        print(training.train_from_profile(profiles.load(profile), member, out))
 
 
 @app.command(epilog="Example:  `sarco manifest --profile smoke`")
@@ -388,7 +389,11 @@ def ablate(
     variant: Annotated[str | None, typer.Option(help="Train and score this one; else compare those that are.")] = None,
 ):
     """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
-    from . import ablation, profiles
+    from . import ablation, gpu, profiles
 
     chosen = profiles.load(profile)
-    print(ablation.combine(chosen) if variant is None else ablation.run_variant(chosen, variant))
+    if variant is None:
+        print(ablation.combine(chosen))
+        return
+    with gpu.one():
+        print(ablation.run_variant(chosen, variant))

@@ -1,6 +1,7 @@
-"""Write beside, then rename: a reader never sees half a file."""
+"""Write beside, then rename: a reader never sees half a file. And let one process at a time do something."""
 
 import os
+import platform
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ def atomic(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Two machines that share a disk may give the same number to two processes.
+    beside = path.with_name(f".{path.stem}.{platform.node()}-{os.getpid()}{path.suffix}")
     try:
         yield beside
         beside.replace(path)
@@ -31,3 +33,44 @@ def atomic(path):
             shutil.rmtree(beside)
         else:
             beside.unlink(missing_ok=True)
+
+
+def lock(path, wait=True):
+    """Lock a file for this process alone; the lock ends with the process, however that ends.
+
+    Parameters
+    ----------
+    path : str or Path
+        Made if it is missing, and left there.
+    wait : bool
+        Whether to wait while another process holds it.
+
+    Returns
+    -------
+    int or None
+        Descriptor to close, which frees the lock; None if another process holds it. Where files cannot be locked
+        (Windows, some network disks) nothing is, and the descriptor is that of a file that is merely open.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except (ImportError, OSError):
+        pass
+    return descriptor
+
+
+@contextmanager
+def alone(path):
+    """Let one process at a time into the block, by a lock on `path`; the others wait."""
+    held = lock(path)
+    try:
+        yield
+    finally:
+        os.close(held)

@@ -12,7 +12,7 @@ from . import environment, paper
 from .cohort.layout import Cohort
 from .ensemble import checksum, pack
 from .errors import SarcoError
-from .files import atomic
+from .files import alone, atomic
 from .preprocess import body_box, mask_to_network, to_network
 from .profiles import RECIPE
 from .unet import DEPTH, unet
@@ -42,9 +42,6 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
         Images in [0, 1]; masks as the share of a pixel that is muscle.
     """
     import hashlib
-    from concurrent.futures import ThreadPoolExecutor
-
-    from tqdm import tqdm
 
     # The table holds the area of every mask: another cohort, or another choice of cases, has another key.
     key = hashlib.sha256(
@@ -52,22 +49,32 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
     ).hexdigest()[:12]
     path = cohort.root / "cache" / f"{key}.npy"
     if not path.exists():
-
-        def one(case):
-            s = cohort.read_slice(case)
-            return (to_network(s.image_hu, s.spacing_mm, spacing_mm),
-                    mask_to_network(cohort.read_mask(case), s.spacing_mm, spacing_mm))  # fmt: skip
-
-        n = one(cases[0])[0].shape
-        with atomic(path) as beside:
-            out = np.lib.format.open_memmap(beside, "w+", np.float16, (2, len(cases), *n))
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                bar = tqdm(pool.map(one, cases), "pre-processing", len(cases), unit="slice", disable=not progress)
-                for i, pair in enumerate(bar):
-                    out[:, i] = pair
-            out.flush()
+        # Members that start together need them once.
+        with alone(path.with_suffix(".lock")):
+            if not path.exists():
+                _write_arrays(path, cohort, cases, spacing_mm, progress)
     arrays = np.load(path, mmap_mode="r")
     return arrays[0], arrays[1]
+
+
+def _write_arrays(path, cohort, cases, spacing_mm, progress):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tqdm import tqdm
+
+    def one(case):
+        s = cohort.read_slice(case)
+        return (to_network(s.image_hu, s.spacing_mm, spacing_mm),
+                mask_to_network(cohort.read_mask(case), s.spacing_mm, spacing_mm))  # fmt: skip
+
+    n = one(cases[0])[0].shape
+    with atomic(path) as beside:
+        out = np.lib.format.open_memmap(beside, "w+", np.float16, (2, len(cases), *n))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            bar = tqdm(pool.map(one, cases), "pre-processing", len(cases), unit="slice", disable=not progress)
+            for i, pair in enumerate(bar):
+                out[:, i] = pair
+        out.flush()
 
 
 def augment(image, mask, patch_px, rng):

@@ -11,6 +11,7 @@ import sarco
 ORDER = [
     "errors",
     "files",
+    "gpu",
     "paths",
     "environment",
     "paper",
