@@ -238,7 +238,8 @@ def table(frame, caption, name):
 
     align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
     rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
-    html = frame.to_html(index=False, border=0, justify="left")
+    # Only the book can follow a reference; elsewhere its name is left.
+    html = re.sub(r"\{numref\}`([^`]*)`", r"\1", frame.to_html(index=False, border=0, justify="left"))
     display(
         {
             "text/markdown": f"```{{table}} {caption}\n:name: {name}\n\n{rows}\n```",

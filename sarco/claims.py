@@ -527,7 +527,7 @@ MEASURED = {
 }
 # What is averaged, and what the paper's "SD" and "range" can describe.
 VALUES = {"dsc": lambda dsc, error: dsc, "rmse": lambda dsc, error: abs(error), "mse": lambda dsc, error: error**2}
-BESIDE = {"dsc": "", "rmse": " of |error|", "mse": " of squared errors"}
+BESIDE = {"dsc": "", "rmse": " of the absolute error", "mse": " of the squared error"}
 
 
 def _centre(measure, values):
@@ -812,6 +812,11 @@ def _text(value, decimals=None, sign=""):
     return f"{value:{sign}.4g}"
 
 
+def spelled(claim):
+    """The verdict, with the note that it needs."""
+    return f"{claim.verdict}: {claim.note}" if claim.note else claim.verdict
+
+
 def frame(claims, link=str):
     """The table for the book: text alone.
 
@@ -828,7 +833,7 @@ def frame(claims, link=str):
     import pandas as pd
 
     rows = [
-        (claim.claim, *cells(claim), claim.verdict, f"{claim.section}, {claim.position}",
+        (claim.claim, *cells(claim), spelled(claim), f"{claim.section}, {claim.position}",
          link(claim.shown_in.partition("#")[2]))
         for claim in claims
     ]  # fmt: skip
