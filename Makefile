@@ -6,14 +6,16 @@ SHELL := /bin/sh
 PROFILE ?= published
 PYTHON ?=
 CORES ?= all
+CLUSTER ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --quiet rules progress host reason --config profile=$(PROFILE) --
+WHERE = $(if $(CLUSTER),--workflow-profile $(CLUSTER),--cores $(CORES))
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config profile=$(PROFILE) --
 
 .PHONY: help install book test chapters results bench lint lock address clean clean-all
 
 help:  ## list the targets
-	@echo "make book [PROFILE=published|smoke|laptop|colab|paper]"
+	@echo "make book [PROFILE=published|smoke|laptop|colab|paper] [CLUSTER=workflow/cluster]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED)  ## make .venv from the locked packages (every other target does it too)
@@ -43,7 +45,7 @@ lint: $(INSTALLED)  ## ruff
 
 lock: $(INSTALLED)  ## write the hash-locked requirements from pyproject.toml (to upgrade: make lock UPGRADE=--upgrade)
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header --extra book --extra test --extra dev pyproject.toml requirements.in -o requirements.txt
+	  --no-annotate --no-header --extra book --extra cluster --extra test --extra dev pyproject.toml requirements.in -o requirements.txt
 	@echo "uv>=0.9" | $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header - -o requirements-uv.txt
 
