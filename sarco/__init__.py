@@ -4,14 +4,14 @@
 """
 
 __version__ = "0.1.0"
-__all__ = ["SarcoError", "__version__", "segment"]
+__all__ = ["SarcoError", "__version__", "measure", "segment"]
 
 from .errors import SarcoError
 
 
 def __getattr__(name):
-    if name == "segment":
-        from .report import segment
+    if name in ("measure", "segment"):
+        from . import report
 
-        return segment
+        return getattr(report, name)
     raise AttributeError(f"module 'sarco' has no attribute {name!r}")

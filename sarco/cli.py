@@ -86,47 +86,194 @@ def _main(
     pass
 
 
-@app.command(epilog="Example:  `sarco segment slice.dcm --out results`")
+class Sex(StrEnum):
+    """Sexes that the cut-offs know."""
+
+    F = "F"
+    M = "M"
+
+
+class NiftiRule(StrEnum):
+    """How the axes of a NIfTI mask become rows and columns."""
+
+    affine = "affine"
+    stored = "stored"
+
+
+EXIT_CODES = "Exit codes: 0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted."
+Height = Annotated[float | None, typer.Option(help="In m, for the skeletal muscle index.")]
+Weight = Annotated[float | None, typer.Option(help="In kg, where the cut-off depends on the BMI.")]
+SexOption = Annotated[Sex | None, typer.Option(help="For the cut-off.")]
+CutOff = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Say whether the muscle is low by prado-2008, martin-2013, derstine-2018 or van-der-werf-2018; no one "
+        "of them is agreed on.",
+    ),
+]
+WithPatient = Annotated[
+    bool,
+    typer.Option(
+        "--with-patient",
+        help="Copy name, identifiers and dates of patient and study into numbers, page, table and DICOM SEG, as an "
+        "archive needs to file the SEG. Without it they are in none; files are named as the slice is.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts, nothing else.")]
+
+
+@app.command(
+    epilog="Example:  `sarco segment slice.dcm --out results`  or  `sarco segment folder --out results`\n\n"
+    + EXIT_CODES
+)
 @told
 def segment(
-    slice_: Annotated[Path, typer.Argument(metavar="SLICE", help="DICOM file of one axial CT slice at L3.")],
-    out: Annotated[Path, typer.Option(help="Folder for the mask, the picture and the numbers.")],
+    slices: Annotated[
+        list[Path], typer.Argument(metavar="SLICE...", help="DICOM files of axial CT slices at L3, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
     weights: Annotated[
         Path | None, typer.Option(help="Folder of the members; those shipped with sarco unless named.")
     ] = None,
+    height: Height = None,
+    weight: Weight = None,
+    sex: SexOption = None,
+    cutoff: CutOff = None,
+    with_patient: WithPatient = False,
+    json_: Json = False,
 ):
-    """Measure the muscle in one CT slice.
+    """Measure the muscle in one CT slice, in many, or in a folder of them.
 
-    Prints the area, and writes SLICE_mask.png, SLICE_overlay.png and SLICE.json.
+    Writes for each the mask (SLICE_mask.png, and SLICE_seg.dcm as DICOM SEG), a picture (SLICE_overlay.png), a page
+    to read or print (SLICE.html) and the numbers (SLICE.json); for several also table.csv, and table.xlsx where
+    openpyxl is installed. A file is judged by its content, not its name; one that is no CT slice is named and the
+    others are done. The same command goes on where it was interrupted.
     """
     _prepare_inference()
+    from . import batch, report
+    from .cutoffs import Person
+
+    person = Person(height, weight, sex and sex.value, cutoff)
+    listed = batch.jobs(slices, out)
+    many = len(listed) > 1 or slices[0].is_dir()
+    segmenter = report.Segmenter(weights)
+    done = batch.run(listed, out, segmenter, person, with_patient=with_patient, table=many, progress=many)
+    if json_:
+        _print_json({"slices": list(done.numbers.values()), "problems": done.problems})
+    elif many:
+        kept = f", {done.kept} of them by an earlier run" if done.kept else ""
+        print(f"{len(done.numbers)} slices done{kept}; {len(done.problems)} could not be.")
+        warned = sum(bool(numbers["warnings"]) for numbers in done.numbers.values())
+        if warned:
+            print(f"{warned} have warnings: see the column in the table.")
+        print(report.NOT_A_MEDICAL_DEVICE)
+        print(next(file for file in done.files if file.name == "table.csv"))
+    else:
+        for numbers in done.numbers.values():
+            _print_numbers(numbers, done.files)
+    if done.problems:
+        raise typer.Exit(PROBLEMS_FOUND if done.numbers else BAD_INPUT)
+
+
+@app.command(
+    epilog="Example:  `sarco measure slice.dcm corrected.png --before results/slice.json`\n\n"
+    "Exit codes: 0 measured, 2 slice or mask is unfit, 130 interrupted."
+)
+@told
+def measure(
+    slice_: Annotated[Path, typer.Argument(metavar="SLICE", help="DICOM file of the slice.")],
+    mask: Annotated[Path, typer.Argument(help="Mask on its grid: DICOM SEG, NIfTI, PNG or NumPy.")],
+    before: Annotated[
+        Path | None, typer.Option(help="Say what changed: the mask before, or the JSON of the first run.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files that 'sarco segment' writes too.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label, or a segment of a SEG, that is muscle; may be repeated.")
+    ] = None,
+    nifti: Annotated[
+        NiftiRule, typer.Option(help="Map NIfTI axes by the affine, or as stored (columns, then rows).")
+    ] = NiftiRule.affine,
+    height: Height = None,
+    weight: Weight = None,
+    sex: SexOption = None,
+    cutoff: CutOff = None,
+    with_patient: WithPatient = False,
+    json_: Json = False,
+):
+    """Measure a mask that was corrected by hand, and say what changed.
+
+    Everything is computed anew from the mask, cut to [-29, 150] HU. There is no bias correction: it belongs to the
+    networks. Height, weight, sex and cut-off are those of the first run's JSON, if one is named, unless given here.
+    Files are called SLICE_measured.
+    """
     from . import report
 
-    found = report.segment(slice_, weights)
-    files = report.write(found, out)
-    _print_segmentation(found, files)
+    done = report.measure_again(
+        slice_, mask, before, labels=tuple(label or ()), nifti=nifti.value, height_m=height, weight_kg=weight,
+        sex=sex and sex.value, cutoff=cutoff,
+    )  # fmt: skip
+    files = []
+    if out is not None:
+        name = f"{report.file_name(slice_)}_measured"
+        files = report.write(done.now, out, name, with_patient=with_patient)
+    numbers = report.numbers(done.now, with_patient=with_patient)
+    if json_:
+        _print_json(numbers | {"changes": done.changes, "mask_change": done.mask_change})
+        return
+    _print_numbers(numbers, files)
+    if done.changes:
+        _print_changes(done)
 
 
-def _print_segmentation(found, files):
+def _print_json(document):
+    import json
+
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_numbers(numbers, files):
     from rich.console import Console
     from rich.table import Table
 
-    from .report import NOT_A_MEDICAL_DEVICE
+    from . import page
 
-    for warning in found.warnings:
-        print(warning, file=sys.stderr)
-    table = Table(show_header=False, title=found.path.name, title_justify="left")
+    for warning in numbers["warnings"]:
+        print(f"{numbers['file']}: {warning}", file=sys.stderr)
+    table = Table(show_header=False, title=numbers["file"], title_justify="left")
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("Muscle area", f"{found.area_cm2:.1f} cm²")
-    corrected = found.area_corrected_cm2
-    table.add_row("Muscle area, bias corrected", "not known" if corrected is None else f"{corrected:.1f} cm²")
-    table.add_row("Mean attenuation", "none" if found.mean_hu is None else f"{found.mean_hu:.1f} HU")
+    for name, text, _ in page.rows(numbers):
+        table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    console.print(NOT_A_MEDICAL_DEVICE)
+    console.print(numbers["not_a_medical_device"])
     for file in files:
         console.print(str(file), markup=False)
+
+
+def _print_changes(done):
+    from rich.console import Console
+    from rich.table import Table
+
+    from . import page
+
+    table = Table("What changed", title_justify="left")
+    for name in ("before", "now", "change"):
+        table.add_column(name, justify="right")
+    for key, changed in done.changes.items():
+        if changed["before"] is None and changed["now"] is None:
+            continue
+        change = "" if changed["change"] is None else f"{changed['change']:+.1f}"
+        table.add_row(page.NUMBERS[key][0], *(page.value(key, changed[when]) for when in ("before", "now")), change)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    if done.mask_change:
+        console.print(
+            "Mask: {added_cm2:.1f} cm² added, {removed_cm2:.1f} cm² taken out, DSC {dsc:.3f}.".format(
+                **done.mask_change
+            )
+        )
 
 
 @cohort.command("make", epilog="Example:  `sarco cohort make build/demo --cases 20 --seed 1`")
@@ -186,13 +333,6 @@ def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds co
     if found.unregistered:
         print(f"{root}: not registered by measurement, and excluded: {', '.join(found.unregistered)}.")
     print(f"{root}: no problem found.")
-
-
-class NiftiRule(StrEnum):
-    """How the axes of a NIfTI mask become rows and columns."""
-
-    affine = "affine"
-    stored = "stored"
 
 
 class Split(StrEnum):

@@ -35,6 +35,23 @@ def unpack(path):
         return [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
 
 
+def read_manifest(folder):
+    """What the members in a folder are, a dict; loads no network.
+
+    Raises
+    ------
+    SarcoError
+        No manifest.json, or not a readable one.
+    """
+    path = Path(folder) / "manifest.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise SarcoError(f"{path}: not found; train members, or name a folder that has them.") from None
+    except ValueError as error:
+        raise SarcoError(f"{path}: not readable ({error}); fetch it again.") from None
+
+
 class Ensemble:
     """Several trained networks of one architecture.
 
@@ -71,13 +88,7 @@ class Ensemble:
 
             weights_dir = shipped()
         folder = Path(weights_dir)
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text())
-        except FileNotFoundError:
-            raise SarcoError(f"{folder / 'manifest.json'}: not found; train members, or name a folder that has "
-                             "them.") from None  # fmt: skip
-        except ValueError as error:
-            raise SarcoError(f"{folder / 'manifest.json'}: not readable ({error}); fetch it again.") from None
+        manifest = read_manifest(folder)
         networks = []
         for entry in manifest["members"][:members]:
             path = folder / entry["file"]

@@ -1,14 +1,19 @@
-"""One slice in, its muscle area out: what `sarco segment` computes and writes."""
+"""One slice in, its muscle out: what `sarco segment` and `sarco measure` compute and write."""
 
+import hashlib
+import io
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from . import environment, paths, postprocess, surface
+from . import checks, composition, cutoffs, environment, metrics, page, paths, postprocess, seg, surface
+from .cohort import masks
 from .cohort.dicom import read_slice
+from .cutoffs import Person
 from .errors import SarcoError
 from .evaluation import read_cases, weights_sha256
 from .files import atomic
@@ -18,11 +23,14 @@ NOT_A_MEDICAL_DEVICE = (
     "For research and teaching: this is not a medical device, and its networks learned from synthetic slices only."
 )
 CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
+FAT_COLOUR = "#35a7ff"
+ENDS = ("_mask.png", "_overlay.png", "_seg.dcm", ".html", ".json")  # of the files written; the numbers come last
+MISREGISTERED_SHARE = 0.05  # of a mask outside the HU window, from which it is said
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """Muscle found in one slice.
+    """Muscle in one slice, found by the networks or given as a mask.
 
     Attributes
     ----------
@@ -30,50 +38,159 @@ class Segmentation:
         The slice.
     mask : ndarray of bool, shape (H, W)
         On the slice's own grid.
-    probability : ndarray of float32, shape (H, W)
-        Mean of the members, before post-processing.
+    probability : ndarray of float32, shape (H, W), or None
+        Mean of the members, before post-processing; None for a given mask.
     image_hu : ndarray of float32, shape (H, W)
     spacing_mm : tuple of float
         Distance between rows, then between columns.
     area_cm2 : float
     area_corrected_cm2 : float or None
-        Minus the mean error on validation slices; None where that is not known for these members.
-    mean_hu : float or None
-        Mean attenuation of the mask; None where the mask is empty.
+        Minus the mean error on validation slices; None where that is not known for these members, and for a given
+        mask, which has no error of the networks.
+    interval_cm2 : tuple of float, or None
+        95 % prediction interval of the corrected area: `sarco.surface.INTERVAL_MEANING`.
+    mean_hu, sd_hu : float or None
+        Attenuation of the mask; None where the mask is empty.
+    low_attenuation_cm2 : float
+        Of the mask, -29 to 29 HU.
+    intermuscular_fat_cm2 : float
+        -190 to -30 HU within the contour, see `sarco.composition.contour`.
+    smi_cm2_m2 : float or None
+        The corrected area, or the area where there is none, over the height squared; None without a height.
+    smi_interval_cm2_m2 : tuple of float, or None
+    person : sarco.cutoffs.Person
+    class_ : sarco.cutoffs.Class or None
+        By the cut-off that was named.
     correction : sarco.surface.Correction or None
     members : int
-        Networks averaged.
+        Networks averaged; 0 for a given mask.
+    members_sd_cm2 : float or None
+        SD of the areas that the members find alone; None for fewer than two.
+    disagreement_share : float or None
+        Of the pixels that any member calls muscle, the share that not all do; None for fewer than two.
     versions : dict
     warnings : tuple of str
         Sentences that a reader of the numbers must see.
+    header : pydicom.Dataset
+        Of the slice.
+    mask_path : Path or None
+        Where a given mask was read.
     """
 
     path: Path
     mask: np.ndarray = field(repr=False)
-    probability: np.ndarray = field(repr=False)
+    probability: np.ndarray | None = field(repr=False)
     image_hu: np.ndarray = field(repr=False)
     spacing_mm: tuple[float, float]
     area_cm2: float
     area_corrected_cm2: float | None
+    interval_cm2: tuple[float, float] | None
     mean_hu: float | None
+    sd_hu: float | None
+    low_attenuation_cm2: float
+    intermuscular_fat_cm2: float
+    smi_cm2_m2: float | None
+    smi_interval_cm2_m2: tuple[float, float] | None
+    person: Person
+    class_: cutoffs.Class | None
     correction: surface.Correction | None
     members: int
-    versions: dict
+    members_sd_cm2: float | None
+    disagreement_share: float | None
+    versions: dict = field(repr=False)
     warnings: tuple[str, ...] = ()
+    header: object = field(repr=False, default=None)
+    mask_path: Path | None = None
 
 
-def segment(path, weights=None, results=None):
-    """Find the muscle in one axial CT slice at L3.
+class Segmenter:
+    """Members and their correction, loaded once for many slices.
 
     Parameters
     ----------
-    path : str or Path
-        A DICOM file.
     weights : str or Path, optional
         Folder of the members; those shipped in data/weights unless named.
     results : str or Path, optional
         Folder of these members' results, from which the bias correction is learned; the folder `results`
         beside `weights` unless named.
+
+    Raises
+    ------
+    SarcoError
+        There is no manifest of weights.
+    """
+
+    def __init__(self, weights=None, results=None):
+        from .ensemble import read_manifest
+
+        self.weights = paths.weights_dir() if weights is None else Path(weights)
+        self.results = self.weights.parent / "results" if results is None else Path(results)
+        self.manifest = read_manifest(self.weights)
+        self.correction, self._warnings = _correction(self.results, self.manifest)
+
+    @cached_property
+    def ensemble(self):
+        """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
+        from .ensemble import Ensemble
+
+        return Ensemble.load(self.weights)
+
+    @cached_property
+    def fingerprint(self):
+        """What a result depends on beside its slice: members, correction, code; hexadecimal."""
+        code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+        made_from = [weights_sha256(self.manifest), repr(self.correction), environment.versions()]
+        return hashlib.sha256(code + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+    def segment(self, image, person=Person()):  # noqa: B008 (frozen)
+        """Find the muscle in a slice that was read.
+
+        Parameters
+        ----------
+        image : sarco.cohort.dicom.Slice
+        person : sarco.cutoffs.Person
+
+        Returns
+        -------
+        Segmentation
+        """
+        from .preprocess import to_native
+
+        shape, spacing = image.image_hu.shape, self.ensemble.network_spacing_mm
+        alone = self.ensemble.predict_members(image.image_hu, image.spacing_mm)
+        probability = to_native(alone.mean(0), image.spacing_mm, shape, spacing)  # as `Ensemble.predict` does
+        mask = postprocess.postprocess(probability, image.image_hu)
+        members_sd_cm2, share = None, None
+        if len(alone) > 1:
+            areas, some, every = [], np.zeros(shape, bool), np.ones(shape, bool)
+            for one in alone:
+                member = postprocess.postprocess(to_native(one, image.spacing_mm, shape, spacing), image.image_hu)
+                areas.append(surface.area_cm2(member, image.spacing_mm))
+                some |= member
+                every &= member
+            members_sd_cm2 = float(np.std(areas, ddof=1))
+            share = 1 - np.count_nonzero(every) / np.count_nonzero(some) if some.any() else 0.0
+        return _result(
+            image, mask, person, self.correction, self._warnings,
+            probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
+            disagreement_share=share, versions=environment.versions() | {"weights": _weights(self.manifest)},
+        )  # fmt: skip
+
+
+def segment(path, weights=None, results=None, *, height_m=None, weight_kg=None, sex=None, cutoff=None):
+    """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
+
+    Parameters
+    ----------
+    path : str or Path
+        A DICOM file.
+    weights, results : str or Path, optional
+        See `Segmenter`.
+    height_m, weight_kg : float, optional
+        Of the person; with a height there is a skeletal muscle index.
+    sex : {"F", "M"}, optional
+    cutoff : str, optional
+        A key of `sarco.cutoffs.CUTOFFS`, for a class by it; needs height and sex.
 
     Returns
     -------
@@ -82,39 +199,102 @@ def segment(path, weights=None, results=None):
     Raises
     ------
     SarcoError
-        The file is not a readable CT slice, or the weights are missing or broken.
+        The file is not a readable CT slice, the weights are missing or broken, or a cut-off lacks what it needs.
     """
+    person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path)  # before the slow part: a wrong file is told at once
-    from .ensemble import Ensemble
+    return Segmenter(weights, results).segment(image, person)
 
-    weights = paths.weights_dir() if weights is None else Path(weights)
-    results = weights.parent / "results" if results is None else Path(results)
-    ensemble = Ensemble.load(weights)
-    probability = ensemble.predict(image.image_hu, image.spacing_mm)
-    mask = postprocess.postprocess(probability, image.image_hu)
-    area_cm2 = surface.area_cm2(mask, image.spacing_mm)
-    correction, warnings = _correction(results, ensemble.manifest)
-    corrected_cm2 = None if correction is None else correction.apply(area_cm2)
-    mean_hu = float(image.image_hu[mask].mean(dtype=float)) if mask.any() else None
-    if mean_hu is None:
-        warnings.append(f"{path}: no muscle was found; check that the file is an axial slice at L3.")
-    if corrected_cm2 is not None and corrected_cm2 < 0:
-        corrected_cm2 = None
-        warnings.append(f"{path}: the area is smaller than its correction, so no corrected area is given.")
+
+def measure(path, mask, *, labels=(), nifti="affine", height_m=None, weight_kg=None, sex=None, cutoff=None):
+    """Measure a mask on its slice: one corrected by hand, or drawn by other software.
+
+    Parameters
+    ----------
+    path : str or Path
+        A DICOM file.
+    mask : str or Path, or array of bool, shape (H, W)
+        PNG, NIfTI, NumPy or DICOM SEG, on the slice's grid. What lies outside [-29, 150] HU is no muscle and is cut.
+    labels, nifti
+        See `sarco.cohort.masks.read`.
+    height_m, weight_kg, sex, cutoff
+        See `segment`.
+
+    Returns
+    -------
+    Segmentation
+        Without a bias correction, which belongs to the networks.
+
+    Raises
+    ------
+    SarcoError
+        Slice or mask cannot be read, or do not belong together.
+    """
+    person = Person(height_m, weight_kg, sex, cutoff)
+    image = read_slice(path)
+    mask_path = None
+    if not isinstance(mask, np.ndarray):
+        mask_path = Path(mask)
+        mask = read_mask(mask_path, image, labels, nifti)
+    if mask.dtype != bool or mask.shape != image.image_hu.shape:
+        raise SarcoError(f"{path}: a mask is bool of shape {image.image_hu.shape}, not {mask.dtype} of {mask.shape}.")
+    kept = postprocess.window(mask, image.image_hu)
+    said, lost = [], np.count_nonzero(mask) - np.count_nonzero(kept)
+    if lost > MISREGISTERED_SHARE * np.count_nonzero(mask):
+        lost_cm2 = lost * image.spacing_mm[0] * image.spacing_mm[1] / 100
+        said.append(f"{lost_cm2:.1f} cm² of the mask lies outside [-29, 150] HU and was cut; check that it belongs to "
+                    "this slice.")  # fmt: skip
+    return _result(image, kept, person, None, said, versions=environment.versions(), mask_path=mask_path)
+
+
+def read_mask(path, image, labels=(), nifti="affine"):
+    """A mask file of any kind that `sarco.cohort.masks` reads, bool on the grid of the slice."""
+    kind = masks.kind_of(path)
+    if not Path(path).exists():
+        raise SarcoError(f"{path}: no such file.")
+    if kind not in ("png", "npy", "npz", "nifti", "seg"):
+        raise SarcoError(f"{path}: not a mask; give a PNG, a NIfTI or NumPy file, or a DICOM SEG.")
+    return masks.read(Path(path), kind, image, labels, nifti)
+
+
+def _result(image, mask, person, correction, said, *, versions, probability=None, members=0, members_sd_cm2=None,
+            disagreement_share=None, mask_path=None):  # fmt: skip
+    found = composition.composition(mask, image.image_hu, image.spacing_mm)
+    said = list(said)
+    if found.mean_hu is None:
+        said.append("No muscle was found; check that the file is an axial slice at L3.")
+    corrected = interval = None
+    if correction is not None:
+        corrected, interval = correction.apply(found.area_cm2), correction.interval(found.area_cm2)
+        if corrected < 0:
+            corrected = interval = None
+            said.append("The area is smaller than its correction, so no corrected area is given.")
+        elif not correction.smallest_cm2 <= corrected <= correction.largest_cm2:
+            said.append(
+                f"The area lies outside {correction.smallest_cm2:.0f} to {correction.largest_cm2:.0f} cm², where the "
+                "networks' error is known: the slice may not be at L3, and the interval does not hold."
+            )
+    said += checks.check(image, mask)
+    smi = smi_interval = class_ = None
+    if person.height_m is not None:
+        smi = (found.area_cm2 if corrected is None else corrected) / person.height_m**2
+        smi_interval = interval and tuple(end / person.height_m**2 for end in interval)
+    if person.cutoff is not None:
+        class_ = cutoffs.classify(person, smi, found.mean_hu)
+        if smi_interval and smi_interval[0] <= class_.smi_limit_cm2_m2 <= smi_interval[1]:
+            said.append(
+                f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within the interval of "
+                "the muscle index, so the class is uncertain."
+            )
     return Segmentation(
-        path=Path(path),
-        mask=mask,
-        probability=probability,
-        image_hu=image.image_hu,
-        spacing_mm=image.spacing_mm,
-        area_cm2=area_cm2,
-        area_corrected_cm2=corrected_cm2,
-        mean_hu=mean_hu,
-        correction=correction,
-        members=ensemble.size,
-        versions=environment.versions() | {"weights": _weights(ensemble.manifest)},
-        warnings=tuple(warnings),
-    )
+        path=Path(image.path), mask=mask, probability=probability, image_hu=image.image_hu,
+        spacing_mm=image.spacing_mm, area_cm2=found.area_cm2, area_corrected_cm2=corrected, interval_cm2=interval,
+        mean_hu=found.mean_hu, sd_hu=found.sd_hu, low_attenuation_cm2=found.low_attenuation_cm2,
+        intermuscular_fat_cm2=found.intermuscular_fat_cm2, smi_cm2_m2=smi, smi_interval_cm2_m2=smi_interval,
+        person=person, class_=class_, correction=correction, members=members, members_sd_cm2=members_sd_cm2,
+        disagreement_share=disagreement_share, versions=versions, warnings=tuple(said), header=image.header,
+        mask_path=mask_path,
+    )  # fmt: skip
 
 
 def _weights(manifest):
@@ -141,83 +321,251 @@ def _correction(results, manifest):
         return None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
 
 
-def write(segmentation, out_dir):
-    """Write the mask, a picture and the numbers of a segmentation; all three files, or none.
+# --- What is written ----------------------------------------------------------------------------------
+
+
+def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
+    """Write what was found: all files, or none.
 
     Parameters
     ----------
-    segmentation : Segmentation
+    found : Segmentation
     out_dir : str or Path
         Made if it is missing.
+    name : str, optional
+        Of the files; that of the slice unless given.
+    with_patient : bool
+        Name, identifiers and study date of the patient go into SEG, page and numbers; otherwise into none.
+    made_from : str, optional
+        Fingerprint to keep in the numbers, by which a later run knows that it need not compute them again.
 
     Returns
     -------
     list of Path
-        NAME_mask.png (the slice's grid, 255 = muscle), NAME_overlay.png and NAME.json.
+        NAME_mask.png (the slice's grid, 255 = muscle), NAME_overlay.png, NAME_seg.dcm, NAME.html and NAME.json. No
+        SEG where the slice's header does not allow one; the warnings then say so.
 
     Raises
     ------
     SarcoError
-        The folder cannot be written to, or a file would replace the slice.
+        The folder cannot be written to, or a file would replace the slice or the given mask.
     """
-    name, out_dir = _name(segmentation.path), Path(out_dir)
-    mask, overlay, numbers = (out_dir / f"{name}{end}" for end in ("_mask.png", "_overlay.png", ".json"))
-    if segmentation.path.resolve() in (file.resolve() for file in (mask, overlay, numbers)):
-        raise SarcoError(f"{segmentation.path}: would be replaced by a result; choose another folder.")
+    out_dir, name = Path(out_dir), name or file_name(found.path)
+    given = {path.resolve() for path in (found.path, found.mask_path) if path is not None}
+    for end in ENDS:
+        if (out_dir / f"{name}{end}").resolve() in given:
+            raise SarcoError(f"{out_dir / name}{end}: would be replaced by a result; choose another folder.")
+    said = numbers(found, with_patient=with_patient)
+    if made_from is not None:
+        said["made_from"] = made_from
+    picture, contents = overlay_png(found), {}
+    contents["_mask.png"], contents["_overlay.png"] = _mask_png(found.mask), picture
     try:
-        with ExitStack() as files:
+        contents["_seg.dcm"] = seg.encode(
+            found.mask, found.header, by_hand=not found.members, with_patient=with_patient
+        )
+    except SarcoError as error:
+        said["warnings"].append(f"There is {error}")
+    contents[".html"] = page.render(said, picture).encode()
+    contents[".json"] = (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
+    files = {out_dir / f"{name}{end}": contents[end] for end in ENDS if end in contents}
+    try:
+        with ExitStack() as stack:
             # Files get their names in reverse order, so the numbers come last.
-            beside = [files.enter_context(atomic(file)) for file in (numbers, overlay, mask)]
-            beside[0].write_text(json.dumps(_numbers(segmentation), indent=2) + "\n", encoding="utf-8")
-            _write_overlay(segmentation, beside[1])
-            _write_mask(segmentation.mask, beside[2])
+            for file, content in reversed(files.items()):
+                stack.enter_context(atomic(file)).write_bytes(content)
+        if "_seg.dcm" not in contents:
+            (out_dir / f"{name}_seg.dcm").unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
         raise SarcoError(f"{out_dir}: cannot be written to ({error.strerror}); choose another folder.") from error
-    return [mask, overlay, numbers]
+    return list(files)
 
 
-def _name(path):
+def file_name(path):
+    """What the files of a slice are called."""
     # Many scanners name a file by its identifier, "1.2.840...": the last number of that is no suffix.
     return path.name if path.suffix[1:].isdigit() else path.stem
 
 
-def _numbers(segmentation):
-    correction = segmentation.correction
-    return {
-        "file": segmentation.path.name,
-        "area_cm2": round(segmentation.area_cm2, 3),
-        "area_corrected_cm2": _rounded(segmentation.area_corrected_cm2, 3),
-        "mean_hu": _rounded(segmentation.mean_hu, 2),
-        "pixel_spacing_mm": list(segmentation.spacing_mm),
-        "matrix": list(segmentation.mask.shape),
+def numbers(found, *, with_patient=False):
+    """The numbers of a segmentation as they stand in NAME.json: a dict that JSON can hold."""
+    correction, class_, person = found.correction, found.class_, found.person
+    header = found.header or {}
+    said = {
+        "file": found.path.name,
+        "mask_file": found.mask_path and found.mask_path.name,
+        "sop_instance_uid": _text(header, "SOPInstanceUID"),
+        "area_cm2": round(found.area_cm2, 3),
+        "area_corrected_cm2": _rounded(found.area_corrected_cm2, 3),
+        "area_interval_95_cm2": _rounded(found.interval_cm2, 3),
+        "mean_hu": _rounded(found.mean_hu, 2),
+        "sd_hu": _rounded(found.sd_hu, 2),
+        "low_attenuation_cm2": round(found.low_attenuation_cm2, 3),
+        "intermuscular_fat_cm2": round(found.intermuscular_fat_cm2, 3),
+        "smi_cm2_m2": _rounded(found.smi_cm2_m2, 3),
+        "smi_interval_95_cm2_m2": _rounded(found.smi_interval_cm2_m2, 3),
+        "person": {
+            "height_m": person.height_m, "weight_kg": person.weight_kg, "sex": person.sex, "cutoff": person.cutoff,
+        },
+        "class": class_ and {
+            "cutoff": class_.cutoff.title,
+            "source": class_.cutoff.source,
+            "smi_limit_cm2_m2": class_.smi_limit_cm2_m2,
+            "low_muscle": class_.low_muscle,
+            "hu_limit": class_.hu_limit,
+            "low_attenuation": class_.low_attenuation,
+        },
+        "members": found.members,
+        "members_sd_cm2": _rounded(found.members_sd_cm2, 3),
+        "disagreement_share": _rounded(found.disagreement_share, 4),
+        "pixel_spacing_mm": list(found.spacing_mm),
+        "matrix": list(found.mask.shape),
         "correction": correction and {
             "mean_error_cm2": round(correction.mean_error_cm2, 3),
             "interval_95_cm2": [round(correction.low_cm2, 3), round(correction.high_cm2, 3)],
             "sd_cm2": round(correction.sd_cm2, 3),
             "slices": correction.n,
+            "interval_meaning": surface.INTERVAL_MEANING,
         },
-        "members": segmentation.members,
-        "versions": segmentation.versions,
-        "warnings": list(segmentation.warnings),
+        "versions": found.versions,
+        "warnings": list(found.warnings),
         "not_a_medical_device": NOT_A_MEDICAL_DEVICE,
     }  # fmt: skip
+    if with_patient:
+        said["patient"] = {
+            "name": _text(header, "PatientName"),
+            "id": _text(header, "PatientID"),
+            "birth_date": _text(header, "PatientBirthDate"),
+            "study_date": _text(header, "StudyDate"),
+        }
+    return said
+
+
+def compare(before, now):
+    """What changed from one set of `numbers` to another.
+
+    Returns
+    -------
+    dict of str to dict
+        For each key of `sarco.page.NUMBERS`, its value before and now and the change; None where one is not known.
+
+    Raises
+    ------
+    SarcoError
+        They belong to different slices, or the first are no numbers of a slice.
+    """
+    try:
+        other = before["sop_instance_uid"] != now["sop_instance_uid"]
+        pairs = {key: (before[key], now[key]) for key in page.NUMBERS}
+    except (KeyError, TypeError) as error:
+        raise SarcoError(
+            f"The numbers to compare with are none that 'sarco segment' wrote ({error} missing)."
+        ) from None
+    if other:
+        raise SarcoError(f"{now['file']}: the numbers to compare with belong to another slice ({before['file']}).")
+    return {
+        key: {"before": a, "now": b, "change": None if a is None or b is None else round(b - a, 3)}
+        for key, (a, b) in pairs.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Again:
+    """A mask measured, beside what there was before.
+
+    Attributes
+    ----------
+    now : Segmentation
+    changes : dict or None
+        Of `compare`.
+    mask_change : dict or None
+        Keys added_cm2, removed_cm2, dsc; only where the mask before is known.
+    """
+
+    now: Segmentation
+    changes: dict | None = None
+    mask_change: dict | None = None
+
+
+def measure_again(path, mask, before=None, *, labels=(), nifti="affine", **person):
+    """Measure a mask and compare it with the mask, or with the JSON, of a first run.
+
+    Parameters
+    ----------
+    path, mask, labels, nifti
+        See `measure`.
+    before : str or Path, optional
+        A mask, or NAME.json of `sarco segment`, whose height, weight, sex and cut-off then hold unless given.
+    **person
+        height_m, weight_kg, sex, cutoff.
+
+    Returns
+    -------
+    Again
+
+    Raises
+    ------
+    SarcoError
+        As `measure`, or `before` is neither or belongs to another slice.
+    """
+    if before is None:
+        return Again(measure(path, mask, labels=labels, nifti=nifti, **person))
+    first = _read_numbers(before)
+    if first is None:
+        now = measure(path, mask, labels=labels, nifti=nifti, **person)
+        then = measure(path, before, labels=labels, nifti=nifti, **person)
+        added, removed = (surface.area_cm2(m, now.spacing_mm) for m in (now.mask & ~then.mask, then.mask & ~now.mask))
+        change = {"added_cm2": round(added, 3), "removed_cm2": round(removed, 3),
+                  "dsc": round(metrics.dice(now.mask, then.mask), 5)}  # fmt: skip
+        return Again(now, compare(numbers(then), numbers(now)), change)
+    given = {key: value for key, value in person.items() if value is not None}
+    try:
+        person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")} | given
+    except (KeyError, TypeError):
+        raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
+    now = measure(path, mask, labels=labels, nifti=nifti, **person)
+    return Again(now, compare(first, numbers(now)))
+
+
+def _read_numbers(path):
+    """The JSON of a first run; None where the file is no JSON."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SarcoError(f"{path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _text(header, name):
+    value = header.get(name)
+    return None if value in (None, "") else str(value)
 
 
 def _rounded(value, decimals):
+    if isinstance(value, tuple):
+        return [round(item, decimals) for item in value]
     return None if value is None else round(value, decimals)
 
 
-def _write_mask(mask, path):
+def _mask_png(mask):
     from PIL import Image
 
-    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(file, "png")
+    return file.getvalue()
 
 
-def _write_overlay(segmentation, path):
-    """The slice in grey with the outline of the mask, in true proportions."""
+def overlay_png(found):
+    """The slice in grey with the outline of the mask and the fat within it, in true proportions; a PNG, bytes."""
+    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-    (rows, columns), (row_mm, column_mm) = segmentation.mask.shape, segmentation.spacing_mm
+    (rows, columns), (row_mm, column_mm) = found.mask.shape, found.spacing_mm
     width_mm, height_mm = columns * column_mm, rows * row_mm
     width_in = 8.0
     height_in = width_in * height_mm / width_mm
@@ -226,22 +574,27 @@ def _write_overlay(segmentation, path):
     axis.set_axis_off()
     extent = (0, width_mm, height_mm, 0)
     low, high = WINDOW_HU
-    axis.imshow(segmentation.image_hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
-    if segmentation.mask.any():
+    axis.imshow(found.image_hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
+    if found.mask.any():
+        fat = composition.intermuscular_fat(found.mask, found.image_hu, found.spacing_mm)
+        axis.imshow(np.ma.masked_equal(fat, False), cmap=ListedColormap([FAT_COLOUR]), extent=extent,
+                    interpolation="nearest", alpha=0.8)  # fmt: skip
         x = (np.arange(columns) + 0.5) * column_mm
         y = (np.arange(rows) + 0.5) * row_mm
-        axis.contour(x, y, segmentation.mask, levels=[0.5], colors=CONTOUR_COLOUR, linewidths=0.9)
+        axis.contour(x, y, found.mask, levels=[0.5], colors=CONTOUR_COLOUR, linewidths=0.9)
     axis.plot([0.04 * width_mm, 0.04 * width_mm + 50], [0.97 * height_mm] * 2, color="white", linewidth=2)
     axis.text(0.04 * width_mm, 0.96 * height_mm, "5 cm", color="white", fontsize=10, va="bottom")
     axis.set(xlim=(0, width_mm), ylim=(height_mm, 0))
-    figure.text(0.02, 0.2 / (height_in + 0.4), _caption(segmentation), color="white", fontsize=10, va="center")
-    figure.savefig(path, metadata={"Software": None})
+    figure.text(0.02, 0.2 / (height_in + 0.4), _caption(found), color="white", fontsize=10, va="center")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
 
 
-def _caption(segmentation):
-    parts = [f"Muscle {segmentation.area_cm2:.1f} cm²"]
-    if segmentation.area_corrected_cm2 is not None:
-        parts.append(f"corrected {segmentation.area_corrected_cm2:.1f} cm²")
-    if segmentation.mean_hu is not None:
-        parts.append(f"mean {segmentation.mean_hu:.1f} HU")
+def _caption(found):
+    parts = [f"Muscle {found.area_cm2:.1f} cm²"]
+    if found.area_corrected_cm2 is not None:
+        parts.append(f"corrected {found.area_corrected_cm2:.1f} cm²")
+    if found.mean_hu is not None:
+        parts.append(f"mean {found.mean_hu:.1f} HU")
     return ",  ".join(parts) + "    (not a medical device)"

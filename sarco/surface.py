@@ -11,6 +11,10 @@ from .errors import SarcoError
 from .paper import CORRECTION_LABELS
 
 mean_error = metrics.mean_error
+INTERVAL_MEANING = (
+    "Of 100 slices like those that the correction was learned on, about 95 have the area that a reader would outline "
+    "within this interval. Those slices are synthetic phantoms: a real patient, scanner or reader can differ by more."
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Correction:
         Slices it was learned on.
     low_cm2, high_cm2 : float
         95 % interval of the mean error (Student's t).
+    smallest_cm2, largest_cm2 : float
+        True areas that it was learned on.
     """
 
     mean_error_cm2: float
@@ -34,6 +40,8 @@ class Correction:
     n: int
     low_cm2: float
     high_cm2: float
+    smallest_cm2: float
+    largest_cm2: float
 
     @classmethod
     def learn(cls, predicted_cm2, true_cm2):
@@ -51,7 +59,7 @@ class Correction:
             raise ValueError("two slices or more are needed to learn a mean error and its uncertainty")
         mean, sd = float(errors.mean()), float(errors.std(ddof=1))
         half = float(stats.t.ppf(0.975, errors.size - 1)) * sd / math.sqrt(errors.size)
-        return cls(mean, sd, errors.size, mean - half, mean + half)
+        return cls(mean, sd, errors.size, mean - half, mean + half, float(np.min(true_cm2)), float(np.max(true_cm2)))
 
     def apply(self, area_cm2):
         """Area minus the mean error, in cm2; an area can become negative, and is then left so.
@@ -64,6 +72,28 @@ class Correction:
         if np.isnan(area_cm2).any():
             raise ValueError("area is NaN")
         return area_cm2 - self.mean_error_cm2
+
+    def interval(self, area_cm2):
+        """95 % prediction interval for the true area of one more slice: `INTERVAL_MEANING`.
+
+        The corrected area plus and minus ``t(n - 1) * sd * sqrt(1 + 1/n)``: the errors' own scatter, and that the
+        mean error is only known from `n` of them. An area is not negative, so the lower end is 0 at least.
+
+        Parameters
+        ----------
+        area_cm2 : float
+            As found, before the correction.
+
+        Returns
+        -------
+        tuple of float
+            Low, high, in cm2.
+        """
+        from scipy import stats
+
+        half = float(stats.t.ppf(0.975, self.n - 1)) * self.sd_cm2 * math.sqrt(1 + 1 / self.n)
+        corrected = float(self.apply(area_cm2))
+        return max(0.0, corrected - half), max(0.0, corrected + half)
 
 
 def correction_from_results(cases):

@@ -1,4 +1,4 @@
-"""`sarco segment`, through the command line: a slice with a known answer, bad input, and one real slice."""
+"""`sarco segment`, through the command line: a slice with a known answer, bad input, many slices, a real slice."""
 
 import json
 import subprocess
@@ -80,9 +80,11 @@ def test_known_slice(slice_path, tmp_path, weights):
     assert f"{area:.1f} cm²" in done.stdout
     assert "not a medical device" in done.stdout
     assert sorted(file.name for file in out.iterdir()) == [
+        "slice.html",
         "slice.json",
         "slice_mask.png",
         "slice_overlay.png",
+        "slice_seg.dcm",
     ]
     mask = np.asarray(Image.open(out / "slice_mask.png"))
     assert np.array_equal(mask, disc(40) * np.uint8(255))
@@ -109,7 +111,11 @@ def test_correction_belongs_to_the_weights(slice_path, tmp_path):
     write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
     found = report.segment(slice_path, weights)
     assert found.area_corrected_cm2 == pytest.approx(found.area_cm2 - 3)
-    assert found.warnings == ()
+    # One network says the same everywhere, so all of the disc's errors lie within t(1) * 1.41 * sqrt(1.5) of it.
+    assert found.interval_cm2 == pytest.approx(
+        (found.area_corrected_cm2 - 22.0, found.area_corrected_cm2 + 22.0), abs=0.1
+    )
+    assert not any("correct" in warning for warning in found.warnings)
 
 
 def test_no_muscle_has_no_mean_hu(slice_path, tmp_path):
@@ -117,7 +123,7 @@ def test_no_muscle_has_no_mean_hu(slice_path, tmp_path):
     write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
     done = run("segment", slice_path, "--out", tmp_path / "out", "--weights", weights)
     assert done.exit_code == 0, done.output
-    assert "no muscle was found" in done.stderr
+    assert "No muscle was found" in done.stderr
     numbers = json.loads((tmp_path / "out" / "slice.json").read_text())
     assert (numbers["area_cm2"], numbers["mean_hu"], numbers["area_corrected_cm2"]) == (0, None, None)
 
@@ -135,10 +141,14 @@ def test_a_changed_member_is_refused(slice_path, tmp_path):
 def test_all_files_or_none(slice_path, tmp_path, weights, monkeypatch):
     found = report.segment(slice_path, weights)
 
-    def fail(*_):
-        raise OSError(28, "No space left on device")
+    write_bytes = Path.write_bytes
 
-    monkeypatch.setattr(report, "_write_mask", fail)
+    def fail(path, content):
+        if path.name.endswith(".html"):
+            raise OSError(28, "No space left on device")
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(report.SarcoError, match="No space left"):
         report.write(found, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
@@ -227,6 +237,137 @@ def test_bad_input_gets_one_sentence_and_no_file(name, slice_path, tmp_path, wei
 def test_help_loads_nothing_heavy():
     code = "import sys, sarco.cli; print({'pandas', 'keras', 'tensorflow', 'matplotlib'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.fixture
+def folder_of_slices(slice_path, tmp_path):
+    """Seven names for four slices, one of them in a folder below, and three files that are none."""
+    root = tmp_path / "many"
+    for number, name in enumerate(("a.dcm", "b", "below/a.dcm", "a.ima")):
+        path = root / name
+        image_hu = np.where(disc(30 + number), 50, np.where(disc(90), -100, -1000))
+        dicom.write_slice(path, image_hu, SPACING_MM, case=str(number))
+    (root / "text.dcm").write_text("area: 120")
+    (root / "empty.dcm").touch()
+    (root / "short.dcm").write_bytes(slice_path.read_bytes()[:900])
+    (root / ".hidden").touch()
+    return root
+
+
+def test_folder_names_the_bad_and_does_the_others(folder_of_slices, tmp_path, weights):
+    out = tmp_path / "out"
+    done = run("segment", folder_of_slices, "--out", out, "--weights", weights)
+    assert done.exit_code == 1, done.output
+    assert "4 slices done; 3 could not be" in done.stdout
+    for name in ("text", "empty", "short"):
+        assert done.stderr.count(f"{name}.dcm: ") == 1
+    table = pd.read_csv(out / "table.csv")
+    assert sorted(table["file"]) == sorted(
+        str(p.relative_to(folder_of_slices)) for p in folder_of_slices.rglob("[!.]*") if p.is_file()
+    )
+    assert table["problem"].notna().sum() == 3
+    areas = [surface.area_cm2(disc(30 + number), SPACING_MM) for number in range(4)]
+    by_file = table.set_index("file")["area_cm2"]
+    assert by_file[["a.dcm", "b", "below/a.dcm", "a.ima"]].tolist() == pytest.approx(areas, abs=1e-3)
+    # Two slices of one name have files of their own.
+    assert {"a.json", "a-2.json", "b.json", "below/a.json"} == {str(p.relative_to(out)) for p in out.rglob("*.json")}
+
+
+def test_killed_run_goes_on_and_gives_the_same_table(folder_of_slices, tmp_path, weights, monkeypatch):
+    run("segment", folder_of_slices, "--out", tmp_path / "whole", "--weights", weights)
+    computed, segment = [], report.Segmenter.segment
+
+    def killed(self, image, person):
+        if len(computed) == 2:
+            raise KeyboardInterrupt
+        computed.append(image.path)
+        return segment(self, image, person)
+
+    monkeypatch.setattr(report.Segmenter, "segment", killed)
+    command = ("segment", folder_of_slices, "--out", tmp_path / "out", "--weights", weights)
+    assert run(*command).exit_code == 130
+    monkeypatch.setattr(report.Segmenter, "segment", lambda *a: computed.append(a[1].path) or segment(*a))
+    done = run(*command)
+    assert "2 of them by an earlier run" in done.stdout
+    assert len(computed) == len(set(computed)) == 4
+    assert (tmp_path / "out/table.csv").read_bytes() == (tmp_path / "whole/table.csv").read_bytes()
+    # Another option is another result.
+    run(*command, "--height", 1.7)
+    assert len(computed) == 8
+
+
+def test_table_for_a_spreadsheet(folder_of_slices, tmp_path, weights):
+    pytest.importorskip("openpyxl")
+    run("segment", folder_of_slices, "--out", tmp_path / "out", "--weights", weights)
+    sheet, table = pd.read_excel(tmp_path / "out/table.xlsx"), pd.read_csv(tmp_path / "out/table.csv")
+    pd.testing.assert_frame_equal(sheet, table, check_dtype=False)
+
+
+def test_results_never_lie_among_the_slices(folder_of_slices, slice_path, weights):
+    done = run("segment", folder_of_slices, "--out", folder_of_slices, "--weights", weights)
+    assert (done.exit_code, "among the slices" in done.stderr) == (2, True)
+    twin = slice_path.with_name("slice_seg.dcm")
+    twin.write_bytes(slice_path.read_bytes())
+    done = run("segment", slice_path, twin, "--out", slice_path.parent, "--weights", weights)
+    assert (done.exit_code, "would be replaced" in done.stderr) == (2, True)
+
+
+def test_json_is_all_that_is_printed(folder_of_slices, tmp_path, weights):
+    done = run("segment", folder_of_slices, "--out", tmp_path / "out", "--weights", weights, "--json")
+    document = json.loads(done.stdout)
+    assert len(document["slices"]) == 4
+    assert sorted(document["problems"]) == ["empty.dcm", "short.dcm", "text.dcm"]
+    assert document["slices"][0] == json.loads((tmp_path / "out/a.json").read_text())
+
+
+def test_no_name_goes_out_unless_asked(slice_path, tmp_path, weights):
+    with_value(PatientName="Doe^Jane", PatientID="ID-4711", PatientBirthDate="19500102", AccessionNumber="AC-815",
+               ReferringPhysicianName="Roe^Richard", StudyDate="20190304")(slice_path)  # fmt: skip
+    words = [b"Doe", b"Jane", b"4711", b"19500102", b"AC-815", b"Roe", b"20190304"]
+    out = tmp_path / "out"
+    run("segment", slice_path.parent, "--out", out, "--weights", weights)
+    written = [path for path in out.rglob("*") if path.is_file()]
+    assert len(written) >= 6
+    for path in written:
+        assert not [word for word in words if word in path.read_bytes() + path.name.encode()], path
+    run("segment", slice_path.parent, "--out", out, "--weights", weights, "--with-patient")
+    seg = pydicom.dcmread(out / "slice_seg.dcm")
+    assert (str(seg.PatientName), seg.PatientID, seg.AccessionNumber) == ("Doe^Jane", "ID-4711", "AC-815")
+    assert json.loads((out / "slice.json").read_text())["patient"]["name"] == "Doe^Jane"
+    assert "ID-4711" in (out / "slice.html").read_text()
+    assert pd.read_csv(out / "table.csv")["patient_name"].tolist() == ["Doe^Jane"]
+
+
+def test_members_that_disagree(slice_path, tmp_path):
+    folder = make_weights(tmp_path / "two" / "weights", bias=5.0)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    other = make_weights(tmp_path / "other", bias=-4.0)
+    (other / "member-01.npz").rename(folder / "member-02.npz")
+    manifest["members"] += [{"file": "member-02.npz", "sha256": ensemble.checksum(folder / "member-02.npz")}]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = report.segment(slice_path, folder)
+    area = surface.area_cm2(disc(40), SPACING_MM)
+    assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
+    assert found.disagreement_share == 1
+
+
+def test_page_needs_nothing_beside_itself(slice_path, tmp_path, weights, browser):
+    wild = slice_path.with_name("<img src=x onerror=alert(1)>.dcm")
+    slice_path.rename(wild)
+    run("segment", wild, "--out", tmp_path / "out", "--weights", weights)
+    (html,) = (tmp_path / "out").glob("*.html")
+    page, asked = browser.new_page(viewport={"width": 390, "height": 800}), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: asked.append("dialog"))
+    page.set_content(html.read_text())
+    assert [url for url in asked if not url.startswith("data:")] == []
+    assert page.evaluate("document.images.length == 1 && document.images[0].naturalWidth > 500")
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    text = page.inner_text("body")
+    page.close()
+    manifest = json.loads((weights / "manifest.json").read_text())
+    for words in (wild.name, "not a medical device", "may not be at L3", manifest["members"][0]["sha256"], "50.3 cm²"):
+        assert words in text
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real slice is not beside this checkout")

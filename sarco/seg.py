@@ -1,0 +1,106 @@
+"""A mask as DICOM SEG, which archives and viewers show over its slice."""
+
+import copy
+import io
+import warnings
+
+import numpy as np
+
+from . import __version__
+from .errors import SarcoError
+
+# What names a person or a visit. Type 2 attributes: a SEG must have them, and they may be empty. What stays are the
+# identifiers of study, series and slice, without which a SEG belongs to nothing.
+PERSONAL = (
+    "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID", "StudyDate", "StudyTime",
+    "ReferringPhysicianName",
+)  # fmt: skip
+LABEL = "Skeletal muscle"
+
+
+def encode(mask, header, *, by_hand=False, with_patient=False):
+    """A mask as a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
+
+    The same mask of the same slice gets the same identifiers, so that an archive knows a repetition.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (H, W)
+    header : pydicom.Dataset
+        Of the slice; must say where it lies (position, orientation, frame of reference).
+    by_hand : bool
+        The mask was corrected by a person.
+    with_patient : bool
+        Copy name, identifiers and dates of patient and study, as an archive needs; otherwise they stay empty.
+
+    Returns
+    -------
+    bytes
+        A DICOM file.
+
+    Raises
+    ------
+    SarcoError
+        The slice lacks what a SEG must say.
+    """
+    missing = [
+        name
+        for name in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
+                     "ImagePositionPatient", "ImageOrientationPatient")
+        if not header.get(name)
+    ]  # fmt: skip
+    if missing:
+        raise SarcoError(f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
+    try:
+        file = io.BytesIO()
+        _build(mask, header, by_hand, with_patient).save_as(file)
+        return file.getvalue()
+    except Exception as error:  # highdicom refuses each malformed attribute of the slice in its own way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise SarcoError(f"no DICOM SEG, because the slice's header is malformed ({reason}).") from error
+
+
+def _build(mask, header, by_hand, with_patient):
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    source = copy.deepcopy(header)
+    for name in PERSONAL:
+        if name not in source or not with_patient:
+            setattr(source, name, "")
+    if source.get("PatientSex") not in ("F", "M", "O"):
+        source.PatientSex = ""
+    made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
+    segment = hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label=LABEL,
+        segmented_property_category=codes.SCT.Tissue,
+        segmented_property_type=codes.SCT.SkeletalMuscle,
+        algorithm_type="SEMIAUTOMATIC" if by_hand else "AUTOMATIC",
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name="sarco", family=codes.DCM.ArtificialIntelligence, version=__version__
+        ),
+    )
+    # The frame is written even if it is empty: that no muscle was found is a result too.
+    with warnings.catch_warnings():
+        # About attributes of the slice that break a rule of the standard and play no role here.
+        warnings.simplefilter("ignore")
+        return hd.seg.Segmentation(
+            source_images=[source],
+            pixel_array=mask[None].astype(np.uint8),
+            segmentation_type="BINARY",
+            segment_descriptions=[segment],
+            series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]),
+            series_number=9000,
+            sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]),
+            instance_number=1,
+            manufacturer="sarco",
+            manufacturer_model_name="sarco",
+            software_versions=__version__,
+            device_serial_number="0",
+            content_description="Not a medical device",
+            content_label="MUSCLE",
+            series_description=f"{LABEL}, sarco, not a medical device",
+            omit_empty_frames=False,
+        )
