@@ -99,7 +99,7 @@ def table(profile):
     Returns
     -------
     tuple of Claim
-        In the order of the paper's sections.
+        In the order of the paper.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def table(profile):
     results = Results.load(profile)
     results.check()
     found = [*_stated(results), *_printed(results), *_findings(results)]
-    return tuple(sorted(found, key=lambda claim: SECTIONS.index(claim.section)))
+    return tuple(sorted(found, key=lambda claim: (SECTIONS.index(claim.section), claim.position)))
 
 
 # Verdicts ------------------------------------------------------------------------------------------------------------
@@ -527,6 +527,7 @@ MEASURED = {
 }
 # What is averaged, and what the paper's "SD" and "range" can describe.
 VALUES = {"dsc": lambda dsc, error: dsc, "rmse": lambda dsc, error: abs(error), "mse": lambda dsc, error: error**2}
+BESIDE_ENDS = ("_sd", "_lowest", "_highest")  # of their names
 BESIDE = {"dsc": "", "rmse": " of the absolute error", "mse": " of the squared error"}
 
 
@@ -624,9 +625,10 @@ def _findings(results):
     for name, finding in paper.FINDINGS.items():
         value, (low, high) = DIRECTIONS[name](results, finding.split)
         unit = "cm2" if name == "overestimation" else ""
-        verdict = verdict_of_direction(finding.sign, low, high)
-        yield _claim(name, finding, "direction", "over 0" if finding.sign > 0 else "under 0", value, verdict, low, high,
-                     unit)  # fmt: skip
+        from_there = (None, None) if low is None else (low - finding.than, high - finding.than)
+        verdict = verdict_of_direction(finding.sign, *from_there)
+        printed = f"{'over' if finding.sign > 0 else 'under'} {finding.than:g}"
+        yield _claim(name, finding, "direction", printed, value, verdict, low, high, unit)
 
 
 def _signed_error(results, split):
@@ -659,7 +661,7 @@ def _of_two_groups(statistic):
 
 DIRECTIONS = {
     "overestimation": lambda results, split: _of_one_group(_signed_error(results, split)),
-    "mostly_overestimated": lambda results, split: _of_one_group((_signed_error(results, split) > 0) - 0.5),
+    "mostly_overestimated": lambda results, split: _of_one_group(_signed_error(results, split) > 0),
     "poor_labels_lower": _of_two_groups(lambda dsc: dsc.mean(axis=-1)),
     "poor_labels_scatter": _of_two_groups(lambda dsc: dsc.std(axis=-1, ddof=1)),
 }
@@ -702,7 +704,7 @@ def place(name, section):
 
 def _label(told, words=""):
     split = getattr(told, "split", "")
-    return told.claim + words + (f", {split} set" if split else "")
+    return told.claim + words + (f", {split}" if split else "")
 
 
 def _claim(name, told, kind, printed, run, verdict, low=None, high=None, unit="", *, end="", words="", note=""):
@@ -767,28 +769,37 @@ def to_json(claims, profile):
     return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def cells(claim):
+def cells(claim, units=True):
     """A claim as people read it.
+
+    Parameters
+    ----------
+    claim : Claim
+    units : bool
+        Write the unit behind each value.
 
     Returns
     -------
     printed, run, difference : str
-        With units; empty where there is no value.
+        Empty where there is no value.
     """
-    unit = UNITS.get(claim.unit, f" {claim.unit}" if claim.unit else "")
+    unit = _unit(claim) if units else ""
     measured = claim.kind in ("result", "change", "direction")
     printed = _text(claim.paper, _printed_decimals(claim)) + (unit if claim.kind != "direction" else "")
     if claim.run is None:
         return printed, "", ""
     decimals = None if not measured else 3 if claim.unit == "" else 1
-    if claim.kind == "direction" and claim.unit == "cm2":
-        decimals = 2
-    sign = "+" if claim.kind in ("change", "direction") else ""
+    # What is compared with 0 has a sign.
+    sign = "+" if claim.kind == "change" or (claim.kind == "direction" and claim.paper.endswith(" 0")) else ""
     run = _text(claim.run, decimals, sign)
     if claim.low is not None:
         run += f" ({_text(claim.low, decimals, sign)} to {_text(claim.high, decimals, sign)})"
     difference = "" if claim.difference is None else _text(claim.difference, decimals, "+")
     return printed, run + ("" if isinstance(claim.run, str) else unit), difference
+
+
+def _unit(claim):
+    return UNITS.get(claim.unit, f" {claim.unit}" if claim.unit else "")
 
 
 def _printed_decimals(claim):
@@ -809,16 +820,11 @@ def _text(value, decimals=None, sign=""):
         return "0"
     if isinstance(value, int):
         return f"{value:{sign},}" if abs(value) > 9999 else f"{value:{sign}}"
-    return f"{value:{sign}.4g}"
-
-
-def spelled(claim):
-    """The verdict, with the note that it needs."""
-    return f"{claim.verdict}: {claim.note}" if claim.note else claim.verdict
+    return f"{value:{sign}.3g}"
 
 
 def frame(claims, link=str):
-    """The table for the book: text alone.
+    """The table for the book: text alone, and narrow.
 
     Parameters
     ----------
@@ -832,10 +838,21 @@ def frame(claims, link=str):
     """
     import pandas as pd
 
-    rows = [
-        (claim.claim, *cells(claim), spelled(claim), f"{claim.section}, {claim.position}",
-         link(claim.shown_in.partition("#")[2]))
-        for claim in claims
-    ]  # fmt: skip
+    rows = []
+    for claim in claims:
+        printed, run, difference = cells(claim, units=False)
+        unit, short = _unit(claim).strip(), claim.position.replace("paragraph ", "¶").replace("sentence ", "s")
+        beside = claim.name.endswith(BESIDE_ENDS) and not claim.name.isupper()
+        rows.append(
+            (
+                f"… {claim.claim.split(', ')[-2]}" if beside else claim.claim + (f" ({unit})" if unit else ""),
+                printed,
+                "; ".join(filter(None, (run, claim.note if claim.verdict == NOT_TESTABLE else ""))),
+                difference,
+                claim.verdict + (", by construction" if claim.note == _BY_CONSTRUCTION else ""),
+                f"{claim.section}, {short}",
+                link(claim.shown_in.partition("#")[2]),
+            )
+        )
     columns = ["claim", "the paper", "this run", "difference", "verdict", "in the paper", "in the book"]
     return pd.DataFrame(rows, columns=columns, dtype=str)

@@ -263,10 +263,11 @@ class Finding:
     ----------
     claim : str
     sign : {-1, 1}
-        Of the difference named in `claim`.
+        On which side of `than` it lies: 1 is over.
     split : {"validation", "test"}
     section, position : str
     also : tuple of str
+    than : float
     """
 
     claim: str
@@ -275,14 +276,15 @@ class Finding:
     section: str
     position: str
     also: tuple[str, ...] = ()
+    than: float = 0
 
 
 FINDINGS: Mapping[str, Finding] = MappingProxyType(
     {
         "overestimation": Finding("mean error of the area before the bias correction", 1, "validation", "Results",
                                   "paragraph 3, sentence 1", ("Discussion, paragraph 2, sentence 3",)),
-        "mostly_overestimated": Finding("share of areas that are too large, less one half", 1, "validation",
-                                        "Figure 6", "caption"),
+        "mostly_overestimated": Finding("share of areas that are too large", 1, "validation", "Figure 6", "caption",
+                                        than=0.5),
         "poor_labels_lower": Finding("DSC of label D less that of A to C", -1, "test", "Discussion",
                                      "paragraph 2, last sentence", ("Figure 5",)),
         "poor_labels_scatter": Finding("SD of the DSC of label D less that of A to C", 1, "test", "Discussion",

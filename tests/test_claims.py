@@ -188,9 +188,11 @@ def test_json_is_for_scripts(made, profile, table):
 def test_the_table_for_people_has_no_nan(made, table):
     done = ask(made)
     assert done.exit_code == 0 and "nan" not in done.stdout.lower()
-    assert "RMSE after the bias correction, validation set" in done.stdout and "13.6 cm⁴" in done.stdout
+    assert "RMSE after the bias correction, validation" in done.stdout and "13.6 cm⁴" in done.stdout
     frame = claims.frame(table.values())
     assert len(frame) == len(table) and not frame.isna().any(axis=None)
+    sd = frame[frame.claim == "… SD of the squared error"].iloc[0]
+    assert (sd["the paper"], sd["in the paper"], sd["in the book"]) == ("23.6", "Results, ¶3, s2", "tab-headline")
 
 
 def _drop(path, keep):
@@ -202,9 +204,9 @@ def _drop(path, keep):
     ("file", "which", "words"),
     [
         ("cases.csv", {"case": "0010", "subset": "1-2", "step": "window"},
-         "case 0010, members 1-2, step window, which feeds the claim 'DSC, test set' (Results, paragraph 2, "),
+         "case 0010, members 1-2, step window, which feeds the claim 'DSC, test' (Results, paragraph 2, "),
         ("cases.csv", {"case": "0004", "subset": "2", "step": "threshold"},
-         "case 0004, members 2, step threshold, which feeds the claim 'DSC, baseline, validation set' ("),
+         "case 0004, members 2, step threshold, which feeds the claim 'DSC, baseline, validation' ("),
         ("cases.csv", {"case": "0004", "subset": "1-2", "step": "dilation"},
          "case 0004, members 1-2, step dilation, which feeds no claim of the paper"),
         ("training.csv", {"member": "2", "epoch": "3"}, "member 2, epoch 3, which feeds the claim 'epochs'"),
