@@ -479,12 +479,17 @@ def manifest(profile: Profile):
 
 @app.command(epilog="Example:  `sarco evaluate --profile smoke`")
 @told
-def evaluate(profile: Profile):
+def evaluate(
+    profile: Profile,
+    block: Annotated[
+        str | None, typer.Option(metavar="3/8", help="Only this block of the cases; a call without it joins them.")
+    ] = None,
+):
     """Evaluate the members on validation and test slices, or go on where it was interrupted."""
     _prepare_inference()
     from . import evaluation
 
-    print(evaluation.run(profile))
+    print(evaluation.run(profile, block=block))
 
 
 @app.command(epilog="Example:  `sarco claims --profile published --json`")

@@ -44,7 +44,7 @@ def subsets(size):
     return prefixes | {str(k + 1): [k] for k in range(1, size)}
 
 
-def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None):
+def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None, finished=None):
     """Segment each case with every subset of members, and compare each step with the reader's mask.
 
     Parameters
@@ -57,6 +57,8 @@ def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None):
     partial_csv : str or Path, optional
         Finished cases are appended here; those that it already holds are not computed again. It must belong
         to the same cohort and members.
+    finished : dict of str to DataFrame, optional
+        Rows of cases that were computed elsewhere.
 
     Returns
     -------
@@ -71,16 +73,20 @@ def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None):
     import pandas as pd
     from tqdm import tqdm
 
-    blocks = _finished(partial_csv, cases, rows=len(subsets(ensemble.size)) * len(postprocess.STEPS))
+    done = {**(finished or {}), **_finished(partial_csv, cases, rows=_rows_a_case(ensemble))}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        left = [case for case in cases if case not in blocks]
+        left = [case for case in cases if case not in done]
         for case in tqdm(left, desc="evaluate", unit="case", disable=not progress):
-            blocks[case] = _evaluate_case(cohort, ensemble, case, pool)
+            done[case] = _evaluate_case(cohort, ensemble, case, pool)
             if partial_csv is not None:
-                _append(blocks[case], partial_csv)
-    if not blocks:
+                _append(done[case], partial_csv)
+    if not cases:
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat([blocks[case] for case in cases], ignore_index=True)
+    return pd.concat([done[case] for case in cases], ignore_index=True)
+
+
+def _rows_a_case(ensemble):
+    return len(subsets(ensemble.size)) * len(postprocess.STEPS)
 
 
 def _evaluate_case(cohort, ensemble, case, pool):
@@ -157,25 +163,30 @@ def _finished(path, cases, rows):
     return {case: blocks[case] for case in cases if case in blocks}
 
 
-def run(profile, progress=True):
+def run(profile, progress=True, block=None):
     """Evaluate a profile's members on its cohort; write cases.csv, cohort.csv and run.json to its results.
 
-    Interrupted, it goes on where it stopped.
+    Interrupted, it goes on where it stopped. Blocks of cases may be evaluated by other processes, on other machines
+    too, as long as they share the folder of the run; what they did is then not done again, and the tables are the
+    same to the byte.
 
     Parameters
     ----------
     profile : sarco.profiles.Profile or str
     progress : bool
+    block : str, optional
+        "3/8": only the third of eight blocks of cases, to a file that a later call without `block` reads.
 
     Returns
     -------
     Path
-        The results folder.
+        The results folder, or the file of the block.
 
     Raises
     ------
     SarcoError
-        The profile's results are committed ones, or its cohort or members are missing or broken.
+        The profile's results are committed ones, its cohort or members are missing or broken, or there is no
+        such block.
     """
     from . import environment, profiles
     from .cohort.layout import Cohort
@@ -189,20 +200,28 @@ def run(profile, progress=True):
             "sample; evaluate another profile."
         )
     cohort = Cohort.open(profile.cohort_dir)
-    ensemble = Ensemble.load(profile.weights_dir)
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
+    if block is not None:
+        number, size = _which(block)
+        cases = cases[(number - 1) * len(cases) // size : number * len(cases) // size]
+    ensemble = Ensemble.load(profile.weights_dir)
     weights = weights_sha256(ensemble.manifest)
     table = (profile.cohort_dir / "cohort.csv").read_bytes()
     # The name says what the rows belong to, so other members, another cohort or other code never go on with them.
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     made_from = table + code + json.dumps([weights, ensemble.network_spacing_mm]).encode()
     key = hashlib.sha256(made_from).hexdigest()[:12]
-    partial = profile.results_dir / f".cases-{key}.csv"
+    # Beside the results, so that these hold nothing but tables.
+    folder = profile.run_path / "blocks"
+    if block is not None:
+        return _run_block(cohort, ensemble, cases, folder / f"{number}-of-{size}.csv", key, progress)
 
+    partial = profile.results_dir / f".cases-{key}.csv"
     start = time.perf_counter()
-    resumed = len(_finished(partial, cases, len(subsets(ensemble.size)) * len(postprocess.STEPS)))
-    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial)
-    seconds = time.perf_counter() - start
+    elsewhere, seconds = _read_blocks(folder, key)
+    finished = {**elsewhere, **_finished(partial, cases, _rows_a_case(ensemble))}
+    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial, finished=elsewhere)
+    seconds += time.perf_counter() - start
     info = {
         "profile": asdict(profile),
         "seed": profile.seed,
@@ -210,7 +229,11 @@ def run(profile, progress=True):
         "commit": environment.commit(),
         "versions": environment.versions(),
         "hardware": environment.hardware(),
-        "evaluation": {"cases": len(cases), "resumed": resumed, "seconds": round(seconds, 1)},
+        "evaluation": {
+            "cases": len(cases),
+            "resumed": sum(case in finished for case in cases),
+            "seconds": round(seconds, 1),
+        },
     }
     with atomic(profile.results_dir / "cohort.csv") as beside:
         beside.write_bytes(table)
@@ -220,6 +243,39 @@ def run(profile, progress=True):
         beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     partial.unlink(missing_ok=True)
     return profile.results_dir
+
+
+def _which(block):
+    """Number and size of a block that is written as "3/8"."""
+    number, _, size = str(block).partition("/")
+    if not (number.isdecimal() and size.isdecimal() and 1 <= int(number) <= int(size)):
+        raise SarcoError(f"block {block}: there is no such block; write which of how many, as 3/8.")
+    return int(number), int(size)
+
+
+def _run_block(cohort, ensemble, cases, path, key, progress):
+    """Evaluate some cases into a file whose first line says what they belong to."""
+    partial = path.with_name(f".{path.stem}-{key}.csv")
+    start = time.perf_counter()
+    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial)
+    seconds = time.perf_counter() - start
+    with atomic(path) as beside, beside.open("w", encoding="utf-8") as out:
+        out.write(f"{key} {seconds:.1f}\n")
+        results.to_csv(out, index=False, lineterminator="\n")
+    partial.unlink(missing_ok=True)
+    return path
+
+
+def _read_blocks(folder, key):
+    """Rows by case of the finished blocks that belong to this run, and the seconds that they took."""
+    found, seconds = {}, 0.0
+    for path in sorted(folder.glob("[0-9]*-of-*.csv")):
+        with path.open(encoding="utf-8") as file:
+            owner, _, took = file.readline().partition(" ")
+            if owner == key:
+                found |= dict(iter(read_cases(file).groupby("case")))
+                seconds += float(took)
+    return found, seconds
 
 
 def weights_sha256(manifest):
