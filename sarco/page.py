@@ -56,7 +56,7 @@ def rows(numbers):
     if numbers["members_sd_cm2"] is not None:
         said.append(("SD between members", f"{numbers['members_sd_cm2']:.1f} cm²",
                      f"of the areas that {numbers['members']} networks find alone"))  # fmt: skip
-        said.append(("Disagreement", f"{numbers['disagreement_share']:.0%}",
+        said.append(("Disagreement", f"{100 * numbers['disagreement_share']:.0f} %",
                      "of the pixels that any network calls muscle, not all do"))  # fmt: skip
     said += _class_rows(numbers["class"])
     return said
@@ -150,7 +150,7 @@ def render(numbers, picture):
 def _origin(numbers):
     (rows_, columns), (row_mm, column_mm) = numbers["matrix"], numbers["pixel_spacing_mm"]
     by = f"Mean of {numbers['members']} networks" if numbers["members"] else f"Mask given: {numbers['mask_file'] or ''}"
-    return f"{by}. {rows_} x {columns} pixels of {row_mm:g} x {column_mm:g} mm."
+    return f"{by}. {rows_} x {columns} pixels of {row_mm:.4g} x {column_mm:.4g} mm."
 
 
 def _patient(patient):
