@@ -218,8 +218,8 @@ def run(profile, progress=True, block=None):
 
     partial = profile.results_dir / f".cases-{key}.csv"
     start = time.perf_counter()
-    elsewhere, seconds = _read_blocks(folder, key)
-    finished = {**elsewhere, **_finished(partial, cases, _rows_a_case(ensemble))}
+    elsewhere, seconds, resumed = _read_blocks(folder, key)
+    resumed += len(_finished(partial, cases, _rows_a_case(ensemble)).keys() - elsewhere)
     results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial, finished=elsewhere)
     seconds += time.perf_counter() - start
     info = {
@@ -231,7 +231,8 @@ def run(profile, progress=True, block=None):
         "hardware": environment.hardware(),
         "evaluation": {
             "cases": len(cases),
-            "resumed": sum(case in finished for case in cases),
+            "from_blocks": len(elsewhere.keys() & cases),
+            "resumed": resumed,  # the seconds do not count these
             "seconds": round(seconds, 1),
         },
     }
@@ -256,26 +257,28 @@ def _which(block):
 def _run_block(cohort, ensemble, cases, path, key, progress):
     """Evaluate some cases into a file whose first line says what they belong to."""
     partial = path.with_name(f".{path.stem}-{key}.csv")
+    resumed = len(_finished(partial, cases, _rows_a_case(ensemble)))
     start = time.perf_counter()
     results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial)
     seconds = time.perf_counter() - start
     with atomic(path) as beside, beside.open("w", encoding="utf-8") as out:
-        out.write(f"{key} {seconds:.1f}\n")
+        out.write(f"{key} {seconds:.1f} {resumed}\n")
         results.to_csv(out, index=False, lineterminator="\n")
     partial.unlink(missing_ok=True)
     return path
 
 
 def _read_blocks(folder, key):
-    """Rows by case of the finished blocks that belong to this run, and the seconds that they took."""
-    found, seconds = {}, 0.0
+    """Rows by case of the finished blocks of this run, the seconds that they took, and cases that these leave out."""
+    found, seconds, resumed = {}, 0.0, 0
     for path in sorted(folder.glob("[0-9]*-of-*.csv")):
         with path.open(encoding="utf-8") as file:
-            owner, _, took = file.readline().partition(" ")
+            owner, *told = file.readline().split()
             if owner == key:
                 found |= dict(iter(read_cases(file).groupby("case")))
-                seconds += float(took)
-    return found, seconds
+                seconds += float(told[0])
+                resumed += int(told[1])
+    return found, seconds, resumed
 
 
 def weights_sha256(manifest):
