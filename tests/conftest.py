@@ -29,6 +29,26 @@ def chapters():
     return sorted((ROOT / "chapters").glob("[0-9][0-9]-*.ipynb"))
 
 
+TINY = dict(description="tiny", reference_cases=8, training_setting="randomised", training_cases=4, seed=1,
+            spacing_mm=8.0, patch_px="[48, 64]", filters=2, members=2, epochs=3, iterations=4, batch_size=2,
+            learning_rate=0.002, decay_power=1.0, precision="float32", evaluation_cases="null", live_cases=1,
+            ablation_variants="[]", ablation_cases=2, ablation_steps=1, difficult_cases=2, workers=1)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Write the file of a profile that takes seconds, for a run in `folder`, and return its path."""
+
+    def write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "tiny.yaml"
+        keys = {"name": "tiny", "run_dir": folder / "run", **TINY}
+        path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()))
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium; without one the test is skipped, on CI it fails."""

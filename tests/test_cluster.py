@@ -19,26 +19,11 @@ from sarco.ensemble import checksum, pack
 from sarco.errors import SarcoError
 from sarco.unet import DEPTH, unet
 
-TINY = dict(description="tiny", reference_cases=8, training_setting="randomised", training_cases=4, seed=1,
-            spacing_mm=8.0, patch_px="[48, 64]", filters=2, members=2, epochs=2, iterations=2, batch_size=2,
-            learning_rate=0.002, decay_power=1.0, precision="float32", evaluation_cases="null", live_cases=1,
-            ablation_variants="[]", ablation_cases=2, ablation_steps=1, difficult_cases=2, workers=1)  # fmt: skip
-
-
-def tiny(folder):
-    """A profile file whose run is in that folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "tiny.yaml"
-    keys = {"name": "tiny", "run_dir": folder / "run", **TINY}
-    path.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()))
-    return path
-
-
 # --- blocks of cases ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
+def run_folder(tmp_path_factory, tiny):
     """A small cohort and two untrained members, whose probabilities lie about one half."""
     import keras
 
@@ -57,7 +42,7 @@ def run_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def profile(run_folder, tmp_path):
+def profile(run_folder, tmp_path, tiny):
     shutil.copytree(run_folder, tmp_path / "run")
     return profiles.load(tiny(tmp_path))
 
@@ -151,7 +136,7 @@ def _snakemake(root, *options, profile, **environment):
                           text=True)  # fmt: skip
 
 
-def test_the_profile_for_a_cluster_plans_blocks_as_jobs(root, tmp_path):
+def test_the_profile_for_a_cluster_plans_blocks_as_jobs(root, tmp_path, tiny):
     done = _snakemake(root, "--workflow-profile", "workflow/cluster", "--dry-run", profile=tiny(tmp_path))
     assert done.returncode == 0, done.stdout[-3000:]
     assert done.stdout.count("\nrule evaluation_block:") == 8
@@ -244,7 +229,7 @@ def slurm(tmp_path):
 
 
 @pytest.mark.slurm
-def test_slurm_gives_the_bytes_of_this_machine(root, tmp_path, slurm):
+def test_slurm_gives_the_bytes_of_this_machine(root, tmp_path, tiny, slurm):
     profile = tiny(tmp_path / "cluster")
     done = _snakemake(
         root, "--workflow-profile", "workflow/cluster", "--set-scatter", "block=2", "--slurm-no-account",

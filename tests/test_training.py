@@ -1,12 +1,17 @@
 """Training: a resumed run is an undisturbed one; and the ensemble that comes out of it."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from sarco import ensemble, training
+from sarco import ensemble, profiles, training
+from sarco.cohort import make
 from sarco.errors import SarcoError
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
@@ -45,6 +50,48 @@ def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
     assert train(arrays, tmp_path / "killed").read_bytes() == whole
     rows = (tmp_path / "killed" / "member-01.csv").read_text().splitlines()
     assert len(rows) == 1 + PROFILE.epochs and rows[0] == ",".join(training.HISTORY)
+
+
+# Trains into folder after folder; in the last one, a number says before which step the process is killed.
+COMMAND = """
+import os, signal, sys
+from sarco import training
+from sarco.cli import app
+profile, killed_at, *folders = sys.argv[1:]
+batch = training.batch
+def kill(images, masks, step, **how):
+    if out == folders[-1] and step == int(killed_at):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch(images, masks, step, **how)
+training.batch = kill
+for out in folders:
+    app(["train", "--profile", profile, "--member", "1", "--out", out], standalone_mode=False)
+"""
+
+
+def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, tiny):
+    path = tiny(tmp_path)
+    profile = profiles.load(path)
+    make.make(profile.cohort_dir, cases=8, setting="reference", seed=1, workers=1, matrix=128)
+    make.make(profile.training_dir, cases=4, setting="randomised", seed=1, workers=1, matrix=128)
+    # The same libraries with the same switches in both processes, whatever ran before in this one.
+    here = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+
+    def run(killed_at, *folders):
+        command = [sys.executable, "-c", COMMAND, path, killed_at, *(tmp_path / folder for folder in folders)]
+        return subprocess.run([*map(str, command)], env=here, capture_output=True, text=True)
+
+    middle_of_second_epoch = profile.iterations + profile.iterations // 2
+    done = run(middle_of_second_epoch, "whole", "killed")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = sorted(file.name for file in (tmp_path / "killed").iterdir())
+    assert left == ["member-01.checkpoint.npz"]
+    done = run(-1, "killed")
+    assert done.returncode == 0, done.stderr
+    whole, killed = (tmp_path / folder / "member-01.npz" for folder in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
+    first, second = (np.genfromtxt(file.with_suffix(".csv"), delimiter=",", skip_header=1) for file in (whole, killed))
+    assert len(first) == profile.epochs and np.array_equal(first[:, :-1], second[:, :-1])  # the last is seconds
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
