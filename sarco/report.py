@@ -126,7 +126,7 @@ class Segmenter:
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
         self.manifest = read_manifest(self.weights)
-        self.correction, self._warnings = _correction(self.results, self.manifest)
+        self.correction, self.usual_sd_cm2, self._warnings = _correction(self.results, self.manifest)
 
     @cached_property
     def ensemble(self):
@@ -139,7 +139,10 @@ class Segmenter:
     def fingerprint(self):
         """What a result depends on beside its slice: members, correction, code; hexadecimal."""
         code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
-        made_from = [weights_sha256(self.manifest), repr(self.correction), environment.versions()]
+        made_from = [
+            weights_sha256(self.manifest), repr(self.correction), self.usual_sd_cm2, self._warnings,
+            environment.versions(),
+        ]  # fmt: skip
         return hashlib.sha256(code + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def segment(self, image, person=Person()):  # noqa: B008 (frozen)
@@ -170,8 +173,14 @@ class Segmenter:
                 every &= member
             members_sd_cm2 = float(np.std(areas, ddof=1))
             share = 1 - np.count_nonzero(every) / np.count_nonzero(some) if some.any() else 0.0
+        said = list(self._warnings)
+        if members_sd_cm2 is not None and self.usual_sd_cm2 is not None and members_sd_cm2 > self.usual_sd_cm2:
+            said.append(
+                f"The networks disagree more (SD {members_sd_cm2:.1f} cm²) than on 95 % of the validation slices "
+                f"({self.usual_sd_cm2:.1f} cm²): look at the picture before you trust the area."
+            )
         return _result(
-            image, mask, person, self.correction, self._warnings,
+            image, mask, person, self.correction, said,
             probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
             disagreement_share=share, versions=environment.versions() | {"weights": _weights(self.manifest)},
         )  # fmt: skip
@@ -306,19 +315,20 @@ def _weights(manifest):
 
 
 def _correction(results, manifest):
-    """The correction that belongs to these members, or None, and the sentence that says why."""
+    """What the members' results teach: the correction, how far members usually disagree, and why one is None."""
     cases, info = results / "cases.csv", results / "run.json"
     try:
         evaluated = json.loads(info.read_text(encoding="utf-8")).get("weights")
         if evaluated != weights_sha256(manifest):
-            return None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
-        return surface.correction_from_results(read_cases(cases)), []
+            return None, None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
+        known = read_cases(cases)
+        return surface.correction_from_results(known), surface.usual_members_sd_cm2(known), []
     except FileNotFoundError as error:
-        return None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
+        return None, None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
     except SarcoError as error:
-        return None, [f"No corrected area: {error}"]
+        return None, None, [f"No corrected area: {error}"]
     except (ValueError, KeyError) as error:
-        return None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
+        return None, None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
 
 
 # --- What is written ----------------------------------------------------------------------------------

@@ -345,7 +345,15 @@ def test_members_that_disagree(slice_path, tmp_path):
     (other / "member-01.npz").rename(folder / "member-02.npz")
     manifest["members"] += [{"file": "member-02.npz", "sha256": ensemble.checksum(folder / "member-02.npz")}]
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_results(folder, [member["sha256"] for member in manifest["members"]])
+    cases = pd.read_csv(folder.parent / "results" / "cases.csv")
+    both = cases.assign(members=2, subset="1-2")
+    pd.concat([cases, cases.assign(subset="2", area_cm2=100.0), both]).to_csv(folder.parent / "results" / "cases.csv")
     found = report.segment(slice_path, folder)
+    # On validation slices the members were 2 and 4 cm2 apart: 95 of 100 slices have an SD under 2.76.
+    assert any(
+        f"SD {found.members_sd_cm2:.1f} cm²) than on 95 % of the validation slices (2.8" in w for w in found.warnings
+    )
     area = surface.area_cm2(disc(40), SPACING_MM)
     assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
     assert found.disagreement_share == 1
