@@ -10,8 +10,6 @@ from pathlib import Path
 
 from . import report
 from .cohort import masks
-from .cohort.dicom import read_slice
-from .cutoffs import Person
 from .errors import SarcoError
 from .files import atomic
 
@@ -118,7 +116,17 @@ def _wanted(file, folder, out):
     return not own and masks.kind_of(file) != "dicomdir"
 
 
-def run(listed, out, segmenter, person=Person(), *, with_patient=False, table=False, progress=False):  # noqa: B008
+def run(
+    listed,
+    out,
+    segmenter,
+    person=None,
+    *,
+    number=None,
+    with_patient=False,
+    table=False,
+    progress=False,
+):
     """Segment slices, write the files of each, and a table of all.
 
     Parameters
@@ -126,7 +134,9 @@ def run(listed, out, segmenter, person=Person(), *, with_patient=False, table=Fa
     listed : list of Job
     out : Path
     segmenter : sarco.report.Segmenter
-    person : sarco.cutoffs.Person
+    person : sarco.cutoffs.Person, optional
+    number : int, optional
+        Slice of NIfTI volumes, from 1 at the feet.
     with_patient : bool
         See `sarco.report.write`.
     table : bool
@@ -148,17 +158,17 @@ def run(listed, out, segmenter, person=Person(), *, with_patient=False, table=Fa
 
     done = Batch()
     with tqdm(listed, "segment", unit="slice", disable=not progress) as bar:
-        for number, job in enumerate(bar, 1):
-            if number % COLLECT_EVERY == 0:
+        for position, job in enumerate(bar, 1):
+            if position % COLLECT_EVERY == 0:
                 gc.collect()
-            made_from = _fingerprint(job, segmenter, person, with_patient)
+            made_from = _fingerprint(job, segmenter, (person, number, with_patient))
             numbers_path = out / f"{job.target}.json"
             said = _finished(numbers_path, made_from) if table else None
             if said is not None:
                 done.kept += 1
             else:
                 try:
-                    image = read_slice(job.path)
+                    image = report.read_slice(job.path, number)
                 except SarcoError as error:
                     done.problems[job.file] = str(error)
                     bar.write(str(error), file=sys.stderr)
@@ -181,15 +191,14 @@ def _files(numbers_path):
     return [file for end in report.ENDS if (file := numbers_path.with_name(f"{name}{end}")).exists()]
 
 
-def _fingerprint(job, segmenter, person, with_patient):
+def _fingerprint(job, segmenter, options):
     """Hexadecimal digest of all that the files of a slice are made from; None where it cannot be read."""
-    options = f"{job.path.name} {person} {with_patient} {segmenter.fingerprint}"
     try:
         with job.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
-    except OSError:  # `read_slice` says what is wrong with it
+    except OSError:  # `report.read_slice` says what is wrong with it
         return None
-    digest.update(options.encode())
+    digest.update(f"{job.path.name} {options} {segmenter.fingerprint}".encode())
     return digest.hexdigest()
 
 

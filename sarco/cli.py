@@ -101,6 +101,7 @@ class NiftiRule(StrEnum):
 
 
 EXIT_CODES = "Exit codes: 0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted."
+Number = Annotated[int | None, typer.Option("--slice", min=1, help="Slice of a NIfTI volume, from 1 at the feet.")]
 Height = Annotated[float | None, typer.Option(help="In m, for the skeletal muscle index.")]
 Weight = Annotated[float | None, typer.Option(help="In kg, where the cut-off depends on the BMI.")]
 SexOption = Annotated[Sex | None, typer.Option(help="For the cut-off.")]
@@ -130,12 +131,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for 
 @told
 def segment(
     slices: Annotated[
-        list[Path], typer.Argument(metavar="SLICE...", help="DICOM files of axial CT slices at L3, or folders of them.")
+        list[Path],
+        typer.Argument(metavar="SLICE...", help="Axial CT slices at L3 as DICOM, or in NIfTI volumes, or folders."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     weights: Annotated[
         Path | None, typer.Option(help="Folder of the members; those shipped with sarco unless named.")
     ] = None,
+    number: Number = None,
     height: Height = None,
     weight: Weight = None,
     sex: SexOption = None,
@@ -158,7 +161,9 @@ def segment(
     listed = batch.jobs(slices, out)
     many = len(listed) > 1 or slices[0].is_dir()
     segmenter = report.Segmenter(weights)
-    done = batch.run(listed, out, segmenter, person, with_patient=with_patient, table=many, progress=many)
+    done = batch.run(
+        listed, out, segmenter, person, number=number, with_patient=with_patient, table=many, progress=many
+    )
     if json_:
         _print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:
@@ -182,7 +187,7 @@ def segment(
 )
 @told
 def measure(
-    slice_: Annotated[Path, typer.Argument(metavar="SLICE", help="DICOM file of the slice.")],
+    slice_: Annotated[Path, typer.Argument(metavar="SLICE", help="The slice, DICOM or NIfTI.")],
     mask: Annotated[Path, typer.Argument(help="Mask on its grid: DICOM SEG, NIfTI, PNG or NumPy.")],
     before: Annotated[
         Path | None, typer.Option(help="Say what changed: the mask before, or the JSON of the first run.")
@@ -194,6 +199,7 @@ def measure(
     nifti: Annotated[
         NiftiRule, typer.Option(help="Map NIfTI axes by the affine, or as stored (columns, then rows).")
     ] = NiftiRule.affine,
+    number: Number = None,
     height: Height = None,
     weight: Weight = None,
     sex: SexOption = None,
@@ -210,8 +216,8 @@ def measure(
     from . import report
 
     done = report.measure_again(
-        slice_, mask, before, labels=tuple(label or ()), nifti=nifti.value, height_m=height, weight_kg=weight,
-        sex=sex and sex.value, cutoff=cutoff,
+        slice_, mask, before, number=number, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
+        weight_kg=weight, sex=sex and sex.value, cutoff=cutoff,
     )  # fmt: skip
     files = []
     if out is not None:

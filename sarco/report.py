@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import checks, composition, cutoffs, environment, metrics, page, paths, postprocess, seg, surface
-from .cohort import masks
-from .cohort.dicom import read_slice
+from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
 from .evaluation import read_cases, weights_sha256
@@ -145,13 +144,13 @@ class Segmenter:
         ]  # fmt: skip
         return hashlib.sha256(code + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
-    def segment(self, image, person=Person()):  # noqa: B008 (frozen)
+    def segment(self, image, person=None):
         """Find the muscle in a slice that was read.
 
         Parameters
         ----------
         image : sarco.cohort.dicom.Slice
-        person : sarco.cutoffs.Person
+        person : sarco.cutoffs.Person, optional
 
         Returns
         -------
@@ -180,21 +179,41 @@ class Segmenter:
                 f"({self.usual_sd_cm2:.1f} cm²): look at the picture before you trust the area."
             )
         return _result(
-            image, mask, person, self.correction, said,
+            image, mask, person or Person(), self.correction, said,
             probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
             disagreement_share=share, versions=environment.versions() | {"weights": _weights(self.manifest)},
         )  # fmt: skip
 
 
-def segment(path, weights=None, results=None, *, height_m=None, weight_kg=None, sex=None, cutoff=None):
+def read_slice(path, number=None):
+    """Read a slice from a DICOM or a NIfTI file, whatever its name: `dicom.read_slice`, `nifti.read_slice`.
+
+    Parameters
+    ----------
+    path : str or Path
+    number : int, optional
+        Slice of a NIfTI volume, from 1 at the feet.
+
+    Returns
+    -------
+    sarco.cohort.dicom.Slice
+    """
+    if masks.kind_of(path) == "nifti":
+        return nifti.read_slice(Path(path), number)
+    return dicom.read_slice(path)
+
+
+def segment(path, weights=None, results=None, *, number=None, height_m=None, weight_kg=None, sex=None, cutoff=None):
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
 
     Parameters
     ----------
     path : str or Path
-        A DICOM file.
+        A DICOM file, or a NIfTI volume.
     weights, results : str or Path, optional
         See `Segmenter`.
+    number : int, optional
+        Slice of a NIfTI volume, from 1 at the feet.
     height_m, weight_kg : float, optional
         Of the person; with a height there is a skeletal muscle index.
     sex : {"F", "M"}, optional
@@ -211,19 +230,23 @@ def segment(path, weights=None, results=None, *, height_m=None, weight_kg=None, 
         The file is not a readable CT slice, the weights are missing or broken, or a cut-off lacks what it needs.
     """
     person = Person(height_m, weight_kg, sex, cutoff)
-    image = read_slice(path)  # before the slow part: a wrong file is told at once
+    image = read_slice(path, number)  # before the slow part: a wrong file is told at once
     return Segmenter(weights, results).segment(image, person)
 
 
-def measure(path, mask, *, labels=(), nifti="affine", height_m=None, weight_kg=None, sex=None, cutoff=None):
+def measure(
+    path, mask, *, number=None, labels=(), nifti="affine", height_m=None, weight_kg=None, sex=None, cutoff=None
+):
     """Measure a mask on its slice: one corrected by hand, or drawn by other software.
 
     Parameters
     ----------
     path : str or Path
-        A DICOM file.
+        A DICOM file, or a NIfTI volume.
     mask : str or Path, or array of bool, shape (H, W)
         PNG, NIfTI, NumPy or DICOM SEG, on the slice's grid. What lies outside [-29, 150] HU is no muscle and is cut.
+    number
+        See `segment`.
     labels, nifti
         See `sarco.cohort.masks.read`.
     height_m, weight_kg, sex, cutoff
@@ -240,7 +263,7 @@ def measure(path, mask, *, labels=(), nifti="affine", height_m=None, weight_kg=N
         Slice or mask cannot be read, or do not belong together.
     """
     person = Person(height_m, weight_kg, sex, cutoff)
-    image = read_slice(path)
+    image = read_slice(path, number)
     mask_path = None
     if not isinstance(mask, np.ndarray):
         mask_path = Path(mask)
@@ -263,6 +286,10 @@ def read_mask(path, image, labels=(), nifti="affine"):
         raise SarcoError(f"{path}: no such file.")
     if kind not in ("png", "npy", "npz", "nifti", "seg"):
         raise SarcoError(f"{path}: not a mask; give a PNG, a NIfTI or NumPy file, or a DICOM SEG.")
+    if kind == "seg" and "SOPInstanceUID" not in image.header:
+        raise SarcoError(
+            f"{path}: a DICOM SEG belongs to a DICOM slice, and {image.path} is none; give the mask as NIfTI."
+        )
     return masks.read(Path(path), kind, image, labels, nifti)
 
 
@@ -393,6 +420,8 @@ def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
 
 def file_name(path):
     """What the files of a slice are called."""
+    if path.name.lower().endswith(".nii.gz"):
+        return path.name[: -len(".nii.gz")]
     # Many scanners name a file by its identifier, "1.2.840...": the last number of that is no suffix.
     return path.name if path.suffix[1:].isdigit() else path.stem
 
@@ -405,6 +434,7 @@ def numbers(found, *, with_patient=False):
         "file": found.path.name,
         "mask_file": found.mask_path and found.mask_path.name,
         "sop_instance_uid": _text(header, "SOPInstanceUID"),
+        "instance_number": _text(header, "InstanceNumber"),
         "area_cm2": round(found.area_cm2, 3),
         "area_corrected_cm2": _rounded(found.area_corrected_cm2, 3),
         "area_interval_95_cm2": _rounded(found.interval_cm2, 3),
@@ -465,7 +495,7 @@ def compare(before, now):
         They belong to different slices, or the first are no numbers of a slice.
     """
     try:
-        other = before["sop_instance_uid"] != now["sop_instance_uid"]
+        other = any(before[key] != now[key] for key in ("sop_instance_uid", "instance_number"))
         pairs = {key: (before[key], now[key]) for key in page.NUMBERS}
     except (KeyError, TypeError) as error:
         raise SarcoError(
@@ -497,12 +527,12 @@ class Again:
     mask_change: dict | None = None
 
 
-def measure_again(path, mask, before=None, *, labels=(), nifti="affine", **person):
+def measure_again(path, mask, before=None, *, number=None, labels=(), nifti="affine", **person):
     """Measure a mask and compare it with the mask, or with the JSON, of a first run.
 
     Parameters
     ----------
-    path, mask, labels, nifti
+    path, mask, number, labels, nifti
         See `measure`.
     before : str or Path, optional
         A mask, or NAME.json of `sarco segment`, whose height, weight, sex and cut-off then hold unless given.
@@ -518,12 +548,13 @@ def measure_again(path, mask, before=None, *, labels=(), nifti="affine", **perso
     SarcoError
         As `measure`, or `before` is neither or belongs to another slice.
     """
+    reading = {"number": number, "labels": labels, "nifti": nifti}
     if before is None:
-        return Again(measure(path, mask, labels=labels, nifti=nifti, **person))
+        return Again(measure(path, mask, **reading, **person))
     first = _read_numbers(before)
     if first is None:
-        now = measure(path, mask, labels=labels, nifti=nifti, **person)
-        then = measure(path, before, labels=labels, nifti=nifti, **person)
+        now = measure(path, mask, **reading, **person)
+        then = measure(path, before, **reading, **person)
         added, removed = (surface.area_cm2(m, now.spacing_mm) for m in (now.mask & ~then.mask, then.mask & ~now.mask))
         change = {"added_cm2": round(added, 3), "removed_cm2": round(removed, 3),
                   "dsc": round(metrics.dice(now.mask, then.mask), 5)}  # fmt: skip
@@ -533,7 +564,7 @@ def measure_again(path, mask, before=None, *, labels=(), nifti="affine", **perso
         person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")} | given
     except (KeyError, TypeError):
         raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
-    now = measure(path, mask, labels=labels, nifti=nifti, **person)
+    now = measure(path, mask, **reading, **person)
     return Again(now, compare(first, numbers(now)))
 
 

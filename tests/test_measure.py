@@ -190,6 +190,65 @@ def test_a_mask_that_is_not_registered_is_said(slice_path, tmp_path):
     assert any("was cut" in warning for warning in found.warnings)
 
 
+# --- a slice of a NIfTI volume --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "SRA", "ARI"])
+def test_slice_of_a_volume_however_it_is_stored(slice_path, tmp_path, axes):
+    """The same slice out of a volume, its pixels and its mask, whichever way the axes run."""
+    image = dicom.read_slice(slice_path)
+    image_hu = image.image_hu.copy()
+    image_hu[10:20, 30:60] = 77  # so that no two directions look alike
+    volume = np.stack([np.full(SHAPE, -1000), image_hu, np.full(SHAPE, 40)], -1).transpose(1, 0, 2)
+    affine = np.diag(
+        [-SPACING_MM[1], -SPACING_MM[0], 5, 1]
+    )  # columns to the left, rows to the back, slices to the head
+    lps = nib.orientations.axcodes2ornt(("L", "P", "S"))
+    turn = nib.orientations.ornt_transform(lps, nib.orientations.axcodes2ornt(tuple(axes)))
+    stored = [
+        nib.Nifti1Image(data.astype(np.int16), affine).as_reoriented(turn)
+        for data in (volume, np.repeat(MUSCLE.T[..., None], 3, -1))
+    ]
+    assert "".join(nib.aff2axcodes(stored[0].affine)) == axes
+    path, mask = tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz"
+    for file, nifti in zip((path, mask), stored, strict=True):
+        nib.save(nifti, file)
+    read = report.read_slice(path, 2)
+    assert np.array_equal(read.image_hu, image_hu)
+    assert read.spacing_mm == pytest.approx(SPACING_MM)
+    done = run("measure", path, mask, "--slice", 2, "--json", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    numbers = json.loads(done.stdout)
+    assert numbers["area_cm2"] == pytest.approx(surface.area_cm2(MUSCLE, SPACING_MM), abs=1e-3)
+    assert not any("tilted" in warning for warning in numbers["warnings"])
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        f"ct_measured{end}" for end in ("_mask.png", "_overlay.png", ".html", ".json")
+    }  # a SEG needs a DICOM slice
+
+
+def test_volume_that_gives_no_slice(slice_path, tmp_path):
+    volume = np.repeat(dicom.read_slice(slice_path).image_hu.T[..., None], 3, -1)
+    path, affine = tmp_path / "ct.nii", np.diag([-0.7, -0.9, 5, 1])
+    mask = tmp_path / "mask.png"
+    save_png(mask, MUSCLE)
+
+    def sentence(data, affine=affine, number=2):
+        nib.save(nib.Nifti1Image(data.astype(np.float32), affine), path)
+        done = run("measure", path, mask, *(("--slice", number) if number else ()))
+        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+        return done.stderr
+
+    assert "3 slices; say with --slice" in sentence(volume, number=None)
+    assert "no slice 4" in sentence(volume, number=4)
+    assert "not finite" in sentence(np.where(volume == 60, np.nan, volume))
+    assert "Hounsfield" in sentence(np.clip(volume, 0, 255))
+    assert "wanted; write it with" in sentence(volume, np.diag([-0.0007, -0.0009, 0.005, 1]))
+    assert "volume is wanted" in sentence(volume[..., 0])
+    sentence(volume, number=4)  # leaves a sound file
+    path.write_bytes(path.read_bytes()[:5000])
+    assert "cannot be read" in run("measure", path, mask, "--slice", 2).stderr
+
+
 # --- DICOM SEG ------------------------------------------------------------------------------------
 
 
