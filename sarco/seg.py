@@ -66,9 +66,13 @@ def _build(mask, header, by_hand, with_patient):
     from pydicom.uid import generate_uid
 
     source = copy.deepcopy(header)
+    source.decode()  # texts in the slice's characters; those of the SEG are UTF-8
     for name in PERSONAL:
-        if name not in source or not with_patient:
-            setattr(source, name, "")
+        value = source.get(name) if with_patient else None
+        setattr(source, name, "" if value is None else str(value))
+    source.SpecificCharacterSet = "ISO_IR 192"
+    if "SliceThickness" not in source:
+        source.SliceThickness = None
     if source.get("PatientSex") not in ("F", "M", "O"):
         source.PatientSex = ""
     made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]

@@ -1,5 +1,6 @@
 """`sarco measure`, the numbers of a mask, the cut-offs, the checks, and the DICOM SEG."""
 
+import io
 import json
 
 import highdicom as hd
@@ -272,6 +273,19 @@ def test_seg_reads_back_with_code_and_reference(slice_path, tmp_path):
     corrected = pydicom.dcmread(path)
     assert corrected.SOPInstanceUID != again
     assert corrected.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+
+
+def test_seg_keeps_names_in_any_alphabet_and_needs_no_thickness(slice_path):
+    header = pydicom.dcmread(slice_path)
+    header.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    header.PatientName, header.PatientID = "Yamada^Tarou=山田^太郎", "7"
+    del header.SliceThickness
+    header.save_as(slice_path)
+    header = dicom.read_slice(slice_path).header
+    named = pydicom.dcmread(io.BytesIO(seg.encode(MUSCLE, header, with_patient=True)))
+    assert (named.PatientName.ideographic, named.PatientID) == ("山田^太郎", "7")
+    assert str(pydicom.dcmread(io.BytesIO(seg.encode(MUSCLE, header))).PatientName) == ""
+    assert header.PatientName.ideographic == "山田^太郎"  # the slice's own header is left alone
 
 
 def test_seg_of_nothing_and_of_a_stripped_slice(slice_path, tmp_path):
