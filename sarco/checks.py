@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from .area import area_cm2
+from .cohort import dicom
 
 CONTACT_MM = 10  # of the body along the edge of the field
 SECOND_BODY = 0.25  # of the area of the first; an arm has a tenth
@@ -154,12 +155,6 @@ def _thickness(header):
 
 
 def _numbers(header, name):
-    """Values of an attribute as finite floats; empty where it is absent or unreadable."""
-    try:
-        value = header.get(name)
-        if value is None or value == "":
-            return []
-        values = [float(item) for item in (value if np.iterable(value) and not isinstance(value, str) else [value])]
-    except (TypeError, ValueError, AttributeError):
-        return []
+    """Values of an attribute, if all are finite; empty otherwise."""
+    values = dicom.numbers(header, name) or []
     return values if all(map(math.isfinite, values)) else []

@@ -234,30 +234,6 @@ def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
     return fig
 
 
-@styled
-def histogram(image_hu, mask, window_hu=(-29, 150)):
-    """Attenuation of all pixels of the body and of those in the mask; the muscle window is shaded."""
-    fig, axes = _figure(2.9)
-    axis = axes[0, 0]
-    edges = np.arange(-200, 301, 5)
-    inside = np.asarray(image_hu)[body_box(image_hu, 0)]
-    axis.axvspan(*window_hu, color=YELLOW, alpha=0.25, linewidth=0)
-    axis.hist(inside[inside > -200], edges, color=GREY, alpha=0.45, label="body")
-    axis.hist(np.asarray(image_hu)[np.asarray(mask, bool)], edges, color=RED, alpha=0.85, label="reader's mask")
-    axis.set(xlabel="attenuation (HU)", ylabel="pixels", xlim=(-200, 300))
-    axis.text(
-        np.mean(window_hu),
-        0.97,
-        "muscle window",
-        transform=axis.get_xaxis_transform(),
-        ha="center",
-        va="top",
-        fontsize=9,
-    )
-    axis.legend(loc="upper right")
-    return fig
-
-
 # Colour of each tissue, from outside in, and the parts of a phantom that it joins. A number in the picture says the
 # same as the colour.
 TISSUES = {

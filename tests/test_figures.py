@@ -60,7 +60,6 @@ def drawings(slice_hu, mask):
         "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
         "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask),
         "examples": lambda: figures.examples([("A", slice_hu, SPACING, mask, mask)] * 2),
-        "histogram": lambda: figures.histogram(slice_hu, mask),
         "network": lambda: figures.network(blocks),
         "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
         "preprocessing": lambda: figures.preprocessing(slice_hu, SPACING, image, 2.0),
@@ -97,7 +96,7 @@ def test_figures_are_repeatable_and_leave_no_trace(drawings):
 
 def test_no_title_inside_a_plot(drawings):
     # Small pictures have a label over them; a plot has its caption in the book.
-    for name in ("ablation", "by_age", "bland_altman", "histogram", "reader_study", "scatter", "violins", "waterfall"):
+    for name in ("ablation", "by_age", "bland_altman", "reader_study", "scatter", "violins", "waterfall"):
         figure = drawings[name]()
         assert not figure.get_suptitle() and not any(axis.get_title() for axis in figure.axes), name
 

@@ -225,7 +225,7 @@ def _check_object(header, path):
 
 
 def _check_axial(header, path):
-    orientation = _numbers(header, "ImageOrientationPatient")
+    orientation = numbers(header, "ImageOrientationPatient")
     if orientation is None or len(orientation) != 6:
         return  # the attribute is often stripped; what remains cannot say anything against the slice
     along_z = orientation[0] * orientation[4] - orientation[1] * orientation[3]
@@ -234,7 +234,7 @@ def _check_axial(header, path):
 
 
 def _spacing(header, path):
-    values = _numbers(header, "PixelSpacing")
+    values = numbers(header, "PixelSpacing")
     low, high = SPACING_LIMITS_MM
     if values is None:
         raise SarcoError(f"{path}: no readable PixelSpacing, so no area; export the original CT slice.")
@@ -297,8 +297,15 @@ def _check_hounsfield(image_hu, path):
         )
 
 
-def _numbers(header, name):
-    """Values of an attribute as floats, or None when it is absent, empty or unreadable."""
+def numbers(header, name):
+    """Values of a DICOM attribute as floats, or None when it is absent, empty or unreadable.
+
+    Parameters
+    ----------
+    header : pydicom.Dataset
+    name : str
+        Keyword of the attribute.
+    """
     try:
         value = header.get(name)
         if value is None or value == "":
@@ -310,7 +317,7 @@ def _numbers(header, name):
 
 
 def _number(header, name):
-    values = _numbers(header, name)
+    values = numbers(header, name)
     return values[0] if values and len(values) == 1 else None
 
 

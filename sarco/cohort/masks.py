@@ -19,7 +19,6 @@ SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 SUFFIXES = (".nii.gz", ".nii", ".png", ".npy", ".npz", ".dcm", ".dicom", ".ima", ".seg")
 GRID_TOLERANCE = 0.25  # voxels by which a mask's grid may miss that of its slice
-NIFTI_RULES = ("affine", "stored")
 
 
 def kind_of(path):
