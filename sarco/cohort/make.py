@@ -12,7 +12,7 @@ from ..errors import SarcoError
 from ..paper import EXCLUDED, RELEASED, TEST
 from . import dicom, layout
 from .phantom import SETTINGS, phantom
-from .population import DIFFICULT, GROUPS
+from .population import DIFFICULT, GROUPS, draw_groups
 from .readers import review
 
 
@@ -21,7 +21,8 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
 
     The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is
     not registered to the slice, 40 validate and 982 train. Those three are found by measuring, not by name. In the
-    randomised setting every case is for training. In the difficult setting, subjects of the reference population are
+    randomised setting every case is for training, and each group is drawn wide in a share of the cases
+    (`population.WIDE_SHARE`). In the difficult setting, subjects of the reference population are
     drawn with one thing that networks find hard, each kind in turn; every case is for testing, and its mask is true.
 
     Parameters
@@ -37,7 +38,7 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
     matrix : int
         Rows and columns of each slice.
     without : collection of str
-        Randomised setting: groups (`population.GROUPS`) that keep the range of the reference population.
+        Randomised setting: groups (`population.GROUPS`) that keep the range of the reference population in all cases.
     progress : bool
         Show a bar with the time left on stderr.
 
@@ -112,7 +113,8 @@ def _write_case(job):
     """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
     root, case, index, setting, seed, matrix, groups, misplaced = job
     kind = (DIFFICULT[index % len(DIFFICULT)],) if setting == "difficult" else ()
-    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix, groups, kind)
+    wide = draw_groups(np.random.default_rng((seed, 5, index)), groups)
+    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix, wide, kind)
     mask = p.mask
     if misplaced:
         rng = np.random.default_rng((seed, 3, index))
