@@ -11,10 +11,12 @@ import typer
 
 from . import SarcoError, __version__
 
+THREADS = "TF_NUM_INTRAOP_THREADS"
+THREADS_NAMED = THREADS in os.environ
 # TensorFlow reads these when it loads. The order of its sums, and so the last digit of a result, depends on
 # the number of threads.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+os.environ.setdefault(THREADS, "2")
 # NumPy's products are small here: more threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -464,14 +466,23 @@ def subset_cohort(
 @told
 def train(
     profile: Profile,
-    member: Annotated[int, typer.Option(min=1, help="Which member, from 1.")],
+    member: Annotated[int | None, typer.Option(min=1, help="Which member, from 1.")] = None,
+    student: Annotated[bool, typer.Option("--student", help="The student, once all members are trained.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")] = None,
 ):
-    """Train one member, or go on where it was interrupted."""
+    """Train one member or the student, or go on where it was interrupted.
+
+    On a CPU a member has one thread, so that members side by side use all cores: start one for each core.
+    """
+    if student == (member is not None):
+        raise SarcoError("sarco train: name one member with --member, or the student with --student.")
+    if member is not None and not THREADS_NAMED:
+        os.environ[THREADS] = "1"
     from . import gpu, profiles, training
 
     with gpu.one():
-        print(training.train_from_profile(profiles.load(profile), member, out))
+        chosen = profiles.load(profile)
+        print(training.train_student(chosen) if student else training.train_from_profile(chosen, member, out))
 
 
 @app.command(epilog="Example:  `sarco manifest --profile smoke`")
@@ -496,6 +507,26 @@ def evaluate(
     from . import evaluation
 
     print(evaluation.run(profile, block=block))
+
+
+@app.command(epilog="Example:  `sarco sweeps --profile smoke`")
+@told
+def sweeps(profile: Profile):
+    """Vary each setting of the post-processing, one at a time, on validation slices and some of the test set."""
+    _prepare_inference()
+    from . import sweeps
+
+    print(sweeps.run(profile))
+
+
+@app.command(epilog="Example:  `sarco orders --profile smoke`")
+@told
+def orders(profile: Profile):
+    """Say what each further member adds, over random orders of the members, on the validation slices."""
+    _prepare_inference()
+    from . import orders
+
+    print(orders.run(profile))
 
 
 @app.command(epilog="Example:  `sarco claims --profile published --json`")

@@ -35,19 +35,20 @@ def unpack(path):
         return [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
 
 
-def read_manifest(folder):
-    """What the members in a folder are, a dict; loads no network.
+def read_manifest(folder, student=False):
+    """What the members in a folder are, or their student, a dict; loads no network.
 
     Raises
     ------
     SarcoError
-        No manifest.json, or not a readable one.
+        No manifest.json (student.json), or not a readable one.
     """
-    path = Path(folder) / "manifest.json"
+    path = Path(folder) / ("student.json" if student else "manifest.json")
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise SarcoError(f"{path}: not found; train members, or name a folder that has them.") from None
+        whom = "a student" if student else "members"
+        raise SarcoError(f"{path}: not found; train {whom}, or name a folder that has what you want.") from None
     except ValueError as error:
         raise SarcoError(f"{path}: not readable ({error}); fetch it again.") from None
 
@@ -66,7 +67,7 @@ class Ensemble:
         self.manifest, self.members = manifest, members
 
     @classmethod
-    def load(cls, weights_dir=None, members=None):
+    def load(cls, weights_dir=None, members=None, *, student=False):
         """Load the members that a manifest lists, each after its checksum was verified.
 
         Parameters
@@ -75,6 +76,8 @@ class Ensemble:
             Folder with manifest.json; default is the weights shipped in data/weights.
         members : int, optional
             Load the first `members` only.
+        student : bool
+            Load the student in place of the members: an ensemble of one, taught by them.
 
         Raises
         ------
@@ -88,7 +91,7 @@ class Ensemble:
 
             weights_dir = shipped()
         folder = Path(weights_dir)
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, student)
         networks = []
         for entry in manifest["members"][:members]:
             path = folder / entry["file"]
@@ -136,9 +139,22 @@ class Ensemble:
         ndarray of float32, (members, n, n)
             Air around the body is not computed: it is 0.
         """
+        return self.predict_grid(to_network(image_hu, spacing_mm, self.network_spacing_mm))
+
+    def predict_grid(self, image):
+        """`predict_members` for a slice that is on the network's grid already.
+
+        Parameters
+        ----------
+        image : ndarray, (n, n)
+            As `to_network` returns it.
+
+        Returns
+        -------
+        ndarray of float32, (members, n, n)
+        """
         from keras import ops
 
-        image = to_network(image_hu, spacing_mm, self.network_spacing_mm)
         box = body_box(image, margin_px=16)
         x = np.asarray(image[box], np.float32)[None, ..., None]
         out = np.zeros((self.size, *image.shape), np.float32)

@@ -76,6 +76,9 @@ class Profile:
     """Most test cases that are evaluated; None means all."""
     live_cases: int
     """Cases that a chapter computes again by itself."""
+    student_cases: int
+    """Phantoms that the student learns from, which the members have not seen; 0 means no student."""
+    student_epochs: int
     ablation_variants: tuple[str, ...]
     """Which of `ABLATION` are trained and compared; [] means no ablation, and the chapter shows the committed one."""
     ablation_cases: int
@@ -106,6 +109,11 @@ class Profile:
     def training_dir(self):
         """Cohort that the members learn from."""
         return self.run_path / ("randomised" if self.training_setting == "randomised" else "reference")
+
+    @property
+    def student_dir(self):
+        """Cohort that the student learns from."""
+        return self.run_path / "student"
 
     @property
     def ablation_dir(self):
@@ -231,6 +239,8 @@ _LOWEST = {
     "batch_size": 1,
     "evaluation_cases": 1,
     "live_cases": 1,
+    "student_cases": 0,
+    "student_epochs": 1,
     "ablation_cases": 2,
     "ablation_steps": 1,
     "difficult_cases": 2,

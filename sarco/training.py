@@ -1,8 +1,10 @@
 """Train one member, or all of them: one member is one seed (the paper, Network training)."""
 
+import hashlib
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +43,6 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
     images, masks : numpy.memmap of float16, (cases, n, n)
         Images in [0, 1]; masks as the share of a pixel that is muscle.
     """
-    import hashlib
-
     # The table holds the area of every mask: another cohort, or another choice of cases, has another key.
     key = hashlib.sha256(
         f"{spacing_mm} {cases} {cohort.table.loc[cases, ['pixel_spacing_mm', 'area_cm2']].to_csv()}".encode()
@@ -198,7 +198,7 @@ def settle(model, batches):
         layer.momentum = momentum
 
 
-def train_member(training, validation, *, member, seed, out, profile, progress=True):
+def train_member(training, validation, *, member, seed, out, profile, progress=True, name=None):
     """Train one member, from its last finished epoch if it was interrupted.
 
     Parameters
@@ -215,6 +215,8 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
         filters, epochs, iterations, batch_size, learning_rate, decay_power, patch_px, precision.
     progress : bool
         Show a bar with the time left.
+    name : str, optional
+        Of the files, in place of member-XX.
 
     Returns
     -------
@@ -231,7 +233,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     from tqdm import tqdm
 
     out = Path(out)
-    name = f"member-{member:02d}"
+    name = name or f"member-{member:02d}"
     weights, checkpoint, table = (out / f"{name}{end}" for end in (".npz", ".checkpoint.npz", ".csv"))
     recipe = _recipe(profile, seed, training[0], validation[0])
     keras.utils.set_random_seed(seed)
@@ -340,6 +342,74 @@ def train_from_profile(profile, member, out=None, progress=True):
                         out=out or profile.weights_dir, profile=profile, progress=progress)  # fmt: skip
 
 
+def soft_targets(images, ensemble, path, progress=True):
+    """Mean probability of the members on each slice: what a student learns from (distillation, arXiv 1503.02531).
+
+    Parameters
+    ----------
+    images : ndarray, (cases, n, n)
+        On the members' grid, as `load_arrays` returns them.
+    ensemble : Ensemble
+    path : Path
+        The targets are kept there, and found there by a later call with the same members; an interrupted call goes on.
+    progress : bool
+
+    Returns
+    -------
+    numpy.memmap of float16, (cases, n, n)
+    """
+    from tqdm import tqdm
+
+    key = hashlib.sha256("".join(m["sha256"] for m in ensemble.manifest["members"]).encode()).hexdigest()[:12]
+    path = Path(path).with_name(f"{Path(path).stem}-{key}.npy")
+    begun = path.with_suffix(".partial.npy")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A slice that is done holds no -1 any more: the file itself tells where to go on.
+        new = not begun.exists()
+        out = np.lib.format.open_memmap(begun, "w+" if new else "r+", np.float16, images.shape if new else None)
+        if new:
+            out[:] = -1
+        for i in tqdm(range(len(images)), "teaching", unit="slice", disable=not progress):
+            if out[i, 0, 0] < 0:
+                mean = ensemble.predict_grid(np.asarray(images[i])).mean(0)
+                out[i, 1:], out[i, 0] = mean[1:], mean[0]  # the row that is looked at comes last
+        out.flush()
+        begun.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def train_student(profile, progress=True):
+    """Train the student of a profile: one network that learns the mean of the members, on phantoms of its own.
+
+    Parameters
+    ----------
+    profile : Profile
+        With `student_cases` over 0, and its members trained.
+
+    Returns
+    -------
+    Path
+        Of the weights.
+    """
+    from .ensemble import Ensemble
+
+    if not profile.student_cases:
+        raise SarcoError(f"profile {profile.name}: it has no student; set student_cases to the number of its phantoms.")
+    learn, judge = Cohort.open(profile.student_dir), Cohort.open(profile.cohort_dir)
+    images, _ = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
+    validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
+    ensemble = Ensemble.load(profile.weights_dir)
+    targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
+    profile = replace(profile, epochs=profile.student_epochs)
+    seed = member_seed(profile, 0)
+    weights = train_member((images, targets), validation, member=0, seed=seed, out=profile.weights_dir,
+                           profile=profile, progress=progress, name="student")  # fmt: skip
+    _write_manifest(profile, profile.weights_dir / "student.json", ["student"], [seed], profile.student_cases,
+                    taught_by=[m["sha256"] for m in ensemble.manifest["members"]])  # fmt: skip
+    return weights
+
+
 def write_manifest(profile):
     """Write weights/manifest.json over the trained members, and results/training.csv from their histories.
 
@@ -353,7 +423,6 @@ def write_manifest(profile):
     SarcoError
         A member is missing.
     """
-    import keras
     import pandas as pd
 
     names = [f"member-{m:02d}" for m in range(1, profile.members + 1)]
@@ -365,23 +434,31 @@ def write_manifest(profile):
     history = pd.concat([pd.read_csv(profile.weights_dir / f"{name}.csv") for name in names])
     with atomic(profile.results_dir / "training.csv") as beside:
         history.to_csv(beside, index=False, lineterminator="\n")
-    last = history.groupby("member").last()
+    seeds = [member_seed(profile, m) for m in range(1, profile.members + 1)]
+    return _write_manifest(profile, profile.weights_dir / "manifest.json", names, seeds, profile.training_cases)
+
+
+def _write_manifest(profile, path, names, seeds, training_cases, **more):
+    """What some networks are and how they were trained, with their checksums."""
+    import keras
+    import pandas as pd
+
+    def entry(name, seed):
+        weights, history = profile.weights_dir / f"{name}.npz", pd.read_csv(profile.weights_dir / f"{name}.csv")
+        return {"file": weights.name, "sha256": checksum(weights), "seed": seed,
+                "validation_dsc": float(history["validation_dsc"].iloc[-1]),
+                "seconds": round(float(history["seconds"].sum()), 1)}  # fmt: skip
+
     manifest = {
-        "profile": profile.name, "setting": profile.training_setting, "training_cases": profile.training_cases,
+        "profile": profile.name, "setting": profile.training_setting, "training_cases": training_cases,
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
         "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,
         "precision": profile.precision, "backend": keras.backend.backend(),
         "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
         "licence": "CC BY 4.0",
-        "members": [
-            {"file": f"{name}.npz", "sha256": checksum(profile.weights_dir / f"{name}.npz"),
-             "seed": member_seed(profile, m), "validation_dsc": float(last.loc[m, "validation_dsc"]),
-             "seconds": round(float(history.loc[history["member"] == m, "seconds"].sum()), 1)}
-            for m, name in enumerate(names, 1)
-        ],
+        "members": [entry(*pair) for pair in zip(names, seeds, strict=True)], **more,
     }  # fmt: skip
-    path = profile.weights_dir / "manifest.json"
     with atomic(path) as beside:
         beside.write_text(json.dumps(manifest, indent=1) + "\n")
     return path
