@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 GROUPS = ("geometry", "hu", "texture", "surroundings", "scanner")
-# How often a randomised case has each group drawn wide; else it keeps the reference range. Networks that see both, mixed
-# case by case, do better on CT than those that only ever see the one or the other, and wide geometry costs most.
+# How often a randomised case has each group drawn wide; else it keeps the reference range. Networks that see both do
+# better on CT than those that only ever see the one or the other, and wide geometry costs most.
 WIDE_SHARE = {"geometry": 0.3, "hu": 0.5, "texture": 0.5, "surroundings": 0.5, "scanner": 0.5}
 
 # Rare things: how often they are drawn in the reference population and under domain randomisation. The shares of the
