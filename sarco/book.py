@@ -62,7 +62,7 @@ class Run:
 
         Parameters
         ----------
-        name : {"ablation", "cases", "cohort", "training"}
+        name : {"ablation", "bench", "cases", "cohort", "orders", "training"}
 
         Returns
         -------

@@ -28,6 +28,8 @@ ORDER = [
     "metrics",
     "surface",
     "evaluation",
+    "orders",
+    "sweeps",
     "claims",
     "ablation",
     "checks",
