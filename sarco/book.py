@@ -62,7 +62,7 @@ class Run:
 
         Parameters
         ----------
-        name : {"ablation", "bench", "cases", "cohort", "orders", "training"}
+        name : {"ablation", "bench", "cases", "cohort", "orders", "sweeps", "training"}
 
         Returns
         -------

@@ -80,7 +80,7 @@ def mask_to_network(mask, spacing_mm, network_spacing_mm=1.0):
     return np.clip(_resample(share, spacing_mm, (n, n), out, 1, 0.0), 0, 1).astype(np.float16)
 
 
-def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0):
+def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0, *, order=ORDER):
     """Bring a probability back to the slice's own grid: the inverse geometry of `to_network`.
 
     Parameters
@@ -89,6 +89,8 @@ def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0):
     spacing_mm, shape
         The slice's.
     network_spacing_mm : float
+    order : int
+        Of the spline: 0 takes the nearest pixel, 1 is linear.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0):
         A spline may leave [0, 1] by a little beside an edge.
     """
     spacing = (network_spacing_mm, network_spacing_mm)
-    return _resample(np.asarray(probability, np.float32), spacing, tuple(shape), spacing_mm, ORDER, 0.0)
+    return _resample(np.asarray(probability, np.float32), spacing, tuple(shape), spacing_mm, order, 0.0)
 
 
 def body_box(image, margin_px=8, multiple=16):

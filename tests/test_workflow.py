@@ -127,7 +127,7 @@ def smoke(root, request):
 
 def test_smoke_makes_everything(smoke, chapters):
     assert (smoke.weights_dir / "manifest.json").is_file()
-    for table in ("cohort.csv", "training.csv", "cases.csv", "orders.csv", "ablation.csv", "run.json"):
+    for table in ("cohort.csv", "training.csv", "cases.csv", "orders.csv", "sweeps.csv", "ablation.csv", "run.json"):
         assert (smoke.results_dir / table).stat().st_size > 0
     executed = sorted((smoke.run_path / "chapters").glob("*.ipynb"))
     assert [path.name for path in executed] == [path.name for path in chapters]

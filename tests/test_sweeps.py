@@ -1,0 +1,99 @@
+"""The sweeps of the post-processing: on discs whose answers are known, and through the command."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from sarco import cli, evaluation, profiles, sweeps
+from sarco.cohort import make
+from sarco.ensemble import pack
+from sarco.unet import unet
+
+SIDE = 128
+
+
+def cone(radius_mm, spacing_mm):
+    """Probability that falls linearly through 0.5 at a circle, and the distance of each pixel to its middle."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    distance = np.hypot(rows * spacing_mm[0], columns * spacing_mm[1])
+    return np.clip(0.5 + (radius_mm - distance) / 10, 0, 1).astype(np.float32), distance
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.6, 0.6), (0.98, 0.98), (0.7, 0.9)])
+def test_a_dilation_in_mm_is_as_wide_on_any_grid(spacing_mm):
+    probability, distance = cone(20, spacing_mm)
+    assert (sweeps.dilate_mm(probability, 0, spacing_mm) == (probability > 0.5)).all()
+    for radius_mm in (0.8, 2.0):
+        grown = sweeps.dilate_mm(probability, radius_mm, spacing_mm)
+        as_wide = np.sqrt(grown.sum() * np.prod(spacing_mm) / np.pi) - 20
+        assert as_wide == pytest.approx(radius_mm, abs=0.2)
+        assert grown[distance < 20 + radius_mm - 0.5].all() and not grown[distance > 20 + radius_mm + 0.3].any()
+
+
+def test_each_setting_does_what_it_says():
+    spacing_mm = (0.8, 0.8)
+    probability, distance = cone(20, spacing_mm)
+    image = np.where(distance < 24, 50, -100).astype(np.float32)
+    image[:, SIDE // 2 :] += 75  # 125 HU and -25 HU
+    # The network's grid is the slice's, so that bringing the probability back changes nothing.
+    grid = np.zeros((640, 640), np.float32)
+    grid[256:384, 256:384] = probability
+    area = {(name, value): mask.sum() for name, value, mask in sweeps.masks(grid, image, spacing_mm, 0.8)}
+    assert set(area) == {(name, value) for name, values in sweeps.SWEEPS.items() for value in values}
+    for name, values in sweeps.SWEEPS.items():
+        sizes = [area[name, value] for value in values]
+        falling = name.startswith("threshold") or name == "low_hu"
+        assert sizes == sorted(sizes, reverse=falling), name
+    final = area["threshold", 0.5]
+    for name, value in sweeps.PAPERS.items():
+        assert value is None or area[name, value] == final, name
+    assert area["dilation_px", 0] == area["dilation_mm", 0.0] == area["threshold_alone", 0.5] < final
+    assert area["high_hu", 100.0] < 0.6 * final  # the right half has 125 HU
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    """A profile with a cohort and two networks that were not trained."""
+    path = tiny(tmp_path_factory.mktemp("sweeps"))
+    profile = profiles.load(path)
+    make.make(profile.cohort_dir, profile.reference_cases, matrix=128, workers=1, progress=False)
+    profile.weights_dir.mkdir(parents=True)
+    import hashlib
+    import json
+
+    import keras
+
+    members = []
+    for number in (1, 2):
+        keras.utils.set_random_seed(number)
+        file = profile.weights_dir / f"member-{number:02d}.npz"
+        pack(unet(profile.filters), file)
+        members.append({"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()})
+    manifest = {"filters": profile.filters, "depth": 4, "spacing_mm": profile.spacing_mm, "members": members}
+    (profile.weights_dir / "manifest.json").write_text(json.dumps(manifest))
+    return path, profile
+
+
+def test_from_the_command_to_the_table(made):
+    path, profile = made
+    done = CliRunner().invoke(cli.app, ["sweeps", "--profile", str(path)])
+    assert done.exit_code == 0, done.output
+    table = sweeps.read_sweeps(profile.results_dir / "sweeps.csv")
+    assert tuple(table.columns) == sweeps.COLUMNS
+    each = sum(map(len, sweeps.SWEEPS.values()))
+    assert (table.groupby("case").size() == each).all() and set(table.split) == {"validation", "test"}
+    # At the paper's setting it is what the evaluation says, whole slice or part of it.
+    evaluation.run(profile, progress=False)
+    cases = evaluation.read_cases(profile.results_dir / "cases.csv")
+    final = cases[(cases.members == 2) & (cases.step == "window")].set_index("case")
+    for name, value in sweeps.PAPERS.items():
+        if value is not None:
+            here = table[(table.sweep == name) & (table.value == value)].set_index("case")
+            same = ["dsc", "area_cm2", "reference_area_cm2", "true_dsc", "true_area_cm2"]
+            pd.testing.assert_frame_equal(here[same], final.loc[here.index, same], check_exact=False, rtol=1e-5)
+
+
+def test_a_committed_run_is_not_swept_again():
+    done = CliRunner().invoke(cli.app, ["sweeps", "--profile", "published"])
+    assert done.exit_code == 2 and "committed" in done.stderr
