@@ -22,9 +22,18 @@ COLUMNS = (
     "step",  # of post-processing
     "dsc", "area_cm2", "reference_area_cm2",  # against the reader's mask
     "true_dsc", "true_area_cm2",  # against the phantom's true mask
+    "reader_dsc",  # of the reader's mask against the true one
     "mean_hu",  # of the final mask
 )  # fmt: skip
-DECIMALS = {"dsc": 5, "true_dsc": 5, "area_cm2": 3, "reference_area_cm2": 3, "true_area_cm2": 3, "mean_hu": 2}
+DECIMALS = {
+    "dsc": 5,
+    "true_dsc": 5,
+    "reader_dsc": 5,
+    "area_cm2": 3,
+    "reference_area_cm2": 3,
+    "true_area_cm2": 3,
+    "mean_hu": 2,
+}
 FINAL = postprocess.STEPS[-1]
 
 
@@ -109,6 +118,7 @@ def _evaluate_case(cohort, ensemble, case, pool):
         "pixel_spacing_mm": image.spacing_mm[0],
         "reference_area_cm2": surface.area_cm2(reader, image.spacing_mm),
         "true_area_cm2": np.nan if true is None else surface.area_cm2(true, image.spacing_mm),
+        "reader_dsc": np.nan if true is None else metrics.dice(reader, true),
     }
     probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
 

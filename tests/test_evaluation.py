@@ -80,8 +80,8 @@ def test_evaluate_gives_one_row_a_case_subset_and_step(cohort):
     # The window drops the fat that the dilation reached, so only muscle at 50 HU is left.
     assert (final.mean_hu == 50).all()
     assert first[first.step != "window"].mean_hu.isna().all()
-    assert table[table.case == "0000"].true_dsc.isna().all()
-    assert (first.true_dsc == first.dsc).all()
+    assert table[table.case == "0000"][["true_dsc", "reader_dsc"]].isna().all(axis=None)
+    assert (first.true_dsc == first.dsc).all() and (first.reader_dsc == 1).all()
     by_subset = first[first.step == "threshold"].set_index("subset").area_cm2
     assert by_subset["1"] < by_subset["1-2"] < by_subset["2"]
 
