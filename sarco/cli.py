@@ -140,6 +140,9 @@ def segment(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of the members; those shipped with sarco unless named.")
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Use the student alone: one network, taught by all members.")
+    ] = False,
     number: Number = None,
     height: Height = None,
     weight: Weight = None,
@@ -162,7 +165,7 @@ def segment(
     person = Person(height, weight, sex and sex.value, cutoff)
     listed = batch.jobs(slices, out)
     many = len(listed) > 1 or slices[0].is_dir()
-    segmenter = report.Segmenter(weights)
+    segmenter = report.Segmenter(weights, quick=quick)
     done = batch.run(
         listed, out, segmenter, person, number=number, with_patient=with_patient, table=many, progress=many
     )

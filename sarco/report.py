@@ -112,27 +112,30 @@ class Segmenter:
     results : str or Path, optional
         Folder of these members' results, from which the bias correction is learned; the folder `results`
         beside `weights` unless named.
+    quick : bool
+        Use the student alone: one network that was taught by the members.
 
     Raises
     ------
     SarcoError
-        There is no manifest of weights.
+        There is no manifest of weights, or no student.
     """
 
-    def __init__(self, weights=None, results=None):
+    def __init__(self, weights=None, results=None, quick=False):
         from .ensemble import read_manifest
 
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
-        self.manifest = read_manifest(self.weights)
-        self.correction, self.usual_sd_cm2, self._warnings = _correction(self.results, self.manifest)
+        self.quick = quick
+        self.manifest = read_manifest(self.weights, student=quick)
+        self.correction, self.usual_sd_cm2, self._warnings = _correction(self.results, self.manifest, quick)
 
     @cached_property
     def ensemble(self):
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
         from .ensemble import Ensemble
 
-        return Ensemble.load(self.weights)
+        return Ensemble.load(self.weights, student=self.quick)
 
     @cached_property
     def fingerprint(self):
@@ -203,14 +206,16 @@ def read_slice(path, number=None):
     return dicom.read_slice(path)
 
 
-def segment(path, weights=None, results=None, *, number=None, height_m=None, weight_kg=None, sex=None, cutoff=None):
+def segment(
+    path, weights=None, results=None, *, quick=False, number=None, height_m=None, weight_kg=None, sex=None, cutoff=None
+):
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
 
     Parameters
     ----------
     path : str or Path
         A DICOM file, or a NIfTI volume.
-    weights, results : str or Path, optional
+    weights, results, quick
         See `Segmenter`.
     number : int, optional
         Slice of a NIfTI volume, from 1 at the feet.
@@ -231,7 +236,7 @@ def segment(path, weights=None, results=None, *, number=None, height_m=None, wei
     """
     person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path, number)  # before the slow part: a wrong file is told at once
-    return Segmenter(weights, results).segment(image, person)
+    return Segmenter(weights, results, quick).segment(image, person)
 
 
 def measure(
@@ -341,15 +346,16 @@ def _weights(manifest):
     }
 
 
-def _correction(results, manifest):
+def _correction(results, manifest, student):
     """What the members' results teach: the correction, how far members usually disagree, and why one is None."""
     cases, info = results / "cases.csv", results / "run.json"
     try:
-        evaluated = json.loads(info.read_text(encoding="utf-8")).get("weights")
+        evaluated = json.loads(info.read_text(encoding="utf-8")).get("student" if student else "weights")
         if evaluated != weights_sha256(manifest):
             return None, None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
         known = read_cases(cases)
-        return surface.correction_from_results(known), surface.usual_members_sd_cm2(known), []
+        usual_sd_cm2 = None if student else surface.usual_members_sd_cm2(known)
+        return surface.correction_from_results(known, student), usual_sd_cm2, []
     except FileNotFoundError as error:
         return None, None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
     except SarcoError as error:

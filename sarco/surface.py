@@ -96,13 +96,18 @@ class Correction:
         return max(0.0, corrected - half), max(0.0, corrected + half)
 
 
-def correction_from_results(cases):
+STUDENT = "student"  # its rows in a table of results have this for a subset
+
+
+def correction_from_results(cases, student=False):
     """Learn the correction as the paper does: validation slices with labels A, B and C, whole ensemble.
 
     Parameters
     ----------
     cases : DataFrame
         Results of `sarco.evaluation.evaluate` (cases.csv).
+    student : bool
+        Of the student, in place of the ensemble.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def correction_from_results(cases):
     SarcoError
         The table holds fewer than two such slices.
     """
-    rows = _validation(cases, cases["members"].max())
+    rows = _validation(cases)
+    rows = rows[rows["subset"] == STUDENT] if student else _members(rows, cases["members"].max())
     if len(rows) < 2:
         raise SarcoError(
             f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
@@ -135,14 +141,16 @@ def usual_members_sd_cm2(cases):
     float or None
         None for fewer than two members.
     """
-    sd = _validation(cases, 1).groupby("case")["area_cm2"].std().dropna()
+    sd = _members(_validation(cases), 1).groupby("case")["area_cm2"].std().dropna()
     return float(sd.quantile(0.95)) if len(sd) else None
 
 
-def _validation(cases, members):
+def _validation(cases):
     return cases[
-        (cases["split"] == "validation")
-        & cases["quality"].isin(CORRECTION_LABELS)
-        & (cases["members"] == members)
-        & (cases["step"] == "window")
+        (cases["split"] == "validation") & cases["quality"].isin(CORRECTION_LABELS) & (cases["step"] == "window")
     ]
+
+
+def _members(rows, number):
+    """Rows of means over `number` members."""
+    return rows[(rows["members"] == number) & (rows["subset"] != STUDENT)]
