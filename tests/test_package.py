@@ -22,13 +22,19 @@ ORDER = [
     "cohort",
     "preprocess",
     "unet",
+    "engine",
     "ensemble",
     "training",
+    "cost",
     "postprocess",
     "metrics",
     "surface",
     "evaluation",
+    "statistics",
+    "bias",
+    "sarcopenia",
     "orders",
+    "uncertainty",
     "sweeps",
     "claims",
     "ablation",
@@ -41,7 +47,7 @@ ORDER = [
     "book",
     "cli",
 ]
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "skimage", "pydicom", "nibabel", "highdicom")
+HEAVY = ("tensorflow", "keras", "openvino", "pandas", "matplotlib", "scipy", "skimage", "pydicom", "nibabel", "highdicom")
 
 
 def test_import_is_light():
