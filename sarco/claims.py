@@ -15,6 +15,7 @@ import numpy as np
 
 from . import evaluation, paper, postprocess, preprocess, profiles, surface, unet
 from .errors import SarcoError
+from .statistics import DRAWS, SEED, interval
 
 REPRODUCED = "reproduced"
 SAME_DIRECTION = "same direction"
@@ -22,7 +23,6 @@ NOT_REPRODUCED = "not reproduced"
 NOT_TESTABLE = "cannot be tested on phantoms"
 VERDICTS = (REPRODUCED, SAME_DIRECTION, NOT_REPRODUCED, NOT_TESTABLE)
 
-DRAWS, SEED = 2000, 0  # of the bootstrap over cases
 # By unit, how far two results may lie apart and be the same in practice. DSC: the last digit that the paper prints;
 # relative changes: one point, about that digit; areas: the paper's own limit of a slight error.
 MARGIN = {"": 0.01, "%": 1.0, "cm2": paper.QUALITY_LIMIT_CM2}
@@ -550,26 +550,6 @@ def _values(results, split, stage, measure):
     if stage == "bias correction":
         error = error - surface.correction_from_results(results.cases).mean_error_cm2
     return VALUES[measure](rows["dsc"].to_numpy().reshape(shape), error)
-
-
-def interval(statistic, *sizes):
-    """95 % interval of a statistic over cases drawn again, with fixed seed.
-
-    Parameters
-    ----------
-    statistic : callable
-        Takes an array (draws, n) of places for each of `sizes`, and gives one value a draw.
-    sizes : int
-        Cases in each group that is drawn from.
-
-    Returns
-    -------
-    low, high : float or None
-        None where some draw has no value.
-    """
-    rng = np.random.default_rng(SEED)
-    low, high = np.percentile(statistic(*(rng.integers(0, n, (DRAWS, n)) for n in sizes)), [2.5, 97.5])
-    return (_finite(low), _finite(high)) if math.isfinite(low) and math.isfinite(high) else (None, None)
 
 
 def _finite(value):

@@ -53,7 +53,7 @@ def mean_error(predicted, true):
 
 def mean_absolute_error(predicted, true):
     """Mean of |predicted minus true|."""
-    return float(np.abs(errors(predicted, true)).mean())
+    return float(mean_absolute(errors(predicted, true)))
 
 
 def mean_squared_error(predicted, true):
@@ -63,7 +63,7 @@ def mean_squared_error(predicted, true):
 
 def rmse(predicted, true):
     """Root of the mean squared error: at least the mean absolute error, and not the same thing."""
-    return float(np.sqrt(mean_squared_error(predicted, true)))
+    return float(root_mean_square(errors(predicted, true)))
 
 
 def limits_of_agreement(predicted, true):
@@ -77,5 +77,23 @@ def limits_of_agreement(predicted, true):
     difference = errors(predicted, true)
     if difference.size < 2:
         raise ValueError("limits of agreement need two values or more")
-    half = 1.96 * difference.std(ddof=1)
-    return float(difference.mean() - half), float(difference.mean() + half)
+    return tuple(float(limit) for limit in limits(difference))
+
+
+# Of errors along the last axis, so that many samples are measured at once.
+
+
+def mean_absolute(errors):
+    """Mean absolute error of each sample."""
+    return np.abs(errors).mean(axis=-1)
+
+
+def root_mean_square(errors):
+    """RMSE of each sample."""
+    return np.sqrt(np.square(errors).mean(axis=-1))
+
+
+def limits(errors):
+    """Limits of agreement of each sample, low and high."""
+    mean, half = errors.mean(axis=-1), 1.96 * errors.std(axis=-1, ddof=1)
+    return mean - half, mean + half

@@ -1,0 +1,212 @@
+"""The bias correction put to the test: how well few cases teach it, where else it holds, and what else one could do."""
+
+import numpy as np
+
+from . import metrics, statistics
+from .paper import CORRECTION_LABELS
+from .surface import Correction
+
+SIZES = (5, 10, 20, 40, 80, 160)
+
+
+def raw_errors(cases, split):
+    """Area error of each case before any correction, cm2: final mask of the whole ensemble minus the reader's."""
+    found = statistics.rows(cases, split)
+    return metrics.errors(found["area_cm2"], found["reference_area_cm2"])
+
+
+def few_cases(errors, sizes=SIZES):
+    """What a mean error is worth that was learned on few cases.
+
+    So many cases are drawn from all, without putting any back; their mean error is subtracted from the others.
+
+    Parameters
+    ----------
+    errors : array, shape (n,)
+        Area errors before the correction, cm2.
+    sizes : sequence of int
+        How many cases it is learned on; those that leave less than half of the cases are not tried.
+
+    Returns
+    -------
+    DataFrame
+        Columns cases, low, high (the mean error of 95 of 100 draws lies between them), rmse_cm2 (of the other cases
+        after the correction, mean over the draws) and worse (share of draws after which it is higher than before).
+    """
+    import pandas as pd
+
+    errors = np.asarray(errors, float)
+    order = np.random.default_rng(statistics.SEED).permuted(
+        np.broadcast_to(errors, (statistics.DRAWS, len(errors))), axis=1
+    )
+    found = []
+    for size in sizes:
+        if 2 * size > len(errors):
+            break
+        learned, others = order[:, :size].mean(axis=1), order[:, size:]
+        before, after = metrics.root_mean_square(others), metrics.root_mean_square(others - learned[:, None])
+        found.append((size, *np.percentile(learned, [2.5, 97.5]), after.mean(), (after > before).mean()))
+    return pd.DataFrame(found, columns=["cases", "low", "high", "rmse_cm2", "worse"])
+
+
+# What could be done to an area, learned on predicted and reference areas ------------------------------------------
+
+
+def _constant(predicted, reference):
+    return Correction.learn(predicted, reference).apply
+
+
+def _factor(predicted, reference):
+    factor = reference.sum() / predicted.sum()
+    return lambda area: area * factor
+
+
+def _line(predicted, reference):
+    slope, start = np.polyfit(predicted, reference, 1)
+    return lambda area: start + slope * area
+
+
+CORRECTIONS = {
+    # name: learns from predicted and reference areas, and gives what is done to an area
+    "none": lambda predicted, reference: lambda area: area,
+    "minus the mean error (the paper's)": _constant,
+    "times a factor": _factor,
+    "along a line": _line,
+}
+JUDGED = ("validation, same slices", "validation, each left out", "test")
+
+
+def corrections(cases):
+    """Each correction, learned as the paper does, and judged in three ways.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        cases.csv.
+
+    Returns
+    -------
+    DataFrame
+        One row a correction of `CORRECTIONS` and way of `JUDGED`: columns correction, judged, mean_error_cm2, rmse_cm2,
+        low, high (interval of the RMSE). All are learned on validation slices with labels A to C. "Same slices" is the
+        paper's way. "Each left out" learns anew for each slice, from the others.
+    """
+    import pandas as pd
+
+    table = {split: statistics.rows(cases, split) for split in ("validation", "test")}
+    area = {split: found["area_cm2"].to_numpy() for split, found in table.items()}
+    reference = {split: found["reference_area_cm2"].to_numpy() for split, found in table.items()}
+    good = table["validation"]["quality"].isin(CORRECTION_LABELS).to_numpy()
+    found = []
+    for name, learn in CORRECTIONS.items():
+
+        def corrected(split, learn=learn, without=None):
+            kept = good if without is None else good & (np.arange(len(good)) != without)
+            return learn(area["validation"][kept], reference["validation"][kept])(area[split])
+
+        errors = (
+            corrected("validation") - reference["validation"],
+            np.array([corrected("validation", without=i)[i] for i in range(len(good))]) - reference["validation"],
+            corrected("test") - reference["test"],
+        )
+        for how, error in zip(JUDGED, errors, strict=True):
+            found.append((name, how, error.mean(), *statistics.estimate(error, metrics.root_mean_square)))
+    return pd.DataFrame(found, columns=["correction", "judged", "mean_error_cm2", "rmse_cm2", "low", "high"])
+
+
+# From one population to another --------------------------------------------------------------------------------------
+
+
+def transfer(table, part):
+    """The mean error learned in each group of people, and subtracted in each.
+
+    Within a group each case is corrected by the mean error of the others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `statistics.people`.
+    part : callable
+        One of `statistics.SUBGROUPS`.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair: columns learned_on, applied_to, n_learned, n_applied, mean_error_cm2 (learned), before_cm2 and
+        after_cm2 (RMSE of those it is applied to), change_cm2, low, high (of the change, paired; the people of both
+        groups are drawn again). Groups of fewer than two are left out.
+    """
+    import pandas as pd
+
+    level_of = part(table)
+    raw = metrics.errors(table["area_cm2"], table["reference_area_cm2"])
+    groups = {level: raw[(level_of == level).to_numpy()] for level in statistics.levels(level_of)}
+    groups = {level: errors for level, errors in groups.items() if len(errors) > 1}
+    found = []
+    for learned_on, taught in groups.items():
+        for applied_to, errors in groups.items():
+            own = learned_on == applied_to
+
+            def change(picked, others=None, taught=taught, errors=errors):
+                chosen = errors[picked]
+                if others is None:
+                    n = chosen.shape[-1]
+                    corrected = (chosen - chosen.mean(axis=-1, keepdims=True)) * n / (n - 1)
+                else:
+                    corrected = chosen - taught[others].mean(axis=-1, keepdims=True)
+                return metrics.root_mean_square(corrected) - metrics.root_mean_square(chosen)
+
+            sizes = (len(errors),) if own else (len(errors), len(taught))
+            value = float(change(*map(np.arange, sizes)))
+            before = float(metrics.root_mean_square(errors))
+            found.append((learned_on, applied_to, len(taught), len(errors), taught.mean(),
+                          before, before + value, value, *statistics.interval(change, *sizes)))  # fmt: skip
+    columns = ["learned_on", "applied_to", "n_learned", "n_applied", "mean_error_cm2", "before_cm2", "after_cm2",
+               "change_cm2", "low", "high"]  # fmt: skip
+    return pd.DataFrame(found, columns=columns)
+
+
+# Does the error grow with the muscle? --------------------------------------------------------------------------------
+
+AGAINST = {
+    # what the error is set against: columns of cases.csv whose mean it is
+    "the reader's area": ("reference_area_cm2",),
+    "the predicted area": ("area_cm2",),
+    "the mean of the two": ("area_cm2", "reference_area_cm2"),
+    "the true area": ("true_area_cm2",),
+}
+
+
+def slopes(table):
+    """Slope of the error (predicted minus reader's area) against four areas of the same cases.
+
+    The reader's own error is part of the reader's area and, with the other sign, of the error: so a slope against the
+    reader's area leans down even where the network makes the same error everywhere (regression to the mean).
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of cases.csv, one a case.
+
+    Returns
+    -------
+    DataFrame
+        One row for each of `AGAINST` that every case has: columns against, slope, low, high, in cm2 for each 100 cm2.
+    """
+    import pandas as pd
+
+    errors = metrics.errors(table["area_cm2"], table["reference_area_cm2"])
+    found = []
+    for name, columns in AGAINST.items():
+        areas = table[list(columns)].mean(axis=1, skipna=False).to_numpy()
+        if np.isnan(areas).any():
+            continue
+
+        def slope(pick, areas=areas):
+            x, y = areas[pick], errors[pick]
+            x = x - x.mean(axis=-1, keepdims=True)
+            return 100 * (x * y).sum(axis=-1) / np.square(x).sum(axis=-1)
+
+        n = len(areas)
+        found.append((name, float(slope(np.arange(n))), *statistics.interval(slope, n)))
+    return pd.DataFrame(found, columns=["against", "slope", "low", "high"])
