@@ -94,6 +94,36 @@ def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, t
     assert len(first) == profile.epochs and np.array_equal(first[:, :-1], second[:, :-1])  # the last is seconds
 
 
+def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch):
+    profile = profiles.load(tiny(tmp_path))
+    make.make(profile.cohort_dir, cases=8, setting="reference", seed=1, workers=1, matrix=128)
+    make.make(profile.training_dir, cases=4, setting="randomised", seed=1, workers=1, matrix=128)
+    make.make(profile.student_dir, cases=6, setting="randomised", seed=11, workers=1, matrix=128)
+    for member in (1, 2):
+        training.train_from_profile(profile, member, progress=False)
+    training.write_manifest(profile)
+    shown, train_member = [], training.train_member
+    monkeypatch.setattr(
+        training, "train_member", lambda data, *a, **k: shown.append(data) or train_member(data, *a, **k)
+    )
+    training.train_student(profile, progress=False)
+    (images, targets), team = shown[0], ensemble.Ensemble.load(profile.weights_dir)
+    assert len(images) == 6 and 0 < targets.max() <= 1
+    for image, target in zip(images, targets, strict=True):
+        assert np.allclose(team.predict_grid(np.asarray(image)).mean(0), target, atol=1e-3)
+    student = ensemble.Ensemble.load(profile.weights_dir, student=True)
+    assert student.size == 1 and len(student.manifest["taught_by"]) == 2
+    # A kill while the members teach: what they did is kept, and the targets are the same.
+    kept = next((profile.student_dir / "cache").glob("targets-*.npy"))
+    begun = kept.with_suffix(".partial.npy")
+    kept.rename(begun)
+    np.load(begun, mmap_mode="r+")[3:] = -1
+    asked, predict = [], team.predict_grid
+    team.predict_grid = lambda image: asked.append(image) or predict(image)
+    again = training.soft_targets(images, team, kept.with_name("targets.npy"), progress=False)
+    assert len(asked) == 3 and np.array_equal(again, targets)
+
+
 def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "pack", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
