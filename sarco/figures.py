@@ -441,24 +441,28 @@ def augmentation(pictures, columns=3):
 
 
 @styled
-def disagreement(image_hu, spacing_mm, spread, mask):
-    """Where the members disagree: the standard deviation of their probabilities, over the slice.
+def disagreement(image_hu, spacing_mm, spread, reader, predicted):
+    """Where the members disagree, and below where their ensemble is wrong.
 
     Parameters
     ----------
     spread : (H, W) array
-        Standard deviation over the members, 0 to 0.5.
-    mask : (H, W) bool array
-        The reader's mask, outlined.
+        Standard deviation of the members' probabilities, 0 to 0.5.
+    reader, predicted : (H, W) bool array
+        Masks; the reader's is outlined above.
     """
-    fig, axes = _figure(_picture_height(image_hu, spacing_mm) + 0.6)
-    axis = axes[0, 0]
-    box = _ct(axis, image_hu, spacing_mm)
+    fig, axes = _figure(2 * _picture_height(image_hu, spacing_mm) + 0.9, rows=2)
+    above, below = axes[:, 0]
+    box = _ct(above, image_hu, spacing_mm)
     shown = np.ma.masked_less(np.asarray(spread)[box], 0.02)
-    picture = axis.imshow(shown, cmap="inferno", vmin=0, vmax=0.5, aspect=axis.get_aspect())
-    _outline(axis, mask, box, SKY, 0.6)
-    bar = fig.colorbar(picture, ax=axis, location="bottom", shrink=0.7, pad=0.02)
+    picture = above.imshow(shown, cmap="inferno", vmin=0, vmax=0.5, aspect=above.get_aspect())
+    _outline(above, reader, box, SKY, 0.6)
+    bar = fig.colorbar(picture, ax=above, location="bottom", shrink=0.7, pad=0.02)
     bar.set_label("SD of the members' probabilities")
+    _ct(below, image_hu, spacing_mm, box, bar_cm=0)
+    _paint(below, predicted & ~reader, box, SKY)
+    _paint(below, reader & ~predicted, box, ORANGE)
+    _strip_of_colours(fig, [(SKY, "found, not in the reader's mask"), (ORANGE, "missed")])
     return fig
 
 
@@ -652,6 +656,9 @@ def training_history(history, goal=0.95):
     fig, axes = _figure(2.9)
     axis = axes[0, 0]
     by_epoch = history.groupby("epoch").validation_dsc.agg(["mean", "min", "max"])
+    for _, one in history.groupby("member"):
+        axis.plot(one.epoch, one.validation_dsc, color=GREY, linewidth=0.5, alpha=0.6)
+    axis.plot([], [], color=GREY, linewidth=0.5, label="one member")
     axis.fill_between(
         by_epoch.index,
         by_epoch["min"],
@@ -677,25 +684,81 @@ def training_history(history, goal=0.95):
 
 
 @styled
-def by_members(table):
-    """The paper's figures 2B and 2C: DSC and RMSE against the number of members in the mean.
+def by_members(band, orders, plateaus, papers_plateau):
+    """The paper's figures 2B and 2C, over many orders: DSC and RMSE against the number of members in the mean.
+
+    Parameters
+    ----------
+    band : DataFrame
+        As `sarco.orders.band` returns it.
+    orders : DataFrame
+        Columns order, members, dsc, rmse_cm2, of one step; the first order is drawn alone.
+    plateaus : dict of str to int
+        Number of members from which on nothing is gained, by "dsc" and "rmse_cm2"; marked by a dot.
+    papers_plateau : int
+        Marked by a line, where there are so many members.
+    """
+    fig, axes = _figure(5.2, rows=2, sharex=True)
+    one = orders[orders["order"] == orders["order"].min()]
+    for axis, column, label, colour, letter in (
+        (axes[0, 0], "dsc", "DSC", BLUE, "B"),
+        (axes[1, 0], "rmse_cm2", "RMSE (cm²)", RED, "C"),
+    ):
+        low, high = band[f"{column}_low"], band[f"{column}_high"]
+        axis.fill_between(band.members, low, high, color=colour, alpha=0.2, linewidth=0, label="nine of ten orders")
+        axis.plot(one.members, one[column], color=GREY, linewidth=1, linestyle="--", label="one order")
+        axis.plot(band.members, band[column], color=colour, label="mean over the orders")
+        reached = band[band.members == plateaus[column]]
+        axis.plot(reached.members, reached[column], "o", color=colour, markersize=7, label="plateau")
+        if papers_plateau <= band.members.max():
+            axis.axvline(papers_plateau, color="black", linewidth=1, linestyle=":", label="the paper's plateau")
+        axis.set_ylabel(label)
+        axis.margins(y=0.08)
+        _letter(axis, letter)
+    axes[0, 0].legend(loc="lower right")
+    axis.set_xlabel("members in the mean")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+@styled
+def uncertainty(table, curve, bins=5):
+    """Whether disagreement tells the error: case by case, and in what is left when the doubtful are handed over.
 
     Parameters
     ----------
     table : DataFrame
-        Columns members, dsc_mean, rmse_cm2.
+        Columns sd_cm2, error_cm2, one row a case.
+    curve : DataFrame
+        Columns share, rmse_cm2, best_cm2, as `sarco.uncertainty.risk_coverage` returns them.
+    bins : int
+        Groups of equally many cases, by disagreement, whose median error is drawn.
     """
-    fig, axes = _figure(4.6, rows=2, sharex=True)
-    for axis, column, label, colour, letter in (
-        (axes[0, 0], "dsc_mean", "DSC", BLUE, "B"),
-        (axes[1, 0], "rmse_cm2", "RMSE (cm²)", RED, "C"),
-    ):
-        axis.plot(table.members, table[column], marker="o", markersize=5, color=colour)
-        axis.set_ylabel(label)
-        axis.margins(y=0.18)
-        _letter(axis, letter)
-    axis.set_xlabel("members in the mean")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    import pandas as pd
+
+    fig, axes = _figure(6.2, rows=2)
+    axis, error = axes[0, 0], table.error_cm2.abs()
+    axis.plot(table.sd_cm2, error, "o", color=BLUE, markersize=3, alpha=0.45, linewidth=0, label="one case")
+    groups = pd.qcut(table.sd_cm2.rank(method="first"), min(bins, len(table)), labels=False)
+    axis.plot(table.sd_cm2.groupby(groups).median(), error.groupby(groups).median(), "D-", color=RED, markersize=6,
+              label=f"median of {groups.max() + 1} groups of cases")  # fmt: skip
+    axis.set(xlabel="SD of the members' areas (cm²)", ylabel="error of the area (cm²)", ylim=(0, None))
+    if (table.sd_cm2 > 0).all() and np.ptp(table.sd_cm2):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+        axis.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axis.legend(loc="upper left")
+    below = axes[1, 0]
+    kept = 100 * curve.share
+    shown = curve.share >= min(0.1, curve.share.max())  # of fewer cases an RMSE says little
+    below.axhline(curve.rmse_cm2.iloc[-1], color=GREY, linestyle="--", linewidth=1, label="kept by chance")
+    below.plot(kept[shown], curve.rmse_cm2[shown], color=BLUE, label="kept where the members agree most")
+    below.plot(kept[shown], curve.best_cm2[shown], color=GREEN, linestyle=":", label="kept if the error were known")
+    below.set(xlabel="cases kept (%)", ylabel="RMSE of those kept (cm²)", xlim=(None, 100), ylim=(0, None))
+    below.legend(loc="lower right")
+    _letter(axis, "A")
+    _letter(below, "B")
     return fig
 
 
@@ -703,7 +766,7 @@ def by_members(table):
 
 
 @styled
-def waterfall(labels, values, ylabel, better="higher", decimals=3):
+def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None):
     """The paper's figure 3: what each step adds to a measure, or takes from it.
 
     Parameters
@@ -714,6 +777,8 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3):
         The measure after each step.
     better : {"higher", "lower"}
         Which direction is good; good steps are green, bad ones orange.
+    changes : list of (float, float), optional
+        Interval of each change, one fewer than `values`; drawn as a whisker about where the step ends.
     """
     values = np.asarray(values, float)
     spread = max(np.ptp(values), 10.0**-decimals)
@@ -726,9 +791,12 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3):
         good = (after >= before) if better == "higher" else (after <= before)
         axis.bar(i, after - before, bottom=before, color=GREEN if good else ORANGE, width=0.6)
         axis.plot([i - 0.7, i + 0.3], [before, before], color="black", linewidth=0.8)
+        low, high = (after, after) if changes is None else (before + change for change in changes[i - 1])
+        if changes is not None:
+            axis.errorbar(i, after, [[after - low], [high - after]], color="black", linewidth=1.2, capsize=4)
         axis.text(
             i,
-            max(before, after) + 0.04 * spread,
+            max(before, after, high) + 0.04 * spread,
             f"{after - before:+.{decimals}f}",
             ha="center",
             va="bottom",
@@ -842,6 +910,231 @@ def violins(cases):
     axis.set_xticks(range(len(labels)), [f"{q}\nn = {n}" for q, n in zip(labels, counts, strict=True)])
     axis.set(xlabel="quality label of the reader's mask", ylabel="DSC")
     axis.grid(axis="x", visible=False)
+    return fig
+
+
+@styled
+def sweep(summary, curves, xlabel, papers=None, ticks=None):
+    """A setting of the post-processing against the DSC on top and the mean error of the area below.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `sarco.sweeps.summarise` gives it.
+    curves : dict of str to str
+        Names of sweeps to labels.
+    xlabel : str
+    papers : float, optional
+        The paper's value, marked by a line.
+    ticks : dict of float to str, optional
+        Text for some values.
+    """
+    fig, axes = _figure(4.4, rows=2, sharex=True)
+    for (name, label), colour, marker in zip(curves.items(), (BLUE, RED), "os", strict=False):
+        part = summary[summary["sweep"] == name].sort_values("value")
+        for axis, column in zip(axes.flat, ("dsc", "mean_error_cm2"), strict=True):
+            axis.fill_between(
+                part["value"], part[f"{column}_low"], part[f"{column}_high"], color=colour, alpha=0.15, linewidth=0
+            )
+            axis.plot(part["value"], part[column], color=colour, marker=marker, markersize=5, label=label)
+    for axis, text in zip(axes.flat, ("DSC", "mean error (cm²)"), strict=True):
+        axis.set_ylabel(text)
+        if papers is not None:
+            axis.axvline(papers, color=GREY, linestyle=":", linewidth=1.5, label="the paper's")
+    axes[1, 0].axhline(0, color="black", linewidth=0.8)
+    axes[1, 0].set_xlabel(xlabel)
+    if ticks:
+        axes[1, 0].set_xticks(list(ticks), list(ticks.values()))
+    if len(curves) > 1 or papers is not None:
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside upper center", ncols=len(handles))
+    return fig
+
+
+@styled
+def dilation_by_pixel(gain, labels):
+    """Area that a dilation adds to the mask of each case, against the size of its pixels, with lines through all.
+
+    Parameters
+    ----------
+    gain : DataFrame
+        As `sarco.sweeps.dilation_gain` gives it.
+    labels : dict of str to str
+        Columns of `gain`, and what to call them.
+    """
+    fig, axes = _figure(3.4)
+    axis = axes[0, 0]
+    x = gain["pixel_spacing_mm"].to_numpy()
+    ends = np.array([x.min(), x.max()])
+    for (column, label), colour, marker in zip(labels.items(), (BLUE, ORANGE), "os", strict=False):
+        y = gain[column].to_numpy()
+        axis.plot(x, y, marker, color=colour, markersize=4, alpha=0.55, label=label)
+        axis.plot(ends, np.polyval(np.polyfit(x, y, 1), ends), color=colour, linewidth=2.2)
+    axis.set(xlabel="side of a pixel (mm)", ylabel="area added (cm²)", ylim=(0, None))
+    fig.legend(loc="outside upper center", ncols=len(labels))
+    return fig
+
+
+@styled
+def subgroups(table, overall):
+    """DSC and mean error of the area in groups of people, each with its interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `sarco.statistics.subgroups` gives it.
+    overall : dict of str to float
+        "dsc" and "mean_error_cm2" of everybody, drawn as a line.
+    """
+    # Groups are a row apart, under a heading.
+    places, ticks, place = [], [], 0.0
+    for group, block in table.groupby("group", sort=False):
+        ticks.append((place, group, True))
+        for row in block.itertuples():
+            place += 1
+            places.append(place)
+            ticks.append((place, f"{row.level}  ({row.n})", False))
+        place += 1.4
+    fig, axes = _figure(0.21 * place + 0.7, columns=2, sharey=True)
+    for axis, column, label in zip(axes.flat, ("dsc", "mean_error_cm2"), ("DSC", "mean error (cm²)"), strict=True):
+        axis.axvline(overall[column], color=GREY, linestyle=":", linewidth=1.2)
+        if column != "dsc":
+            axis.axvline(0, color="black", linewidth=0.8)
+        axis.hlines(places, table[f"{column}_low"], table[f"{column}_high"], color=BLUE, linewidth=2)
+        axis.plot(table[column], places, "o", color=BLUE, markersize=5)
+        axis.set_xlabel(label)
+        axis.grid(axis="y", visible=False)
+    axes[0, 0].set(ylim=(place - 0.6, -0.8))
+    axes[0, 0].set_yticks([where for where, _, _ in ticks], [text for _, text, _ in ticks], fontsize=9)
+    for text, (_, _, heading) in zip(axes[0, 0].get_yticklabels(), ticks, strict=True):
+        text.set_fontweight("bold" if heading else "normal")
+    for axis in axes.flat:
+        axis.tick_params(axis="y", length=0)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    return fig
+
+
+@styled
+def few_cases(table, published=None):
+    """The mean error that so many cases teach, 95 of 100 draws, and how often it does harm.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `sarco.bias.few_cases` gives it.
+    published : int, optional
+        The paper's number of cases, marked by a line.
+    """
+    fig, axes = _figure(4.2, rows=2, sharex=True)
+    top, below = axes.flat
+    top.fill_between(table.cases, table.low, table.high, color=SKY, alpha=0.4, linewidth=0)
+    top.plot(table.cases, (table.low + table.high) / 2, color=BLUE, marker="o", markersize=5)
+    top.set_ylabel("mean error\nlearned (cm²)")
+    below.plot(table.cases, 100 * table.worse, color=RED, marker="o", markersize=5, clip_on=False)
+    below.set(xlabel="cases that it is learned on", ylabel="draws that\ndo harm (%)", xscale="log")
+    below.set_ylim(0, max(5, 105 * table.worse.max()))
+    for axis in axes.flat:
+        if published is not None:
+            axis.axvline(published, color=GREY, linestyle=":", linewidth=1.5)
+    below.set_xticks(table.cases, [str(n) for n in table.cases])
+    below.minorticks_off()
+    return fig
+
+
+@styled
+def transfer(table):
+    """RMSE of each group of people before a correction, after that of its own, and after that of each other group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `sarco.bias.transfer` gives it; several may be joined, with a column group.
+    """
+    pairs = list(table.groupby(["group", "applied_to"], sort=False))
+    fig, axes = _figure(0.36 * len(pairs) + 1.1)
+    axis = axes[0, 0]
+    for place, (_, block) in enumerate(pairs):
+        own = block[block.learned_on == block.applied_to].after_cm2.iloc[0]
+        others = block[block.learned_on != block.applied_to].after_cm2
+        before = block.before_cm2.iloc[0]
+        axis.hlines(place, min(own, before, *others), max(own, before, *others), color="#BBBBBB", linewidth=1.2)
+        axis.plot(before, place, "o", color="white", markeredgecolor="black", markersize=7)
+        axis.plot(own, place, "s", color=BLUE, markersize=7)
+        axis.plot(others, np.full(len(others), place), "D", color=ORANGE, markersize=6, markeredgecolor="black",
+                  markeredgewidth=0.5)  # fmt: skip
+    axis.set_yticks(range(len(pairs)), [f"{group}: {level}" for (group, level), _ in pairs], fontsize=9)
+    axis.set(xlabel="RMSE (cm²)", ylim=(len(pairs) - 0.5, -0.5))
+    axis.grid(axis="y", visible=False)
+    line = matplotlib.lines.Line2D
+    handles = [
+        line([], [], color="white", marker="o", markeredgecolor="black", markersize=7),
+        line([], [], color=BLUE, marker="s", linestyle="", markersize=7),
+        line([], [], color=ORANGE, marker="D", linestyle="", markersize=6, markeredgecolor="black"),
+    ]
+    fig.legend(handles, ["not corrected", "by its own", "by another's"], loc="outside upper center", ncols=3)
+    return fig
+
+
+CUTOFF_COLOURS = (BLUE, RED, GREEN, PURPLE)
+
+
+@styled
+def muscle_index(table, cutoffs):
+    """Share of women and of men whose skeletal muscle index lies under a value, with the published limits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns sex (F, M) and smi (cm2/m2).
+    cutoffs : dict of str to dict
+        Title of each cut-off, and its limits by sex, or by sex and whether the BMI is 25 or more.
+    """
+    fig, axes = _figure(5.4, rows=2, sharex=True)
+    for axis, sex, label in zip(axes.flat, "FM", ("women", "men"), strict=True):
+        smi = np.sort(table.smi[table.sex == sex].to_numpy(float))
+        axis.step(smi, 100 * np.arange(1, len(smi) + 1) / max(len(smi), 1), color="black", linewidth=1.6, where="post")
+        for (title, limits), colour, style in zip(
+            cutoffs.items(), CUTOFF_COLOURS, ("-", "--", "-.", ":"), strict=False
+        ):
+            values = {value for key, value in limits.items() if key == sex or key[0] == sex}
+            for i, value in enumerate(sorted(values)):
+                axis.axvline(value, color=colour, linestyle=style, label=None if i else title)
+        axis.set(ylabel=f"{label} under it (%)", ylim=(0, 100))
+    axes[1, 0].set_xlabel("skeletal muscle index (cm²/m²)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=2)
+    return fig
+
+
+@styled
+def class_changes(table, titles):
+    """Share of people who change class with whose area is taken, by cut-off.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `sarco.sarcopenia.changes` gives it.
+    titles : dict of str to str
+        Of each cut-off.
+    """
+    kinds = list(dict.fromkeys(table["what"]))
+    styles = dict(zip(kinds, zip((BLUE, GREEN, ORANGE, "black"), "osD^", strict=True), strict=False))
+    styles["one reader for another"] = ("black", "^")
+    fig, axes = _figure(0.28 * len(table) + 1.2)
+    axis = axes[0, 0]
+    middles = []
+    for block, (name, part) in enumerate(table.groupby("cutoff", sort=False)):
+        places = block * (len(kinds) + 1.2) + np.arange(len(part))
+        middles.append((places.mean(), titles[name]))
+        for place, row in zip(places, part.itertuples(), strict=True):
+            colour, marker = styles[row.what]
+            axis.hlines(place, 100 * row.low, 100 * row.high, color=colour, linewidth=2)
+            axis.plot(100 * row.share, place, marker, color=colour, markersize=7, label=row.what if not block else None)
+    axis.set_yticks([middle for middle, _ in middles], [title for _, title in middles])
+    axis.set(xlabel="people who change class (%)", xlim=(0, None))
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    fig.legend(loc="outside upper center", ncols=2)
     return fig
 
 

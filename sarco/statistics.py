@@ -18,7 +18,6 @@ DRAWS, SEED = 2000, 0
 READERS_LIMITS_CM2 = (-9.949, 7.636)
 READERS_SD_CM2 = (READERS_LIMITS_CM2[1] - READERS_LIMITS_CM2[0]) / (2 * 1.96)
 FINAL = postprocess.STEPS[-1]
-STUDENT = "student"  # its rows of cases.csv; it is no member
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def rows(cases, split, step=FINAL, which="all"):
     SarcoError
         There is no such row.
     """
-    members = cases[cases["subset"] != STUDENT]
+    members = cases[cases["subset"] != surface.STUDENT]
     size = members["members"].max() if which == "all" else 1
     found = members[(members["split"] == split) & (members["step"] == step) & (members["members"] == size)]
     if found.empty:

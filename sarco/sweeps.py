@@ -6,7 +6,7 @@ The networks see each slice once; every setting starts from that one mean probab
 import numpy as np
 from scipy import ndimage
 
-from . import metrics, paper, postprocess
+from . import metrics, paper, postprocess, statistics
 from .area import area_cm2
 from .cohort.layout import Cohort
 from .ensemble import Ensemble
@@ -220,3 +220,121 @@ def read_sweeps(path):
     import pandas as pd
 
     return pd.read_csv(path, dtype={"case": str})
+
+
+# What the table says ------------------------------------------------------------------------------------------------
+
+
+def summarise(table, split, measures=("dsc", "mean_error_cm2", "rmse_cm2")):
+    """Measures at every value of every sweep, with their intervals, against the reader.
+
+    Parameters
+    ----------
+    table : DataFrame
+        sweeps.csv.
+    split : {"validation", "test"}
+    measures : sequence of str
+        Keys of `statistics.MEASURES`.
+
+    Returns
+    -------
+    DataFrame
+        One row a sweep and value, in the order of `SWEEPS`: columns sweep, value, n, and for each measure its value,
+        _low and _high.
+
+    Raises
+    ------
+    SarcoError
+        The table has no slice of that split, or not each value for each of them.
+    """
+    import pandas as pd
+
+    part = table[table["split"] == split].assign(error_cm2=table["area_cm2"] - table["reference_area_cm2"])
+    cases = part["case"].nunique()
+    found = []
+    for name, values in SWEEPS.items():
+        for value in values:
+            here = part[(part["sweep"] == name) & (part["value"] == value)].sort_values("case")
+            if here.empty or len(here) != cases:
+                raise SarcoError(f"sweeps.csv: {len(here)} of {cases} {split} slices at {name} {value:g}; "
+                                 "run 'sarco sweeps' again.")  # fmt: skip
+            row = {"sweep": name, "value": value, "n": len(here)}
+            for measure in measures:
+                how = statistics.MEASURES[measure]
+                found_value, low, high = statistics.estimate(here[how.of].to_numpy(), how.reduce)
+                row |= {measure: found_value, f"{measure}_low": low, f"{measure}_high": high}
+            found.append(row)
+    return pd.DataFrame(found)
+
+
+def best(summary, sweep, measure):
+    """Value of a sweep with the highest DSC, the lowest RMSE or the mean error nearest to 0; of equals the paper's.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `summarise`.
+    sweep : str
+    measure : {"dsc", "rmse_cm2", "mean_error_cm2"}
+
+    Returns
+    -------
+    float
+    """
+    part = summary[summary["sweep"] == sweep]
+    worse = -part[measure] if measure == "dsc" else part[measure].abs()
+    equal = part.loc[worse == worse.min(), "value"].tolist()
+    return PAPERS[sweep] if PAPERS[sweep] in equal else equal[0]
+
+
+NEAR_PIXEL_MM = 0.8  # the distance of the sweep that is nearest to a pixel
+
+
+def dilation_gain(table):
+    """Area that the dilation adds to the final mask of each case: one pixel, and one distance for all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        sweeps.csv.
+
+    Returns
+    -------
+    DataFrame
+        One row a case: columns pixel_spacing_mm, pixel_cm2 (one pixel), mm_cm2 (`NEAR_PIXEL_MM`).
+    """
+
+    def areas(sweep, value):
+        return table[(table["sweep"] == sweep) & (table["value"] == value)].set_index("case")["area_cm2"]
+
+    none = areas("dilation_px", 0)
+    gain = table.drop_duplicates("case").set_index("case")[["pixel_spacing_mm"]]
+    return gain.assign(
+        pixel_cm2=areas("dilation_px", 1) - none, mm_cm2=areas("dilation_mm", NEAR_PIXEL_MM) - none
+    ).reset_index()
+
+
+def at_pixel(gain, column, at_mm):
+    """What a dilation adds at some pixel size, on a line through all cases.
+
+    Parameters
+    ----------
+    gain : DataFrame
+        From `dilation_gain`.
+    column : {"pixel_cm2", "mm_cm2"}
+    at_mm : float
+
+    Returns
+    -------
+    value, low, high : float
+        cm2, with the interval.
+    """
+    x, y = gain["pixel_spacing_mm"].to_numpy() - at_mm, gain[column].to_numpy()
+
+    def start(pick):
+        xs, ys = x[pick], y[pick]
+        centre = xs.mean(axis=-1, keepdims=True)
+        slope = ((xs - centre) * ys).sum(axis=-1) / np.square(xs - centre).sum(axis=-1)
+        return ys.mean(axis=-1) - slope * centre[..., 0]
+
+    return float(start(np.arange(len(x)))), *statistics.interval(start, len(x))

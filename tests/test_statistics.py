@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sarco import bias, evaluation, metrics, sarcopenia, statistics
+from sarco import bias, evaluation, metrics, sarcopenia, statistics, surface
 from sarco.cutoffs import CUTOFFS
 from sarco.errors import SarcoError
 
@@ -88,7 +88,7 @@ def test_headlines_know_reader_and_truth(run):
 
 def test_stages_are_those_of_the_summary_and_leave_the_student_out(run):
     cases, _ = run
-    members = cases[cases.subset != statistics.STUDENT]
+    members = cases[cases.subset != surface.STUDENT]
     summary = evaluation.summarise(members, "test")
     table = statistics.stages(cases, "test").set_index(["measure", "stage"])
     for stage in statistics.STAGES:

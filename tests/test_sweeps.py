@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from sarco import cli, evaluation, profiles, sweeps
 from sarco.cohort import make
 from sarco.ensemble import pack
+from sarco.errors import SarcoError
 from sarco.unet import unet
 
 SIDE = 128
@@ -97,3 +98,38 @@ def test_from_the_command_to_the_table(made):
 def test_a_committed_run_is_not_swept_again():
     done = CliRunner().invoke(cli.app, ["sweeps", "--profile", "published"])
     assert done.exit_code == 2 and "committed" in done.stderr
+
+
+def swept(n=30):
+    """A table in which one pixel adds 10 cm2 for each mm of its side, and 0.8 mm adds 6 cm2 everywhere."""
+    rows = []
+    for i in range(n):
+        spacing = 0.6 + 0.38 * i / (n - 1)
+        for name, values in sweeps.SWEEPS.items():
+            for value in values:
+                more = {"dilation_px": 10 * spacing * value, "dilation_mm": 6 * value / 0.8}.get(name, 10 * spacing)
+                rows.append({
+                    "case": f"{i:04d}", "split": "validation", "quality": "A", "pixel_spacing_mm": spacing,
+                    "sweep": name, "value": value, "area_cm2": 100 + more, "reference_area_cm2": 106.0,
+                    "dsc": 0.95 - 0.1 * abs(value - 0.6) if name == "threshold" else 0.95,
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_summary_and_the_best():
+    summary = sweeps.summarise(swept(), "validation")
+    assert len(summary) == sum(map(len, sweeps.SWEEPS.values())) and (summary.n == 30).all()
+    assert sweeps.best(summary, "threshold", "dsc") == 0.6
+    assert sweeps.best(summary, "dilation_mm", "mean_error_cm2") == 0.8
+    assert sweeps.best(summary, "order", "dsc") == 3  # all equal: the paper's
+    with pytest.raises(SarcoError, match=r"29 of 30 validation slices at threshold 0\.3"):
+        table = swept()
+        sweeps.summarise(table.drop(table[(table.sweep == "threshold") & (table.value == 0.3)].index[0]), "validation")
+
+
+def test_a_pixel_is_wider_on_a_coarser_grid():
+    gain = sweeps.dilation_gain(swept())
+    for at_mm in (0.6, 0.98):
+        value, low, high = sweeps.at_pixel(gain, "pixel_cm2", at_mm)
+        assert value == pytest.approx(10 * at_mm) and low == pytest.approx(high)
+        assert sweeps.at_pixel(gain, "mm_cm2", at_mm)[0] == pytest.approx(6)
