@@ -58,8 +58,15 @@ def _processor():
 def _accelerators():
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return []
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     import tensorflow as tf
 
     found = tf.config.list_physical_devices("GPU")

@@ -77,6 +77,36 @@ def _write_arrays(path, cohort, cases, spacing_mm, progress):
         out.flush()
 
 
+def body_centre(image):
+    """Row and column of the middle of the body, in pixels."""
+    return np.array([(side.start + side.stop - 1) / 2 for side in body_box(image)])
+
+
+def draw_place(centre, patch_px, rng):
+    """Turn, scale and place of a patch about the body (the paper: rotation and scaling).
+
+    Parameters
+    ----------
+    centre : ndarray, (2,)
+        See `body_centre`.
+    patch_px : tuple of int
+        Rows, columns of the patch.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    matrix : ndarray, (2, 2)
+    offset : ndarray, (2,)
+        The patch's pixel p lies at ``matrix @ p + offset`` of the slice.
+    """
+    angle = np.deg2rad(rng.uniform(*paper.ROTATION_DEG))
+    scale = rng.uniform(*paper.SCALE)
+    # A body smaller or larger than the patch is seen from a place that varies: no pixel is always the spine.
+    centre = centre + rng.uniform(-0.06, 0.06, 2) * patch_px
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+    return matrix, centre - matrix @ ((np.array(patch_px) - 1) / 2)
+
+
 def augment(image, mask, patch_px, rng):
     """Rotate and scale a slice and its mask together, and cut the patch about the body.
 
@@ -91,18 +121,19 @@ def augment(image, mask, patch_px, rng):
     -------
     image, mask : ndarray of float32, `patch_px`
     """
-    angle = np.deg2rad(rng.uniform(*paper.ROTATION_DEG))
-    scale = rng.uniform(*paper.SCALE)
-    box = body_box(image)
-    centre = np.array([(side.start + side.stop - 1) / 2 for side in box])
-    # A body smaller or larger than the patch is seen from a place that varies: no pixel is always the spine.
-    centre += rng.uniform(-0.06, 0.06, 2) * patch_px
-    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
-    offset = centre - matrix @ ((np.array(patch_px) - 1) / 2)
+    matrix, offset = draw_place(body_centre(image), patch_px, rng)
     return tuple(
         ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=1, mode="constant")
         for a in (image, mask)
     )
+
+
+def draw_slices(cases, step, seed, batch_size):
+    """Which slices a step sees: each pass goes over all in an order of its own, without repetition."""
+    drawn = np.arange(step * batch_size, (step + 1) * batch_size)
+    passes, places = np.divmod(drawn, cases)
+    order = {p: np.random.default_rng((seed, 1 << 20, p)).permutation(cases) for p in set(passes.tolist())}
+    return [order[p][k] for p, k in zip(passes, places, strict=True)]
 
 
 def batch(images, masks, step, *, seed, batch_size, patch_px):
@@ -113,14 +144,47 @@ def batch(images, masks, step, *, seed, batch_size, patch_px):
     x, y : ndarray of float32, (batch_size, rows, columns, 1)
     """
     rng = np.random.default_rng((seed, step))
-    # Each pass goes over the slices in an order of its own, without repetition.
-    drawn = np.arange(step * batch_size, (step + 1) * batch_size)
-    passes, places = np.divmod(drawn, len(images))
-    order = {p: np.random.default_rng((seed, 1 << 20, p)).permutation(len(images)) for p in set(passes.tolist())}
-    drawn = [order[p][k] for p, k in zip(passes, places, strict=True)]
+    drawn = draw_slices(len(images), step, seed, batch_size)
     pairs = [augment(images[i], masks[i], patch_px, rng) for i in drawn]
     x, y = (np.stack(a)[..., None] for a in zip(*pairs, strict=True))
     return x, y
+
+
+class OnDevice:
+    """Slices that are kept on an accelerator and augmented there, so that a step waits for no copy and no processor.
+
+    Parameters
+    ----------
+    images, masks : ndarray, (cases, n, n)
+    """
+
+    def __init__(self, images, masks):
+        from keras import ops
+
+        self.centres = [body_centre(image) for image in images]
+        self.pairs = ops.convert_to_tensor(np.stack([images, masks], -1))
+
+    def batch(self, step, *, seed, batch_size, patch_px):
+        """As the function `batch`, with the same draws, but for the rounding of the interpolation.
+
+        Returns
+        -------
+        x, y : tensor of float32, (batch_size, rows, columns, 1)
+        """
+        from keras import ops
+
+        rng = np.random.default_rng((seed, step))
+        drawn = draw_slices(len(self.centres), step, seed, batch_size)
+        rows = []
+        for i in drawn:
+            matrix, offset = draw_place(self.centres[i], patch_px, rng)
+            # Keras names the column first: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2.
+            rows.append([matrix[1, 1], matrix[1, 0], offset[1], matrix[0, 1], matrix[0, 0], offset[0], 0, 0])
+        pairs = ops.cast(ops.take(self.pairs, np.array(drawn), axis=0), "float32")
+        moved = ops.image.affine_transform(pairs, np.array(rows, np.float32), "bilinear", "constant", 0.0,
+                                           data_format="channels_last")  # fmt: skip
+        patch = moved[:, : patch_px[0], : patch_px[1]]
+        return patch[..., :1], patch[..., 1:]
 
 
 # --- method ----------------------------------------------------------------------------------------------------------
@@ -250,8 +314,12 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
         keras.mixed_precision.set_dtype_policy(before)
     model.optimizer.build(model.trainable_variables)
 
+    how = {"seed": seed, "batch_size": profile.batch_size, "patch_px": profile.patch_px}
+    fits = max(profile.patch_px) <= training[0].shape[1]
+    on_device = OnDevice(*training).batch if fits and environment.hardware()["accelerators"] else None
+
     def draw(step):
-        return batch(*training, step, seed=seed, batch_size=profile.batch_size, patch_px=profile.patch_px)
+        return on_device(step, **how) if on_device else batch(*training, step, **how)
 
     rows = []
     if checkpoint.exists():

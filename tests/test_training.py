@@ -146,6 +146,14 @@ def test_image_and_mask_turn_together(arrays):
     assert not np.array_equal(image, image2)
 
 
+def test_a_device_augments_as_the_processor_does(arrays):
+    how = {"seed": 5, "batch_size": 3, "patch_px": (32, 48)}
+    here, there = training.batch(*arrays, 7, **how), training.OnDevice(*arrays).batch(7, **how)
+    for one, other in zip(here, there, strict=True):
+        assert one.shape == other.shape and one.std() > 0.1
+        assert np.abs(one - np.asarray(other)).max() < 2e-3  # float16 slices, and another order of sums
+
+
 def test_every_slice_is_seen_once_a_pass(arrays):
     marked = np.stack([np.full((64, 64), i / 8, np.float16) for i in range(5)])
     seen = np.concatenate([training.batch(marked, marked, s, seed=3, batch_size=1, patch_px=(16, 16))[1].max((1, 2, 3))
