@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import json
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -99,10 +100,10 @@ def jobs(paths, out):
         if taken[target] > 1:  # two slices of one name
             target = target.with_name(f"{target.name}-{taken[target]}")
         listed.append(Job(path, file, target))
-    slices = {path.resolve() for path in found}
+    slices = {os.path.realpath(path) for path in found}
     for job in listed:
         for end in report.ENDS:
-            if (out / f"{job.target}{end}").resolve() in slices:
+            if os.path.realpath(out / f"{job.target}{end}") in slices:
                 raise SarcoError(f"{out / job.target}{end}: a slice would be replaced by a result; choose another "
                                  "folder for them.")  # fmt: skip
     return listed
@@ -143,7 +144,7 @@ def run(
         Write OUT/table.csv, and table.xlsx where openpyxl is installed. Slices that an earlier run finished with the
         same members, code and options are then kept.
     progress : bool
-        Show a bar with the time left on stderr.
+        Show a bar with the time left on stderr, if that is a terminal.
 
     Returns
     -------
@@ -157,7 +158,7 @@ def run(
     from tqdm import tqdm
 
     done = Batch()
-    with tqdm(listed, "segment", unit="slice", disable=not progress) as bar:
+    with tqdm(listed, "segment", unit="slice", disable=None if progress else True) as bar:
         for position, job in enumerate(bar, 1):
             if position % COLLECT_EVERY == 0:
                 gc.collect()

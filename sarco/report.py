@@ -74,6 +74,8 @@ class Segmentation:
         Of the slice.
     mask_path : Path or None
         Where a given mask was read.
+    frame : int or None
+        Of an enhanced CT, which frame of the file it is, from 1.
     """
 
     path: Path
@@ -100,6 +102,7 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
     header: object = field(repr=False, default=None)
     mask_path: Path | None = None
+    frame: int | None = None
 
 
 class Segmenter:
@@ -195,7 +198,7 @@ def read_slice(path, number=None):
     ----------
     path : str or Path
     number : int, optional
-        Slice of a NIfTI volume, from 1 at the feet.
+        Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
 
     Returns
     -------
@@ -203,7 +206,7 @@ def read_slice(path, number=None):
     """
     if masks.kind_of(path) == "nifti":
         return nifti.read_slice(Path(path), number)
-    return dicom.read_slice(path)
+    return dicom.read_slice(path, number)
 
 
 def segment(
@@ -218,7 +221,7 @@ def segment(
     weights, results, quick
         See `Segmenter`.
     number : int, optional
-        Slice of a NIfTI volume, from 1 at the feet.
+        Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
     height_m, weight_kg : float, optional
         Of the person; with a height there is a skeletal muscle index.
     sex : {"F", "M"}, optional
@@ -334,7 +337,7 @@ def _result(image, mask, person, correction, said, *, versions, probability=None
         intermuscular_fat_cm2=found.intermuscular_fat_cm2, smi_cm2_m2=smi, smi_interval_cm2_m2=smi_interval,
         person=person, class_=class_, correction=correction, members=members, members_sd_cm2=members_sd_cm2,
         disagreement_share=disagreement_share, versions=versions, warnings=tuple(said), header=image.header,
-        mask_path=mask_path,
+        mask_path=mask_path, frame=image.frame,
     )  # fmt: skip
 
 
@@ -405,7 +408,7 @@ def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
     contents["_mask.png"], contents["_overlay.png"] = _mask_png(found.mask), picture
     try:
         contents["_seg.dcm"] = seg.encode(
-            found.mask, found.header, by_hand=not found.members, with_patient=with_patient
+            found.mask, found.header, frame=found.frame, by_hand=not found.members, with_patient=with_patient
         )
     except SarcoError as error:
         said["warnings"].append(f"There is {error}")
@@ -441,6 +444,7 @@ def numbers(found, *, with_patient=False):
         "mask_file": found.mask_path and found.mask_path.name,
         "sop_instance_uid": _text(header, "SOPInstanceUID"),
         "instance_number": _text(header, "InstanceNumber"),
+        "frame_number": found.frame,
         "area_cm2": round(found.area_cm2, 3),
         "area_corrected_cm2": _rounded(found.area_corrected_cm2, 3),
         "area_interval_95_cm2": _rounded(found.interval_cm2, 3),
@@ -502,6 +506,7 @@ def compare(before, now):
     """
     try:
         other = any(before[key] != now[key] for key in ("sop_instance_uid", "instance_number"))
+        other |= before.get("frame_number") != now["frame_number"]
         pairs = {key: (before[key], now[key]) for key in page.NUMBERS}
     except (KeyError, TypeError) as error:
         raise SarcoError(

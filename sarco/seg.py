@@ -18,7 +18,7 @@ PERSONAL = (
 LABEL = "Skeletal muscle"
 
 
-def encode(mask, header, *, by_hand=False, with_patient=False):
+def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     """A mask as a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
 
     The same mask of the same slice gets the same identifiers, so that an archive knows a repetition.
@@ -28,6 +28,8 @@ def encode(mask, header, *, by_hand=False, with_patient=False):
     mask : array of bool, shape (H, W)
     header : pydicom.Dataset
         Of the slice; must say where it lies (position, orientation, frame of reference).
+    frame : int, optional
+        Of an enhanced CT, from 1: the frame that the SEG references.
     by_hand : bool
         The mask was corrected by a person.
     with_patient : bool
@@ -53,14 +55,14 @@ def encode(mask, header, *, by_hand=False, with_patient=False):
         raise SarcoError(f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
     try:
         file = io.BytesIO()
-        _build(mask, header, by_hand, with_patient).save_as(file)
+        _build(mask, header, frame, by_hand, with_patient).save_as(file)
         return file.getvalue()
     except Exception as error:  # highdicom refuses each malformed attribute of the slice in its own way
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SarcoError(f"no DICOM SEG, because the slice's header is malformed ({reason}).") from error
 
 
-def _build(mask, header, by_hand, with_patient):
+def _build(mask, header, frame, by_hand, with_patient):
     import highdicom as hd
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
@@ -75,7 +77,12 @@ def _build(mask, header, by_hand, with_patient):
         source.SliceThickness = None
     if source.get("PatientSex") not in ("F", "M", "O"):
         source.PatientSex = ""
+    if frame is not None:  # as if there were no other
+        source.NumberOfFrames = 1
+        source.PerFrameFunctionalGroupsSequence = [source.PerFrameFunctionalGroupsSequence[frame - 1]]
     made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
+    if frame is not None:
+        made_from.append(str(frame))
     segment = hd.seg.SegmentDescription(
         segment_number=1,
         segment_label=LABEL,
@@ -90,7 +97,7 @@ def _build(mask, header, by_hand, with_patient):
     with warnings.catch_warnings():
         # About attributes of the slice that break a rule of the standard and play no role here.
         warnings.simplefilter("ignore")
-        return hd.seg.Segmentation(
+        made = hd.seg.Segmentation(
             source_images=[source],
             pixel_array=mask[None].astype(np.uint8),
             segmentation_type="BINARY",
@@ -108,3 +115,9 @@ def _build(mask, header, by_hand, with_patient):
             series_description=f"{LABEL}, sarco, not a medical device",
             omit_empty_frames=False,
         )
+    if frame is not None:
+        for group in made.PerFrameFunctionalGroupsSequence:
+            for derivation in group.DerivationImageSequence:
+                for image in derivation.SourceImageSequence:
+                    image.ReferencedFrameNumber = frame
+    return made

@@ -6,23 +6,28 @@ the object is one axial CT frame, how stored values turn into Hounsfield units, 
 
 import hashlib
 import math
+import struct
 import threading
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_frames, get_frame
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import get_decoder
+from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import (
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
+    LegacyConvertedEnhancedCTImageStorage,
     RLELossless,
     generate_uid,
 )
@@ -36,6 +41,19 @@ MATRIX_LIMITS = (64, 4096)
 AIR_HU = -1024
 HU_LIMITS = (AIR_HU, 3071)  # what 12 bits hold, which is what most scanners write
 
+MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+# What a frame of enhanced CT says in a sequence, and a classic slice says plainly.
+OF_FRAME = {
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
+    "CTAcquisitionDetailsSequence": ("GantryDetectorTilt",),
+}
+DEFERRED_BYTES = 1 << 26  # twice the largest slice: what is larger stays on disk until it is needed
+UNPACKED_BYTES = 1 << 28
+
+START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
 COMMENT, START_OF_TILE = b"\xff\x64", b"\xff\x90"  # markers of JPEG 2000
 
 # `warnings.catch_warnings` changes the state of the whole process, so readers take turns.
@@ -130,22 +148,27 @@ class Slice:
     path : Path or None
         Where it was read.
     header : pydicom.Dataset or None
-        The other attributes, without the pixels.
+        The other attributes, without the pixels. Of enhanced CT, what the frame says stands there too.
+    frame : int or None
+        Which frame of enhanced CT it is, from 1 in the order of the file.
     """
 
     image_hu: np.ndarray
     spacing_mm: tuple[float, float]
     path: Path | None = None
     header: Dataset | None = None
+    frame: int | None = None
 
 
-def read_slice(path):
+def read_slice(path, number=None):
     """Read one axial CT slice.
 
     Parameters
     ----------
     path : str or Path
         A DICOM file. Its name plays no role.
+    number : int, optional
+        Which slice of an enhanced (multi-frame) CT, from 1, counted from feet to head. Not needed where there is one.
 
     Returns
     -------
@@ -163,10 +186,10 @@ def read_slice(path):
     with _reading, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = _parse(path)
-        _check_object(header, path)
+        frame = _check_object(header, path, number)
         spacing_mm = _spacing(header, path)
         slope, intercept = _rescale(header, path)
-        stored = _pixels(header, path)
+        stored = _pixels(header, path, frame)
         image_hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
         padding = _number(header, "PixelPaddingValue")
         if padding is not None:
@@ -174,7 +197,7 @@ def read_slice(path):
             image_hu[stored == padding] = AIR_HU
     _check_hounsfield(image_hu, path)
     del header.PixelData
-    return Slice(image_hu, spacing_mm, path, header)
+    return Slice(image_hu, spacing_mm, path, header, frame)
 
 
 def _parse(path):
@@ -183,7 +206,8 @@ def _parse(path):
     try:
         if path.stat().st_size == 0:
             raise SarcoError(f"{path}: the file is empty; copy or export it again.")
-        return pydicom.dcmread(path)
+        check_unpacked(path)
+        return pydicom.dcmread(path, defer_size=DEFERRED_BYTES)
     except FileNotFoundError:
         raise SarcoError(f"{path}: no such file.") from None
     except PermissionError:
@@ -192,22 +216,50 @@ def _parse(path):
         raise SarcoError(f"{path}: not a DICOM file; export the slice as DICOM (CT Image Storage).") from None
     except SarcoError:
         raise
+    except OSError as error:
+        raise SarcoError(f"{path}: cannot be read ({error.strerror or _first_line(error)}); copy it again.") from None
     except Exception as error:  # a broken file can fail anywhere in the parser
         raise SarcoError(f"{path}: broken DICOM file ({_first_line(error)}); export it again.") from error
 
 
-def _check_object(header, path):
+def check_unpacked(path):
+    """Refuse a deflated file that grows beyond all measure when it is read, which pydicom does at once.
+
+    Raises
+    ------
+    SarcoError
+    """
+    with path.open("rb") as file:
+        head = file.read(2048)
+        if DeflatedExplicitVRLittleEndian.encode() not in head:
+            return
+        # After preamble, prefix and the element that says how long the meta information is.
+        file.seek(144 + int.from_bytes(head[140:144], "little"))
+        unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while piece := (unpacker.unconsumed_tail or file.read(1 << 20)):
+            try:
+                size += len(unpacker.decompress(piece, 1 << 22))
+            except zlib.error:
+                return  # the parser says so
+            if size > UNPACKED_BYTES:
+                raise SarcoError(f"{path}: unpacks to more than {UNPACKED_BYTES >> 20} MiB; export it uncompressed.")
+
+
+def _check_object(header, path, number):
+    """Refuse what is no axial CT slice; returns which frame it is, None where there are no frames."""
     kind = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
     modality = header.get("Modality")
     if kind is None or modality is None:
         raise SarcoError(f"{path}: broken or cut short (no SOP class or no modality); export it again.")
-    if kind != CTImageStorage or modality != "CT":
+    if kind not in (CTImageStorage, *MULTI_FRAME) or modality != "CT":
         what = getattr(kind, "name", kind)
         raise SarcoError(f"{path}: not a CT slice (it is {what}, modality {modality}); give one CT Image Storage file.")
     if "LOCALIZER" in (header.get("ImageType") or ()):
         raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
-    frames = _number(header, "NumberOfFrames")
-    if frames is not None and frames != 1:
+    frame = None
+    if kind in MULTI_FRAME:
+        frame = _choose_frame(header, path, number)
+    elif (frames := _number(header, "NumberOfFrames")) is not None and frames != 1:
         raise SarcoError(f"{path}: {frames:g} frames, where one slice is wanted; export that slice alone.")
     samples = _number(header, "SamplesPerPixel")
     if samples is None:
@@ -222,6 +274,44 @@ def _check_object(header, path):
         if size is None or not low <= size <= high:
             raise SarcoError(f"{path}: {name} is {size}, outside {low} to {high}; export the original slice.")
     _check_axial(header, path)
+    return frame
+
+
+def _choose_frame(header, path, number):
+    """Which frame of enhanced CT is slice `number` from the feet; what it says of itself goes to the top level."""
+    try:
+        frames, shared = (
+            header.PerFrameFunctionalGroupsSequence,
+            (header.get("SharedFunctionalGroupsSequence") or [{}])[0],
+        )
+        count = len(frames)
+        own = [_of_frame(frame, shared) for frame in frames]
+    except Exception:  # pydicom parses on access, and a malformed value can raise anything
+        count, own = 0, []
+    if count == 0 or count != _number(header, "NumberOfFrames"):
+        raise SarcoError(f"{path}: its frames are not described (broken, or cut short); export it again.")
+    if number is None and count != 1:
+        raise SarcoError(f"{path}: {count} slices; say with --slice which is at L3, from 1 at the feet, or export it "
+                         "alone.")  # fmt: skip
+    if not 1 <= (number or 1) <= count:
+        raise SarcoError(f"{path}: no slice {number}; it has {count}.")
+    places = [numbers(frame, "ImagePositionPatient") for frame in own]
+    if count > 1 and not all(place and len(place) == 3 and math.isfinite(place[2]) for place in places):
+        raise SarcoError(f"{path}: its frames do not say where they lie, so no slice can be chosen; export it alone.")
+    order = sorted(range(count), key=lambda i: places[i][2]) if count > 1 else [0]  # the head is where z is largest
+    chosen = order[(number or 1) - 1]
+    header.update(own[chosen])
+    return chosen + 1
+
+
+def _of_frame(frame, shared):
+    found = Dataset()
+    for sequence, names in OF_FRAME.items():
+        items = frame.get(sequence) or shared.get(sequence)
+        for name in names:
+            if items and name in items[0]:
+                found.add(items[0][name])
+    return found
 
 
 def _check_axial(header, path):
@@ -259,7 +349,7 @@ def _rescale(header, path):
     return slope, intercept
 
 
-def _pixels(header, path):
+def _pixels(header, path, frame=None):
     if "PixelData" not in header:
         raise SarcoError(f"{path}: no pixel data (cut short, or a header only); export it again.")
     syntax = header.file_meta.get("TransferSyntaxUID")
@@ -273,7 +363,12 @@ def _pixels(header, path):
             f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; export it uncompressed."
         )
     try:
-        pixels = header.pixel_array
+        if syntax.is_encapsulated:
+            count = 1 if frame is None else int(header.NumberOfFrames)
+            _check_stream(get_frame(header.PixelData, (frame or 1) - 1, number_of_frames=count), header)
+        # Of many frames stored plainly, only the one is read, which works on a file as it lies there.
+        plain = not syntax.is_encapsulated and syntax != DeflatedExplicitVRLittleEndian
+        pixels = header.pixel_array if frame is None else pixel_array(path if plain else header, index=frame - 1)
     except Exception as error:  # each decoder fails in its own way on broken data
         raise SarcoError(
             f"{path}: the pixel data cannot be decoded ({_first_line(error)}); export it again."
@@ -281,6 +376,29 @@ def _pixels(header, path):
     if pixels.ndim != 2:
         raise SarcoError(f"{path}: pixel data of shape {pixels.shape}, where one slice is wanted.")
     return pixels
+
+
+def _check_stream(stream, header):
+    """Refuse a JPEG of any kind that says another size than the header: decoders believe it, and ask for the memory.
+
+    Raises
+    ------
+    ValueError
+    """
+    size = None
+    if stream[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000: its size follows
+        right, low, left, top = struct.unpack(">4I", stream[8:24])
+        size = (low - top, right - left)
+    elif stream[:2] == b"\xff\xd8":
+        at = 2
+        while stream[at : at + 1] == b"\xff" and len(stream) >= at + 9:
+            marker, length = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
+            if marker in START_OF_FRAME:
+                size = struct.unpack(">2H", stream[at + 5 : at + 9])
+                break
+            at += 1 if marker == 0xFF else 2 + length
+    if size not in (None, (header.Rows, header.Columns)):
+        raise ValueError(f"a picture of {size[0]} x {size[1]} in a slice of {header.Rows} x {header.Columns}")
 
 
 def _check_hounsfield(image_hu, path):

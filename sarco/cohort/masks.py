@@ -6,14 +6,17 @@ columns, only axes in space: `from_nifti` says how these are mapped.
 
 import functools
 import gzip
+import math
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pydicom
 
 from ..errors import SarcoError
+from . import dicom, nifti
 
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # segmentation, label map
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
@@ -31,7 +34,7 @@ def kind_of(path):
     path = Path(path)
     try:
         head = _head(path)
-    except (OSError, EOFError, gzip.BadGzipFile, ValueError):
+    except (OSError, EOFError, zlib.error, ValueError):
         return None
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
@@ -101,10 +104,7 @@ def read(path, kind, slice_, labels=(), nifti="affine"):
     if kind == "nifti":
         values = from_nifti(path, slice_, nifti)
     else:
-        values = _image(path) if kind == "png" else _array(path, kind)
-        if values.shape != slice_.image_hu.shape:
-            raise SarcoError(f"{path}: {values.shape} pixels, the slice has {slice_.image_hu.shape}; "
-                             "write the mask on the slice's grid.")  # fmt: skip
+        values = (_image if kind == "png" else _array)(path, kind, slice_.image_hu.shape)
     return choose(values, labels, path)
 
 
@@ -136,32 +136,57 @@ def _listed(values):
     return f"{text} and {len(values) - 12} more" if len(values) > 12 else text or "none"
 
 
-def _image(path):
-    from PIL import Image, UnidentifiedImageError
+def _check_shape(shape, wanted, path):
+    if tuple(shape) != wanted:
+        raise SarcoError(f"{path}: {tuple(shape)} pixels, the slice has {wanted}; write the mask on the slice's grid.")
+
+
+def _image(path, _kind, shape):
+    from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            values = np.asarray(image)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise SarcoError(f"{path}: not a readable PNG ({error}); write the mask again.") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the size, which is compared before anything is unpacked
+            with Image.open(path) as image:
+                _check_shape(image.size[::-1], shape, path)
+                values = np.asarray(image)
+    except SarcoError:
+        raise
+    except Exception as error:  # Pillow fails in its own way on each broken part
+        raise SarcoError(f"{path}: not a readable PNG ({_first_line(error)}); write the mask again.") from None
     if values.ndim != 2:
         raise SarcoError(f"{path}: a mask has one grey value a pixel, this has shape {values.shape}; save it in grey.")
     return values
 
 
-def _array(path, kind):
+def _array(path, kind, shape):
     try:
-        found = np.load(path, allow_pickle=False)
+        # Mapped, so that no more than there is on disk is believed, and nothing is read before its shape is known.
+        found = np.load(path, allow_pickle=False, mmap_mode="r")
         if kind == "npz":
             with found:
                 names = found.files
                 name = names[0] if len(names) == 1 else "mask"
                 if name not in names:
                     raise SarcoError(f"{path}: it holds the arrays {', '.join(names) or 'none'}; call one 'mask'.")
+                _check_shape(_shape_in(found.zip, name), shape, path)
                 found = found[name]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise SarcoError(f"{path}: not a readable NumPy file ({error}); write the mask again.") from None
-    return np.squeeze(found) if found.ndim > 2 else found
+    except SarcoError:
+        raise
+    except Exception as error:  # NumPy and zipfile fail in their own way on each broken part
+        raise SarcoError(f"{path}: not a readable NumPy file ({_first_line(error)}); write the mask again.") from None
+    found = np.squeeze(found) if found.ndim > 2 else found
+    _check_shape(found.shape, shape, path)
+    return np.array(found)
+
+
+def _shape_in(archive, name):
+    """Shape that an array of an .npz says, without sides of 1 where it has more than two."""
+    with archive.open(f"{name}.npy" if f"{name}.npy" in archive.namelist() else name) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        said = read(file)[0]
+    return tuple(side for side in said if side != 1) if len(said) > 2 else said
 
 
 def slice_affine(slice_):
@@ -206,53 +231,78 @@ def from_nifti(path, slice_, rule="affine"):
     import nibabel as nib
 
     try:
-        image = nib.load(path)
-        values = np.asanyarray(image.dataobj)
+        image = nifti.load(path)
+        shape = list(image.shape)
     except Exception as error:  # nibabel fails in its own way on each broken part
         raise SarcoError(f"{path}: not a readable NIfTI file ({_first_line(error)}); write the mask again.") from None
-    while values.ndim > 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    if values.ndim == 2:
-        values = values[..., None]
-    if values.ndim != 3:
-        raise SarcoError(f"{path}: it has shape {values.shape}, where one mask is wanted; save it alone.")
+    while len(shape) > 3 and shape[-1] == 1:
+        del shape[-1]
+    if len(shape) == 2:
+        shape.append(1)
+    if len(shape) != 3:
+        raise SarcoError(f"{path}: it has shape {image.shape}, where one mask is wanted; save it alone.")
     place = slice_affine(slice_)
     if rule == "stored":
-        plane = _single_plane(values, path).T
+        plane = _single_plane(image, shape, slice_, path).T
     else:
         if not (image.header["sform_code"] or image.header["qform_code"]):
             raise SarcoError(f"{path}: it does not say how it lies in the patient (sform and qform are 0); say "
                              "'--nifti stored' if its first axis is the columns and its second the rows.")  # fmt: skip
         if place is not None:
-            return _at_pixels(values, image.affine, place, slice_.image_hu.shape, path)
+            return _at_pixels(image, shape, place, slice_, path)
         order = nib.orientations.io_orientation(image.affine)
+        if np.isnan(order).any():
+            raise SarcoError(f"{path}: its affine is broken; say '--nifti stored' if its first axis is the columns and "
+                             "its second the rows.")  # fmt: skip
         order = nib.orientations.ornt_transform(order, nib.orientations.axcodes2ornt(("L", "P", "S")))
-        plane = _single_plane(nib.orientations.apply_orientation(values, order), path).T
+        thin = shape[int(np.flatnonzero(order[:, 0] == 2)[0])]
+        if thin != 1:
+            raise _many_planes(thin, path)
+        values = _values(image, shape, [slice(0, size) for size in shape], slice_, path)
+        plane = nib.orientations.apply_orientation(values, order)[:, :, 0].T
     if plane.shape != slice_.image_hu.shape:
         raise SarcoError(f"{path}: {plane.shape} rows and columns, the slice has {slice_.image_hu.shape}; "
                          "write the mask on the slice's grid.")  # fmt: skip
     return plane
 
 
-def _single_plane(values, path):
-    if values.shape[2] != 1:
-        raise SarcoError(f"{path}: {values.shape[2]} planes, and nothing says which is this slice's; save one alone.")
-    return values[:, :, 0]
+def _many_planes(count, path):
+    return SarcoError(f"{path}: {count} planes, and nothing says which is this slice's; save one alone.")
 
 
-def _at_pixels(values, affine, place, shape, path):
+def _single_plane(image, shape, slice_, path):
+    if shape[2] != 1:
+        raise _many_planes(shape[2], path)
+    return _values(image, shape, [slice(0, size) for size in shape], slice_, path)[:, :, 0]
+
+
+def _values(image, shape, part, slice_, path):
+    """Part of a volume, read alone; at most as many voxels as the slice has pixels."""
+    if math.prod(along.stop - along.start for along in part) > slice_.image_hu.size:
+        raise SarcoError(f"{path}: {tuple(shape)} voxels, the slice has {slice_.image_hu.shape} pixels; write the mask "
+                         "on the slice's grid.")  # fmt: skip
+    try:
+        values = np.asanyarray(image.dataobj[(*part[: len(image.shape)], *[0] * (len(image.shape) - 3))])
+    except Exception as error:
+        raise SarcoError(f"{path}: not a readable NIfTI file ({_first_line(error)}); write the mask again.") from None
+    return values if values.ndim == 3 else values[..., None]
+
+
+def _at_pixels(image, stored, place, slice_, path):
     """Read the voxels at the pixels' places; the two grids must coincide within `GRID_TOLERANCE`."""
     elsewhere = SarcoError(f"{path}: it lies elsewhere in the patient than its slice, or on another grid (by its "
                            "affine); save it on the slice's grid, or say '--nifti stored' if its first axis is the "
                            "columns and its second the rows.")  # fmt: skip
     try:
-        to_voxel = np.linalg.inv(affine) @ place
+        to_voxel = np.linalg.inv(image.affine) @ place
     except np.linalg.LinAlgError:
         raise elsewhere from None
+    if not np.isfinite(to_voxel).all():
+        raise elsewhere
     step, start = np.rint(to_voxel[:3, :2]), to_voxel[:3, 3]
     if sorted(np.abs(step).sum(1)) != [0, 1, 1] or list(np.abs(step).sum(0)) != [1, 1]:
         raise elsewhere
-    rows, columns = shape
+    rows, columns = slice_.image_hu.shape
     corners = np.array([(c, r) for c in (0, columns - 1) for r in (0, rows - 1)]).T
     exact = to_voxel[:3, :2] @ corners + start[:, None]
     origin = np.rint(start)
@@ -260,10 +310,12 @@ def _at_pixels(values, affine, place, shape, path):
         raise elsewhere
     c, r = np.meshgrid(np.arange(columns), np.arange(rows))
     index = [(step[axis, 0] * c + step[axis, 1] * r + origin[axis]).astype(int) for axis in range(3)]
-    if any(i.min() < 0 or i.max() >= size for i, size in zip(index, values.shape, strict=True)):
-        raise SarcoError(f"{path}: {values.shape} voxels do not cover the {shape} pixels of the slice; write the mask "
-                         "on the slice's grid.")  # fmt: skip
-    return values[tuple(index)]
+    if any(i.min() < 0 or i.max() >= size for i, size in zip(index, stored, strict=True)):
+        raise SarcoError(f"{path}: {tuple(stored)} voxels do not cover the {(rows, columns)} pixels of the slice; "
+                         "write the mask on the slice's grid.")  # fmt: skip
+    # Only the plane of the volume that the slice is.
+    values = _values(image, stored, [slice(int(i.min()), int(i.max()) + 1) for i in index], slice_, path)
+    return values[tuple(i - i.min() for i in index)]
 
 
 # --- DICOM SEG ------------------------------------------------------------------------------------
@@ -300,7 +352,10 @@ def _read_seg(path, _changed):
         # highdicom and pydicom warn about rules of the standard that play no role for the pixels.
         warnings.simplefilter("ignore")
         try:
+            dicom.check_unpacked(path)
             return hd.seg.segread(path)
+        except SarcoError:
+            raise
         except Exception as error:  # each broken attribute fails in its own way
             raise SarcoError(f"{path}: not a readable SEG ({_first_line(error)}); export it again.") from None
 
@@ -310,11 +365,35 @@ def _frames(seg):
 
 
 def _sources(frame):
+    return [str(source.ReferencedSOPInstanceUID) for source in _source_items(frame)]
+
+
+def _source_items(frame):
     return [
-        str(source.ReferencedSOPInstanceUID)
+        source
         for derivation in frame.get("DerivationImageSequence") or ()
         for source in derivation.get("SourceImageSequence") or ()
     ]
+
+
+def _referenced(seg):
+    """SOPInstanceUID of all slices that a SEG names as a whole."""
+    return {
+        str(instance.ReferencedSOPInstanceUID)
+        for series in seg.get("ReferencedSeriesSequence") or ()
+        for instance in series.get("ReferencedInstanceSequence") or ()
+    }
+
+
+def _is_of(frame, slice_):
+    """Whether a frame of a SEG was drawn on this slice, or on this frame of an enhanced CT."""
+    for source in _source_items(frame):
+        frames = dicom.numbers(source, "ReferencedFrameNumber")  # none means all
+        if str(source.ReferencedSOPInstanceUID) == str(slice_.header.SOPInstanceUID) and (
+            slice_.frame is None or frames is None or slice_.frame in frames
+        ):
+            return True
+    return False
 
 
 def from_seg(path, slice_, labels=()):
@@ -332,22 +411,35 @@ def from_seg(path, slice_, labels=()):
     SarcoError
     """
     seg = _seg(path)
+    try:
+        return _read_frames(seg, slice_, labels, path)
+    except SarcoError:
+        raise
+    except Exception as error:  # each broken attribute fails in its own way
+        raise SarcoError(f"{path}: its frames cannot be read ({_first_line(error)}); export it again.") from None
+
+
+def _read_frames(seg, slice_, labels, path):
     uid = str(slice_.header.SOPInstanceUID)
     numbers = _segments(seg, labels, path)
     if (seg.Rows, seg.Columns) != slice_.image_hu.shape:
         raise SarcoError(f"{path}: {(seg.Rows, seg.Columns)} pixels, the slice has {slice_.image_hu.shape}; "
                          "write the mask on the slice's grid.")  # fmt: skip
-    for frame in _frames(seg):
-        if uid in _sources(frame):
-            _check_plane(seg, frame, slice_, path)
+    of_slice = [frame for frame in _frames(seg) if _is_of(frame, slice_)]
+    # Frames without a pixel of muscle may be left out, so a slice can be referenced by the whole SEG alone.
+    if not of_slice and (slice_.frame is not None or uid not in _referenced(seg)):
+        raise SarcoError(f"{path}: it was drawn on other slices than {slice_.path}, by its references; give that of "
+                         "this slice.")  # fmt: skip
+    for frame in of_slice:
+        _check_plane(seg, frame, slice_, path)
+    # The planes were compared above, so the flag that says so is not asked for a second time.
+    options = {"segment_numbers": numbers, "ignore_spatial_locations": True, "assert_missing_frames_are_empty": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            # The planes were compared above, so the flag that says so is not asked for a second time.
-            found = seg.get_pixels_by_source_instance([uid], segment_numbers=numbers, ignore_spatial_locations=True,
-                                                      assert_missing_frames_are_empty=True)  # fmt: skip
-        except Exception as error:
-            raise SarcoError(f"{path}: its frames cannot be read ({_first_line(error)}); export it again.") from None
+        if slice_.frame is None:
+            found = seg.get_pixels_by_source_instance([uid], **options)
+        else:
+            found = seg.get_pixels_by_source_frame(uid, [slice_.frame], **options)
     return (found[0] >= 0.5).any(-1)
 
 

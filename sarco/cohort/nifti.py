@@ -1,5 +1,7 @@
 """One axial CT slice out of a NIfTI file, as `dicom.read_slice` gives one of a DICOM file."""
 
+import gzip
+
 import numpy as np
 from pydicom.dataset import Dataset
 
@@ -32,7 +34,7 @@ def read_slice(path, number=None):
     import nibabel as nib
 
     try:
-        image = nib.load(path)
+        image = load(path)
         placed = image.header["sform_code"] or image.header["qform_code"]
         shape, axes = image.shape, nib.orientations.io_orientation(image.affine)
     except Exception as error:  # nibabel fails in its own way on each broken part
@@ -64,6 +66,19 @@ def read_slice(path, number=None):
     plane = nib.orientations.apply_orientation(stored, turn)[:, :, 0].T
     affine = np.diag([-1, -1, 1, 1]) @ affine @ nib.orientations.inv_ornt_aff(turn, stored.shape)  # DICOM's axes
     return _slice(path, plane.astype(np.float32), affine, number)
+
+
+def load(path):
+    """A NIfTI image by nibabel, whatever the file is called; its pixels are read when they are asked for."""
+    import nibabel as nib
+
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    file = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115, the image keeps it open
+    first = int.from_bytes(file.read(4), "little")
+    file.seek(0)
+    made = nib.Nifti1Image if first in (348, 0x5C010000) else nib.Nifti2Image  # its header's size, both ways
+    return made.from_file_map({"image": nib.FileHolder(fileobj=file)})
 
 
 def _slice(path, image_hu, affine, number):

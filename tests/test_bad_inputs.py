@@ -1,0 +1,259 @@
+"""Every bad input gets its sentence and its exit code, and leaves no file: the corpus, through the commands."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import bad_inputs
+import numpy as np
+import pydicom
+import pytest
+from bad_inputs import CHOSEN, FIT, MASKS, MUSCLE, SLICES
+from PIL import Image
+from typer.testing import CliRunner
+
+from sarco import report, seg
+from sarco.cli import app
+from sarco.cohort import dicom
+from sarco.preprocess import to_network
+
+SECONDS, GIB = 5, 1 << 30
+
+
+class EverythingIsMuscle:
+    """An ensemble without a network, which takes long to load; the real ones are in test_segment.py."""
+
+    size, network_spacing_mm = 1, 4.0
+
+    def predict_members(self, image_hu, spacing_mm):
+        return np.ones_like(to_network(image_hu, spacing_mm, self.network_spacing_mm), np.float32)[None]
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory):
+    """One for all."""
+    weights = tmp_path_factory.mktemp("toy") / "weights"
+    weights.mkdir()
+    (weights / "manifest.json").write_text('{"members": [{"file": "member-01.npz", "sha256": "0"}]}')
+    made = report.Segmenter(weights)
+    made.ensemble = EverythingIsMuscle()
+    return made
+
+
+@pytest.fixture
+def run(segmenter, monkeypatch):
+    monkeypatch.setattr(report, "Segmenter", lambda *_, **__: segmenter)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def slice_path(tmp_path):
+    return bad_inputs.write(tmp_path / "in" / "slice.dcm")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def refused(run, words, *arguments, names):
+    """Run a command that must refuse, in one sentence that holds one of the words."""
+    start, before = time.process_time(), peak()
+    done = run(*arguments)
+    assert done.exit_code == 2, (done.exit_code, done.output, done.exception)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert str(names) in done.stderr and any(word in done.stderr for word in words.split("|")), done.stderr
+    assert done.stderr.rstrip().endswith(".") and done.stdout == ""
+    assert time.process_time() - start < SECONDS
+    assert peak() - before < GIB
+
+
+NAMES = ("with  two spaces", "幻影 ∅ été", "-o", "a'b\"c;$(x)", "x" * 240, "%s{0}\\n", "[red]x")
+
+
+def nothing_in(folder):
+    return not folder.exists() or not any(folder.rglob("*"))
+
+
+def test_the_corpus_is_large():
+    assert len(SLICES) + len(MASKS) >= 100
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_slice(name, run, slice_path, tmp_path, capfd):
+    spoil, words = SLICES[name]
+    spoil(slice_path)
+    out = tmp_path / "out"
+    refused(run, words, "segment", slice_path, "--out", out, names=slice_path)
+    assert nothing_in(out)
+    assert "".join(capfd.readouterr()) == ""  # what C libraries print does not pass through the runner
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_slice_that_is_chosen(name, run, slice_path, tmp_path):
+    SLICES[name][0](slice_path)
+    refused(run, CHOSEN[name], "segment", slice_path, "--out", tmp_path / "out", "--slice", 1, names=slice_path)
+
+
+def boundaries(path):
+    """Where each data element of a file ends, those of the meta information and of sequences included."""
+    header, ends = pydicom.dcmread(path), []
+    for data in (header.file_meta, header):
+        for element in data.values():
+            if getattr(element, "value_tell", None):
+                ends.append(element.value_tell + (element.length or 0))
+    return sorted({132, 144, *ends})
+
+
+def test_slice_cut_after_every_element_and_within(run, slice_path, tmp_path):
+    whole = slice_path.read_bytes()
+    ends = boundaries(slice_path)
+    assert len(ends) > 50
+    for end in ends[:-1]:
+        for length in (end, end + 3):
+            slice_path.write_bytes(whole[:length])
+            refused(
+                run, "cut short|broken|no pixel data|outside 64|PixelSpacing|Rescale|cannot be decoded|not a CT slice",
+                "segment", slice_path, "--out", tmp_path / "out", names=slice_path,
+            )  # fmt: skip
+    assert nothing_in(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_mask(name, run, slice_path, tmp_path, capfd):
+    make, words = MASKS[name]
+    mask = tmp_path / "mask"
+    make(mask, slice_path)
+    refused(run, words, "measure", slice_path, mask, "--out", tmp_path / "out", names=mask)
+    assert nothing_in(tmp_path / "out")
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_seg_cut_anywhere(run, slice_path, tmp_path):
+    mask, whole = tmp_path / "mask", seg.encode(MUSCLE, dicom.read_slice(slice_path).header)
+    for length in range(0, len(whole) - 1, len(whole) // 40):
+        mask.write_bytes(whole[:length])
+        refused(run, "not a readable SEG|cannot be read|not a mask", "measure", slice_path, mask, names=mask)
+
+
+def test_a_bad_mask_is_no_ground_truth(run, slice_path, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for mask, words in ((np.zeros_like(MUSCLE), "the mask is empty"), (~MUSCLE, "lies outside")):
+        Image.fromarray(mask.astype(np.uint8)).save(masks / "slice.png")
+        done = run("cohort", "import", "slices", slice_path.parent, masks, tmp_path / "cohort")
+        assert (done.exit_code, words in done.stdout) == (1, True), done.output
+
+
+def test_an_empty_mask_is_measured_as_nothing(run, slice_path, tmp_path):
+    Image.fromarray(np.zeros(MUSCLE.shape, np.uint8)).save(tmp_path / "mask.png")
+    done = run("measure", slice_path, tmp_path / "mask.png")
+    assert (done.exit_code, "No muscle was found" in done.stderr) == (0, True), done.output
+
+
+@pytest.mark.parametrize("name", FIT)
+def test_unusual_and_fit(name, run, slice_path, tmp_path):
+    make, warning = FIT[name]
+    make(slice_path)
+    done = run("segment", slice_path, "--out", tmp_path / "out")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert len(list((tmp_path / "out").iterdir())) == 5
+    if warning:
+        assert warning in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_kind(name, run, slice_path, tmp_path):
+    folder = tmp_path / "fo lder é"
+    folder.mkdir()
+    path = slice_path.rename(folder / f"{name}.dcm")
+    done = run("segment", "--out", tmp_path / "out", "--", path)
+    if len(name) > 200:  # a name that leaves no room for the ends of the results
+        assert (done.exit_code, "cannot be written to" in done.stderr) == (2, True), (done.output, done.exception)
+        assert nothing_in(tmp_path / "out")
+        return
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert (tmp_path / "out" / f"{name}_mask.png").exists()
+    assert f"{name}.json" in done.stdout
+
+
+# --- places that cannot be written to ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["segment", "measure"])
+def test_a_file_where_the_folder_should_be(command, run, slice_path, tmp_path):
+    out = tmp_path / "out"
+    out.write_text("mine")
+    Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
+    given = [slice_path, tmp_path / "mask.png"][: 1 + (command == "measure")]
+    refused(run, "cannot be written to", command, *given, "--out", out, names=out)
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(run, slice_path, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir(mode=0o500)
+    refused(run, "cannot be written to", "segment", slice_path, "--out", out, names=out)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_slice_that_may_not_be_read(run, slice_path, tmp_path):
+    slice_path.chmod(0)
+    refused(run, "may not be read", "segment", slice_path, "--out", tmp_path / "out", names=slice_path)
+
+
+def test_a_disk_that_gets_full(run, slice_path, tmp_path, monkeypatch):
+    """At each file in turn: nothing is left, and the slice is not lost."""
+    write_bytes = Path.write_bytes
+    for end in report.ENDS:
+
+        def full(path, content, end=end):
+            if path.name.startswith(f".slice{end.partition('.')[0]}.") and path.suffix == f".{end.partition('.')[2]}":
+                write_bytes(path, content[: len(content) // 2])
+                raise OSError(28, "No space left on device")
+            return write_bytes(path, content)
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        refused(
+            run, "No space left on device", "segment", slice_path, "--out", tmp_path / "out", names=tmp_path / "out"
+        )
+        assert nothing_in(tmp_path / "out")
+
+
+def test_a_disk_that_is_full_for_the_table(run, slice_path, tmp_path, monkeypatch):
+    import pandas as pd
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    refused(run, "No space left on device", "segment", slice_path.parent, "--out", tmp_path / "out",
+            names=tmp_path / "out")  # fmt: skip
+    assert (tmp_path / "out" / "slice.json").exists()
+    assert not list((tmp_path / "out").glob(".*")) + list((tmp_path / "out").glob("table*"))
+
+
+# --- the real command -------------------------------------------------------------------------------
+
+
+def test_the_command_itself(slice_path, tmp_path):
+    """A bad file, and a limit to the size of files in place of a full disk: as a shell sees it."""
+    command, out = Path(sys.executable).with_name("sarco"), tmp_path / "out"
+    text = slice_path.with_name("text.dcm")
+    text.write_text("area: 120\n")
+    done = subprocess.run([command, "segment", text, "--out", out], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"{text}: not a DICOM file; export the slice as DICOM (CT Image Storage).\n"
+
+    def small_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+
+    Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
+    done = subprocess.run([command, "measure", slice_path, tmp_path / "mask.png", "--out", out], capture_output=True,
+                          text=True, preexec_fn=small_disk)  # fmt: skip
+    assert done.returncode == 2 and done.stdout == "", done
+    assert done.stderr == f"{out}: cannot be written to (File too large); choose another folder.\n"
+    assert nothing_in(out)

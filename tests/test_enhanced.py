@@ -1,0 +1,138 @@
+"""Enhanced (multi-frame) CT: one slice of it, chosen from the feet, and a SEG that references its frame."""
+
+import json
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+from bad_inputs import MUSCLE, body_hu, write
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedCTImageStorage, JPEG2000Lossless
+from typer.testing import CliRunner
+
+from sarco.cli import app
+from sarco.cohort import dicom
+
+FRAMES = 3
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def group(**values):
+    item = Dataset()
+    for name, value in values.items():
+        setattr(item, name, value)
+    return [item]
+
+
+def frame_hu(number):
+    """The slice `number` from the feet: a patch tells which."""
+    image_hu = body_hu()
+    image_hu[60:64, 70 : 70 + 4 * number] = 90
+    return image_hu
+
+
+def enhanced(path, *, shared=True, syntax=None):
+    """Three frames stored from head to feet, with rescale and place where enhanced CT has them."""
+    write(path)
+    data = pydicom.dcmread(path)
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    data.NumberOfFrames = FRAMES
+    values = Dataset()
+    values.PixelMeasuresSequence = group(PixelSpacing=[2, 2], SliceThickness=5)
+    values.PlaneOrientationSequence = group(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    values.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")
+    frames = []
+    for number in range(FRAMES, 0, -1):
+        frame = Dataset()
+        frame.PlanePositionSequence = group(ImagePositionPatient=[-160, -128, 5.0 * number])
+        if not shared:
+            frame.update(values)
+        frames.append(frame)
+    data.SharedFunctionalGroupsSequence = [values] if shared else [Dataset()]
+    data.PerFrameFunctionalGroupsSequence = frames
+    for name in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
+                 "RescaleType", "SliceThickness"):  # fmt: skip
+        del data[name]
+    stored = np.stack([frame_hu(number) + 1024 for number in range(FRAMES, 0, -1)])
+    data.PixelData = stored.astype("<u2").tobytes()
+    if syntax:
+        data.compress(syntax)
+    data.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("syntax", [None, JPEG2000Lossless], ids=["plain", "JPEG 2000"])
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "for each frame"])
+def test_the_slice_is_counted_from_the_feet(tmp_path, shared, syntax):
+    path = enhanced(tmp_path / "a.dcm", shared=shared, syntax=syntax)
+    for number in range(1, FRAMES + 1):
+        found = dicom.read_slice(path, number)
+        assert np.array_equal(found.image_hu, frame_hu(number))
+        assert found.spacing_mm == (2, 2)
+        assert found.frame == FRAMES + 1 - number
+        assert found.header.ImagePositionPatient[2] == 5 * number
+
+
+def test_seg_references_the_frame_and_is_read_back(tmp_path):
+    path = enhanced(tmp_path / "a.dcm")
+    Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
+    out = tmp_path / "out"
+    done = run("measure", path, tmp_path / "mask.png", "--slice", 2, "--out", out)
+    assert done.exit_code == 0, (done.output, done.exception)
+    written = out / "a_measured_seg.dcm"
+    first = json.loads((out / "a_measured.json").read_text())
+    assert first["frame_number"] == 2 and first["warnings"] == [w for w in first["warnings"] if "SEG" not in w]
+
+    seg = hd.seg.segread(written)
+    uid = pydicom.dcmread(path).SOPInstanceUID
+    assert np.array_equal(seg.get_pixels_by_source_frame(uid, [2])[0, ..., 0], MUSCLE)
+    place = seg.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient
+    assert list(place) == [-160, -128, 10]
+
+    again = run("measure", path, written, "--slice", 2, "--before", out / "a_measured.json", "--json")
+    assert json.loads(again.stdout)["area_cm2"] == first["area_cm2"]
+    # On another frame it is no mask, and its numbers are another slice's.
+    other = run("measure", path, written, "--slice", 1)
+    assert (other.exit_code, "drawn on other slices" in other.stderr) == (2, True), other.output
+    other = run("measure", path, tmp_path / "mask.png", "--slice", 3, "--before", out / "a_measured.json")
+    assert (other.exit_code, "another slice" in other.stderr) == (2, True), other.output
+
+
+def change(path, **values):
+    header = pydicom.dcmread(path)
+    for name, value in values.items():
+        setattr(header, name, value)
+    header.save_as(path)
+
+
+def no_places(path):
+    header = pydicom.dcmread(path)
+    del header.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence
+    header.save_as(path)
+
+
+@pytest.mark.parametrize(
+    "spoil, number, words",
+    [
+        (lambda path: None, (), "3 slices; say with --slice which is at L3"),
+        (lambda path: None, ("--slice", 4), "no slice 4; it has 3"),
+        (lambda path: change(path, NumberOfFrames=5), ("--slice", 1), "frames are not described"),
+        (lambda path: change(path, NumberOfFrames=60000), ("--slice", 1), "frames are not described"),
+        (lambda path: change(path, PerFrameFunctionalGroupsSequence=[]), ("--slice", 1), "frames are not described"),
+        (lambda path: change(path, SharedFunctionalGroupsSequence=[]), ("--slice", 1), "PixelSpacing"),
+        (no_places, ("--slice", 1), "where they lie"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100_000]), ("--slice", 1), "cannot be decoded"),
+    ],
+)
+def test_bad_enhanced(tmp_path, spoil, number, words):
+    path = enhanced(tmp_path / "a.dcm")
+    spoil(path)
+    Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
+    done = run("measure", path, tmp_path / "mask.png", *number)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
