@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import engine as engines
 from .errors import SarcoError
 from .preprocess import body_box, to_native, to_network
 
@@ -56,18 +57,30 @@ def read_manifest(folder, student=False):
 class Ensemble:
     """Several trained networks of one architecture.
 
+    Parameters
+    ----------
+    manifest : dict
+    members : list of keras.Model, optional
+        Not needed where `weights` are given: they are then built when they are first looked at.
+    weights : list of list of ndarray, optional
+        Of each member, as `unpack` returns them.
+    engine : str
+        What computes them, see `sarco.engine.choose`.
+
     Attributes
     ----------
     manifest : dict
         What the members are and how they were trained.
-    members : list of keras.Model
     """
 
-    def __init__(self, manifest, members):
-        self.manifest, self.members = manifest, members
+    def __init__(self, manifest, members=None, *, weights=None, engine=engines.AUTO):
+        self.manifest, self._choice = manifest, engine
+        self._weights = [member.get_weights() for member in members] if weights is None else weights
+        if members is not None:
+            self.members = members
 
     @classmethod
-    def load(cls, weights_dir=None, members=None, *, student=False):
+    def load(cls, weights_dir=None, members=None, *, student=False, engine=engines.AUTO):
         """Load the members that a manifest lists, each after its checksum was verified.
 
         Parameters
@@ -78,21 +91,22 @@ class Ensemble:
             Load the first `members` only.
         student : bool
             Load the student in place of the members: an ensemble of one, taught by them.
+        engine : str
+            What computes them, see `sarco.engine.choose`.
 
         Raises
         ------
         SarcoError
-            No manifest, a missing member, or one whose checksum differs.
+            No manifest, a missing member, or one whose checksum differs; or no such engine.
         """
-        from .unet import unet
-
+        engines.choose(engine)
         if weights_dir is None:
             from .paths import weights_dir as shipped
 
             weights_dir = shipped()
         folder = Path(weights_dir)
         manifest = read_manifest(folder, student)
-        networks = []
+        weights = []
         for entry in manifest["members"][:members]:
             path = folder / entry["file"]
             if not path.exists():
@@ -100,15 +114,13 @@ class Ensemble:
             if checksum(path) != entry["sha256"]:
                 raise SarcoError(f"{path}: its checksum is not the manifest's, so the file was changed or cut; "
                                  "fetch it again.")  # fmt: skip
-            network = unet(manifest["filters"], manifest["depth"])
-            network.set_weights(unpack(path))
-            networks.append(network)
-        return cls(manifest, networks)
+            weights.append(unpack(path))
+        return cls(manifest, weights=weights, engine=engine)
 
     @property
     def size(self):
         """Number of members."""
-        return len(self.members)
+        return len(self._weights)
 
     @property
     def network_spacing_mm(self):
@@ -116,15 +128,14 @@ class Ensemble:
         return self.manifest["spacing_mm"]
 
     @cached_property
-    def _steps(self):
-        # Compiled once a member and reused for every shape of crop.
-        import keras
+    def members(self):
+        """The networks: list of keras.Model."""
+        return [engines.network(weights) for weights in self._weights]
 
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return [tf.function(m, reduce_retracing=True, autograph=False) for m in self.members]
-        return self.members
+    @cached_property
+    def engine(self):
+        """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
+        return engines.make(self._choice, self._weights, lambda: self.members)
 
     def predict_members(self, image_hu, spacing_mm):
         """Probability of muscle on the network's grid, from each member.
@@ -153,13 +164,9 @@ class Ensemble:
         -------
         ndarray of float32, (members, n, n)
         """
-        from keras import ops
-
         box = body_box(image, margin_px=16)
-        x = np.asarray(image[box], np.float32)[None, ..., None]
         out = np.zeros((self.size, *image.shape), np.float32)
-        for i, step in enumerate(self._steps):
-            out[i][box] = ops.convert_to_numpy(step(x, training=False))[0, ..., 0]
+        out[:, *box] = self.engine.probabilities(image[box])
         return out
 
     def predict(self, image_hu, spacing_mm):

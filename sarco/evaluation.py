@@ -3,15 +3,17 @@
 import hashlib
 import io
 import json
-import os
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from . import metrics, postprocess, surface
+from .engine import FLOAT32, cores
 from .errors import SarcoError
 from .files import atomic
 
@@ -53,14 +55,18 @@ def subsets(size):
     return prefixes | {str(k + 1): [k] for k in range(1, size)}
 
 
-def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None, finished=None):
+def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_csv=None, finished=None):
     """Segment each case with every subset of members, and compare each step with the reader's mask.
+
+    Several cases are under way at once, so that all cores work while one of them is read or post-processed.
 
     Parameters
     ----------
     cohort : sarco.cohort.layout.Cohort
     ensemble : sarco.ensemble.Ensemble
     cases : list of str
+    student : sarco.ensemble.Ensemble, optional
+        One network that was taught by the members; its rows have the subset "student".
     progress : bool
         Show a bar with the time left on stderr.
     partial_csv : str or Path, optional
@@ -82,26 +88,47 @@ def evaluate(cohort, ensemble, cases, *, progress=True, partial_csv=None, finish
     import pandas as pd
     from tqdm import tqdm
 
-    done = {**(finished or {}), **_finished(partial_csv, cases, rows=_rows_a_case(ensemble))}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        left = [case for case in cases if case not in done]
-        for case in tqdm(left, desc="evaluate", unit="case", disable=not progress):
-            done[case] = _evaluate_case(cohort, ensemble, case, pool)
+    done = {**(finished or {}), **_finished(partial_csv, cases, rows=_rows_a_case(ensemble, student))}
+    left = [case for case in cases if case not in done]
+    with _each(lambda case: _evaluate_case(cohort, ensemble, student, case), left) as found:
+        for case, block in zip(
+            left, tqdm(found, "evaluate", len(left), unit="case", disable=not progress), strict=True
+        ):
+            done[case] = block
             if partial_csv is not None:
-                _append(done[case], partial_csv)
+                _append(block, partial_csv)
     if not cases:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat([done[case] for case in cases], ignore_index=True)
 
 
-def _rows_a_case(ensemble):
-    return len(subsets(ensemble.size)) * len(postprocess.STEPS)
+@contextmanager
+def _each(function, items):
+    """Results of a function in the order of its items, computed by a few threads, which run only a little ahead."""
+    # NumPy, SciPy and the engines leave the interpreter free while they work, so threads are enough.
+    threads = cores() + 1
+    pool, waiting = ThreadPoolExecutor(threads), deque()
+
+    def results():
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield results()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _evaluate_case(cohort, ensemble, case, pool):
+def _rows_a_case(ensemble, student=None):
+    return (len(subsets(ensemble.size)) + (student is not None)) * len(postprocess.STEPS)
+
+
+def _evaluate_case(cohort, ensemble, student, case):
     import pandas as pd
-
-    from .preprocess import to_native
 
     image = cohort.read_slice(case)
     reader, true = cohort.read_mask(case), cohort.read_true_mask(case)
@@ -120,30 +147,43 @@ def _evaluate_case(cohort, ensemble, case, pool):
         "true_area_cm2": np.nan if true is None else surface.area_cm2(true, image.spacing_mm),
         "reader_dsc": np.nan if true is None else metrics.dice(reader, true),
     }
-    probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
+    rows = []
+    for team, chosen in ((ensemble, subsets(ensemble.size)), (student, {surface.STUDENT: [0]})):
+        if team is not None:
+            rows += [facts | row for row in _score(team, chosen, image, reader, true)]
+    # Rounded at once, so that a resumed run and a fresh one give the same table.
+    return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
-    def measure(item):
-        subset, members = item
-        # The mean is taken on the network's grid, as `Ensemble.predict` does, so that both give the same.
-        native = to_native(
-            probabilities[members].mean(axis=0), image.spacing_mm, image.image_hu.shape,
-            network_spacing_mm=ensemble.network_spacing_mm,
-        )  # fmt: skip
-        rows = []
-        for step, mask in postprocess.steps(native, image.image_hu).items():
-            rows.append(facts | {
+
+def _score(ensemble, chosen, image, reader, true):
+    """Rows of one slice: each of the means that are `chosen`, after each step."""
+    from .preprocess import to_native
+
+    probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
+    # The mean is taken on the network's grid, as `Ensemble.predict` does, so that both give the same.
+    means = np.stack([probabilities[members].mean(axis=0) for members in chosen.values()])
+    native = to_native(means, image.spacing_mm, image.image_hu.shape, ensemble.network_spacing_mm)
+    # Looked at only where a mask can be: the dilation adds one pixel.
+    some = postprocess.threshold(native).any(axis=0) | reader
+    box = _box(some if true is None else some | true, margin_px=2)
+    image_hu, reader, true = image.image_hu[box], reader[box], None if true is None else true[box]
+    for (subset, members), probability in zip(chosen.items(), native, strict=True):
+        for step, mask in postprocess.steps(probability[box], image_hu).items():
+            yield {
                 "members": len(members), "subset": subset, "step": step,
                 "dsc": metrics.dice(mask, reader),
                 "area_cm2": surface.area_cm2(mask, image.spacing_mm),
                 "true_dsc": np.nan if true is None else metrics.dice(mask, true),
-                "mean_hu": image.image_hu[mask].mean(dtype=float) if step == FINAL and mask.any() else np.nan,
-            })  # fmt: skip
-        return rows
+                "mean_hu": image_hu[mask].mean(dtype=float) if step == FINAL and mask.any() else np.nan,
+            }  # fmt: skip
 
-    # SciPy leaves the interpreter free while it interpolates, so threads are enough.
-    rows = [row for block in pool.map(measure, subsets(len(probabilities)).items()) for row in block]
-    # Rounded at once, so that a resumed run and a fresh one give the same table.
-    return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
+
+def _box(mask, margin_px):
+    """Rows and columns that hold a mask, and so many pixels around them."""
+    found = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    if not len(found[0]):
+        return slice(0, 0), slice(0, 0)
+    return tuple(slice(max(used[0] - margin_px, 0), used[-1] + margin_px + 1) for used in found)
 
 
 def read_cases(path):
@@ -173,8 +213,8 @@ def _finished(path, cases, rows):
     return {case: blocks[case] for case in cases if case in blocks}
 
 
-def run(profile, progress=True, block=None):
-    """Evaluate a profile's members on its cohort; write cases.csv, cohort.csv and run.json to its results.
+def run(profile, progress=True, block=None, engine=FLOAT32):
+    """Evaluate a profile's members and student on its cohort; write cases.csv, cohort.csv and run.json to its results.
 
     Interrupted, it goes on where it stopped. Blocks of cases may be evaluated by other processes, on other machines
     too, as long as they share the folder of the run; what they did is then not done again, and the tables are the
@@ -186,6 +226,8 @@ def run(profile, progress=True, block=None):
     progress : bool
     block : str, optional
         "3/8": only the third of eight blocks of cases, to a file that a later call without `block` reads.
+    engine : str
+        What computes the members, see `sarco.engine.choose`; blocks of another engine are not joined.
 
     Returns
     -------
@@ -214,28 +256,35 @@ def run(profile, progress=True, block=None):
     if block is not None:
         number, size = _which(block)
         cases = cases[(number - 1) * len(cases) // size : number * len(cases) // size]
-    ensemble = Ensemble.load(profile.weights_dir)
+    ensemble = Ensemble.load(profile.weights_dir, engine=engine)
+    student = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
     weights = weights_sha256(ensemble.manifest)
+    taught = [] if student is None else weights_sha256(student.manifest)
     table = (profile.cohort_dir / "cohort.csv").read_bytes()
     # The name says what the rows belong to, so other members, another cohort or other code never go on with them.
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    made_from = table + code + json.dumps([weights, ensemble.network_spacing_mm]).encode()
+    made_from = (
+        table + code + json.dumps([weights, taught, ensemble.network_spacing_mm, ensemble.engine.made_with]).encode()
+    )
     key = hashlib.sha256(made_from).hexdigest()[:12]
     # Beside the results, so that these hold nothing but tables.
     folder = profile.run_path / "blocks"
     if block is not None:
-        return _run_block(cohort, ensemble, cases, folder / f"{number}-of-{size}.csv", key, progress)
+        return _run_block(cohort, ensemble, student, cases, folder / f"{number}-of-{size}.csv", key, progress)
 
     partial = profile.results_dir / f".cases-{key}.csv"
     start = time.perf_counter()
     elsewhere, seconds, resumed = _read_blocks(folder, key)
-    resumed += len(_finished(partial, cases, _rows_a_case(ensemble)).keys() - elsewhere)
-    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial, finished=elsewhere)
+    resumed += len(_finished(partial, cases, _rows_a_case(ensemble, student)).keys() - elsewhere)
+    results = evaluate(cohort, ensemble, cases, student=student, progress=progress, partial_csv=partial,
+                       finished=elsewhere)  # fmt: skip
     seconds += time.perf_counter() - start
     info = {
         "profile": asdict(profile),
         "seed": profile.seed,
         "weights": weights,
+        "student": taught,
+        "engine": ensemble.engine.made_with,
         "commit": environment.commit(),
         "versions": environment.versions(),
         "hardware": environment.hardware(),
@@ -264,12 +313,12 @@ def _which(block):
     return int(number), int(size)
 
 
-def _run_block(cohort, ensemble, cases, path, key, progress):
+def _run_block(cohort, ensemble, student, cases, path, key, progress):
     """Evaluate some cases into a file whose first line says what they belong to."""
     partial = path.with_name(f".{path.stem}-{key}.csv")
-    resumed = len(_finished(partial, cases, _rows_a_case(ensemble)))
+    resumed = len(_finished(partial, cases, _rows_a_case(ensemble, student)))
     start = time.perf_counter()
-    results = evaluate(cohort, ensemble, cases, progress=progress, partial_csv=partial)
+    results = evaluate(cohort, ensemble, cases, student=student, progress=progress, partial_csv=partial)
     seconds = time.perf_counter() - start
     with atomic(path) as beside, beside.open("w", encoding="utf-8") as out:
         out.write(f"{key} {seconds:.1f} {resumed}\n")
@@ -300,9 +349,13 @@ def weights_sha256(manifest):
 
 
 def _rows(cases, split, step, which="all"):
-    """Rows of the whole ensemble ("all") or of the single members ("one"), by case."""
-    size = cases["members"].max() if which == "all" else 1
-    rows = cases[(cases["split"] == split) & (cases["step"] == step) & (cases["members"] == size)]
+    """Rows of the whole ensemble ("all"), of the single members ("one") or of the student ("student"), by case."""
+    rows = cases[(cases["split"] == split) & (cases["step"] == step)]
+    if which == "student":
+        rows = rows[rows["subset"] == surface.STUDENT]
+    else:
+        size = cases["members"].max() if which == "all" else 1
+        rows = rows[(rows["members"] == size) & (rows["subset"] != surface.STUDENT)]
     if rows.empty:
         raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
     return rows.sort_values(["subset", "case"])
@@ -378,6 +431,35 @@ def summarise(cases, split):
     return table.astype({"n": int}).rename_axis("step")
 
 
+def student_rows(cases, split):
+    """The student in the words of `summarise`: alone, post-processed, and after its own bias correction.
+
+    Parameters
+    ----------
+    cases : DataFrame
+    split : {"validation", "test"}
+
+    Returns
+    -------
+    DataFrame
+        Rows student, student post-processing, student bias correction; columns as in `summarise`. No row where the
+        student was not evaluated.
+    """
+    import pandas as pd
+
+    if not (cases["subset"] == surface.STUDENT).any():
+        return pd.DataFrame().rename_axis("step")
+    final = _rows(cases, split, FINAL, "student")
+    table = pd.DataFrame(
+        {
+            "student": _summary(_rows(cases, split, "threshold", "student")),
+            "student post-processing": _summary(final),
+            "student bias correction": _summary(final, surface.correction_from_results(cases, student=True)),
+        }
+    ).T
+    return table.astype({"n": int}).rename_axis("step")
+
+
 def by_members(cases, split, step="threshold"):
     """DSC and RMSE against the number of members averaged.
 
@@ -396,7 +478,7 @@ def by_members(cases, split, step="threshold"):
     """
     import pandas as pd
 
-    rows = cases[(cases["split"] == split) & (cases["step"] == step)]
+    rows = cases[(cases["split"] == split) & (cases["step"] == step) & (cases["subset"] != surface.STUDENT)]
     table = pd.DataFrame({size: _summary(block) for size, block in rows.groupby("members")}).T
     return table.astype({"n": int}).rename_axis("members").reset_index()
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sarco import evaluation
+from sarco import evaluation, metrics, postprocess, surface
 from sarco.cohort.dicom import Slice
 from sarco.errors import SarcoError
-from sarco.preprocess import mask_to_network
+from sarco.preprocess import mask_to_network, to_native
 
 SPACING_MM = (0.8, 1.0)
 SIDE = 96
@@ -84,6 +84,37 @@ def test_evaluate_gives_one_row_a_case_subset_and_step(cohort):
     assert (first.true_dsc == first.dsc).all() and (first.reader_dsc == 1).all()
     by_subset = first[first.step == "threshold"].set_index("subset").area_cm2
     assert by_subset["1"] < by_subset["1-2"] < by_subset["2"]
+
+
+def test_cropping_and_threads_change_no_row(cohort):
+    """Each row is what the whole slice, post-processed step by step, gives."""
+    ensemble, student = ToyEnsemble([3, 1, 0]), ToyEnsemble([2])
+    table = evaluation.evaluate(cohort, ensemble, cohort.names, student=student, progress=False)
+    assert list(table.case.unique()) == cohort.names
+    for row in table[table.case.isin(["0001", "0004"])].itertuples():
+        image = cohort.read_slice(row.case)
+        team, members = (student, [0]) if row.subset == "student" else (ensemble, evaluation.subsets(3)[row.subset])
+        mean = team.predict_members(image.image_hu, SPACING_MM)[members].mean(axis=0)
+        native = to_native(mean, SPACING_MM, image.image_hu.shape, 2.0)
+        mask = postprocess.steps(native, image.image_hu)[row.step]
+        assert row.members == len(members)
+        assert row.dsc == round(metrics.dice(mask, disc(20 + int(row.case))), 5)
+        assert row.area_cm2 == round(surface.area_cm2(mask, SPACING_MM), 3)
+
+
+def test_the_student_stands_beside_the_members_and_is_none(cohort):
+    alone = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, progress=False)
+    both = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, student=ToyEnsemble([8]), progress=False)
+    taught = both[both.subset == "student"]
+    assert len(taught) == 7 * 3 and (taught.members == 1).all()
+    for table in (evaluation.summarise, evaluation.by_members, evaluation.by_quality, evaluation.effects):
+        pd.testing.assert_frame_equal(table(both, "test"), table(alone, "test"))
+    rows = evaluation.student_rows(both, "test")
+    assert rows.loc["student", "mean_error_cm2"] < evaluation.summarise(alone, "test").loc["baseline", "mean_error_cm2"]
+    error = rows.mean_error_cm2
+    own = surface.correction_from_results(both, student=True).mean_error_cm2
+    assert error["student bias correction"] == pytest.approx(error["student post-processing"] - own)
+    assert evaluation.student_rows(alone, "test").empty
 
 
 def test_an_empty_prediction_has_no_mean_hu(cohort):

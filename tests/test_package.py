@@ -47,7 +47,18 @@ ORDER = [
     "book",
     "cli",
 ]
-HEAVY = ("tensorflow", "keras", "openvino", "pandas", "matplotlib", "scipy", "skimage", "pydicom", "nibabel", "highdicom")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "openvino",
+    "pandas",
+    "matplotlib",
+    "scipy",
+    "skimage",
+    "pydicom",
+    "nibabel",
+    "highdicom",
+)
 
 
 def test_import_is_light():
