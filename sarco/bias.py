@@ -4,7 +4,6 @@ import numpy as np
 
 from . import metrics, statistics
 from .paper import CORRECTION_LABELS
-from .surface import Correction
 
 SIZES = (5, 10, 20, 40, 80, 160)
 
@@ -25,7 +24,8 @@ def few_cases(errors, sizes=SIZES):
     errors : array, shape (n,)
         Area errors before the correction, cm2.
     sizes : sequence of int
-        How many cases it is learned on; those that leave less than half of the cases are not tried.
+        How many cases it is learned on; those that leave less than half of the cases are not tried. Where the first
+        does, half of the cases is tried in its place.
 
     Returns
     -------
@@ -40,9 +40,7 @@ def few_cases(errors, sizes=SIZES):
         np.broadcast_to(errors, (statistics.DRAWS, len(errors))), axis=1
     )
     found = []
-    for size in sizes:
-        if 2 * size > len(errors):
-            break
+    for size in [size for size in sizes if 2 * size <= len(errors)] or [max(len(errors) // 2, 1)]:
         learned, others = order[:, :size].mean(axis=1), order[:, size:]
         before, after = metrics.root_mean_square(others), metrics.root_mean_square(others - learned[:, None])
         found.append((size, *np.percentile(learned, [2.5, 97.5]), after.mean(), (after > before).mean()))
@@ -53,7 +51,8 @@ def few_cases(errors, sizes=SIZES):
 
 
 def _constant(predicted, reference):
-    return Correction.learn(predicted, reference).apply
+    error = metrics.mean_error(predicted, reference)
+    return lambda area: area - error
 
 
 def _factor(predicted, reference):
@@ -205,7 +204,9 @@ def slopes(table):
         def slope(pick, areas=areas):
             x, y = areas[pick], errors[pick]
             x = x - x.mean(axis=-1, keepdims=True)
-            return 100 * (x * y).sum(axis=-1) / np.square(x).sum(axis=-1)
+            spread = np.square(x).sum(axis=-1)
+            # A draw of one case only, over and over, has no slope.
+            return 100 * np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=spread > 0)
 
         n = len(areas)
         found.append((name, float(slope(np.arange(n))), *statistics.interval(slope, n)))

@@ -156,6 +156,26 @@ def number(value, spec=""):
     return text[1:] if text.startswith("-") and not text.strip("-+0.,%") else text
 
 
+def with_interval(value, low, high, spec=""):
+    """Write a value with its interval behind it: "3.7 (3.3 to 4.2)"; without one where there is none.
+
+    Parameters
+    ----------
+    value : float
+    low, high : float or None
+    spec : str
+        A format, as ".1f".
+
+    Returns
+    -------
+    str
+    """
+    text = number(value, spec)
+    if low is None or not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    return f"{text} ({number(low, spec)} to {number(high, spec)})"
+
+
 def glue(name, value, spec=""):
     """Keep a number under a name, to be cited in the text by the role glue:text. Shows nothing.
 
@@ -238,8 +258,9 @@ def table(frame, caption, name):
 
     align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
     rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
-    # Only the book can follow a reference; elsewhere its name is left.
-    html = re.sub(r"\{numref\}`([^`]*)`", r"\1", frame.to_html(index=False, border=0, justify="left"))
+    # Only the book can follow a reference; elsewhere its name is left, and a citation goes.
+    html = frame.to_html(index=False, border=0, justify="left")
+    html = re.sub(r" ?\{cite:p\}`[^`]*`|\{numref\}`([^`]*)`", r"\1", html)
     display(
         {
             "text/markdown": f"```{{table}} {caption}\n:name: {name}\n\n{rows}\n```",

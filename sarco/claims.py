@@ -659,7 +659,9 @@ SHOWN = {
     "03-training#fig-history": ("FIGURE_2_EPOCHS", "FIGURE_2_DSC"),
     "03-training#tab-training": ("EPOCHS", "ITERATIONS", "BATCH_SIZE", "LEARNING_RATE", "DECAY_POWER"),
     "04-ensemble#tab-ensemble": ("MEMBERS", "PLATEAU_MEMBERS", "ensemble_dsc_change", "ensemble_rmse_change"),
-    "05-postprocessing#fig-steps": ("THRESHOLD", "DILATION_CONNECTIVITY", "MUSCLE_HU"),
+    "05-postprocessing#fig-threshold": ("THRESHOLD",),
+    "05-postprocessing#fig-pixel": ("DILATION_CONNECTIVITY",),
+    "05-postprocessing#fig-window": ("MUSCLE_HU",),
     "05-postprocessing#fig-examples": ("FIGURE_4_SLICES", "figure_4a_dsc", "figure_4b_dsc", "figure_4c_dsc"),
     "05-postprocessing#tab-postprocessing": ("baseline_dsc", "postprocessing_dsc_change", "validation_dsc"),
     "06-bias#tab-bias": (
@@ -670,16 +672,61 @@ SHOWN = {
     "07-results#tab-headline": ("test_dsc", "test_mse", "test_rmse"),
     "07-results#tab-by-quality": ("poor_labels_lower", "poor_labels_scatter"),
     "07-results#fig-violins": ("FIGURE_5_WHISKER_IQR",),
+    "09-sarcopenia#tab-sarcopenia": ("CANCER_SHARE_PERCENT", "INDICES"),
     "90-audit#tab-audit-run": ("FILTERS", "WEIGHTS", "RECEPTIVE_FIELD_CM", "SPLINE_ORDER", "INCLUDED"),
 }  # fmt: skip
 _PLACE = {name: place for place, names in SHOWN.items() for name in names}
+# The paper's figures: what each shows, and where the book shows the same of the run.
+FIGURES = {
+    "1": ("one network of the ensemble", ("02-unet#fig-unet",)),
+    "2A": ("DSC of the members by epoch", ("03-training#fig-history",)),
+    "2B": ("DSC by the number of members", ("04-ensemble#fig-members",)),
+    "2C": ("RMSE by the number of members", ("04-ensemble#fig-members",)),
+    "3A": ("DSC from stage to stage", ("05-postprocessing#fig-waterfall-dsc",)),
+    "3B": ("RMSE from stage to stage", ("06-bias#fig-waterfall-rmse",)),
+    "4": ("three validation slices, with what is right and wrong", ("05-postprocessing#fig-examples",)),
+    "5": ("DSC by quality label", ("07-results#fig-violins",)),
+    "6A": (
+        "predicted and reader's area before and after the correction, validation",
+        ("06-bias#fig-scatter-validation", "06-bias#fig-bland-altman"),
+    ),
+    "6B": (
+        "predicted and reader's area, test",
+        ("07-results#fig-scatter-test", "07-results#fig-bland-altman-test"),
+    ),
+}
 
 
 def place(name, section):
     """Page and anchor of the picture or table that shows a claim; else the table of claims itself."""
     group = next(group for group, sections in GROUPS.items() if section in sections)
-    page, _, anchor = _PLACE.get(name, f"07-results#tab-claims-{group}").partition("#")
-    return f"chapters/{page}.html#{anchor}"
+    return _address(_PLACE.get(name, f"07-results#tab-claims-{group}"))
+
+
+def _address(anchor):
+    page, _, name = anchor.partition("#")
+    return f"chapters/{page}.html#{name}"
+
+
+def figures_frame(link=str):
+    """The paper's figures for the book: what each shows, and where the book has the same.
+
+    Parameters
+    ----------
+    link : callable
+        Makes text from an anchor, as "fig-unet".
+
+    Returns
+    -------
+    DataFrame
+    """
+    import pandas as pd
+
+    rows = [
+        (name, what, ", ".join(link(anchor.partition("#")[2]) for anchor in anchors))
+        for name, (what, anchors) in FIGURES.items()
+    ]
+    return pd.DataFrame(rows, columns=["figure of the paper", "what it shows", "in the book"], dtype=str)
 
 
 def _label(told, words=""):
@@ -744,6 +791,10 @@ def to_json(claims, profile):
         "bootstrap": {"draws": DRAWS, "seed": SEED, "interval_percent": 95},
         "margin": MARGIN,
         "verdicts": counts(claims),
+        "figures": {
+            name: {"shows": what, "shown_in": [_address(anchor) for anchor in anchors]}
+            for name, (what, anchors) in FIGURES.items()
+        },
         "claims": [asdict(claim) for claim in claims],
     }
     return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)

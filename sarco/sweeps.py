@@ -9,6 +9,7 @@ from scipy import ndimage
 from . import metrics, paper, postprocess, statistics
 from .area import area_cm2
 from .cohort.layout import Cohort
+from .engine import FLOAT32
 from .ensemble import Ensemble
 from .errors import SarcoError
 from .files import atomic
@@ -208,7 +209,7 @@ def run(profile, progress=True):
         )
     cohort = Cohort.open(profile.cohort_dir)
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases][:TEST_CASES]
-    table = sweep(cohort, Ensemble.load(profile.weights_dir), cases, progress)
+    table = sweep(cohort, Ensemble.load(profile.weights_dir, engine=FLOAT32), cases, progress)
     path = profile.results_dir / "sweeps.csv"
     with atomic(path) as beside:
         table.to_csv(beside, index=False, lineterminator="\n")
@@ -334,7 +335,11 @@ def at_pixel(gain, column, at_mm):
     def start(pick):
         xs, ys = x[pick], y[pick]
         centre = xs.mean(axis=-1, keepdims=True)
-        slope = ((xs - centre) * ys).sum(axis=-1) / np.square(xs - centre).sum(axis=-1)
+        spread = np.square(xs - centre).sum(axis=-1)
+        # A draw of one case only, over and over, has no slope.
+        slope = np.divide(
+            ((xs - centre) * ys).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=spread > 0
+        )
         return ys.mean(axis=-1) - slope * centre[..., 0]
 
     return float(start(np.arange(len(x)))), *statistics.interval(start, len(x))

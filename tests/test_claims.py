@@ -251,6 +251,12 @@ def test_each_place_is_in_the_book(chapters, table):
         shown = "".join(cell.source for cell in cells if cell.cell_type == "code")
         pictures = {cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells}
         there[path.stem] = pictures | set(re.findall(r'"(tab-[a-z0-9-]+)"', shown))
-    for claim in table.values():
-        page, _, anchor = claim.shown_in.removeprefix("chapters/").partition(".html#")
-        assert anchor in there.get(page, ()), f"{claim.name}: {claim.shown_in}"
+    places = {claim.name: [claim.shown_in] for claim in table.values()}
+    told = json.loads(claims.to_json(tuple(table.values()), profiles.load("published")))
+    places |= {f"figure {name}": figure["shown_in"] for name, figure in told["figures"].items()}
+    # Every figure that the paper has, and every panel.
+    assert list(told["figures"]) == ["1", "2A", "2B", "2C", "3A", "3B", "4", "5", "6A", "6B"]
+    for name, shown in places.items():
+        for one in shown:
+            page, _, anchor = one.removeprefix("chapters/").partition(".html#")
+            assert anchor in there.get(page, ()), f"{name}: {one}"
