@@ -45,7 +45,7 @@ lint: $(INSTALLED)  ## ruff
 
 lock: $(INSTALLED)  ## write the hash-locked requirements from pyproject.toml (to upgrade: make lock UPGRADE=--upgrade)
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header --extra book --extra cluster --extra test --extra dev pyproject.toml requirements.in -o requirements.txt
+	  --no-annotate --no-header --extra book --extra cluster --extra fast --extra bench --extra test --extra dev pyproject.toml requirements.in -o requirements.txt
 	@echo "uv>=0.9" | $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header - -o requirements-uv.txt
 

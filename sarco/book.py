@@ -55,7 +55,8 @@ class Run:
         from .ensemble import Ensemble
 
         self._require(self.profile.weights_dir / "manifest.json")
-        return Ensemble.load(self.profile.weights_dir)
+        # On purpose: every machine that runs the chapters has it, and prints the same digits.
+        return Ensemble.load(self.profile.weights_dir, engine="keras")
 
     def results(self, name):
         """One table of results.
@@ -78,6 +79,10 @@ class Run:
         path = self.profile.results_dir / f"{name}.csv"
         self._require(path)
         return pd.read_csv(path, dtype={"case": str, "subset": str, "release": str})
+
+    def has(self, name):
+        """Whether the run has such a table: some are only made on request."""
+        return (self.profile.results_dir / f"{name}.csv").is_file()
 
     @cached_property
     def info(self):

@@ -123,6 +123,14 @@ WithPatient = Annotated[
         "archive needs to file the SEG. Without it they are in none; files are named as the slice is.",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What computes the networks: openvino (fast on a CPU), keras, float32 (the fastest that rounds nothing "
+        "to bfloat16) or auto (Keras on a GPU, else OpenVINO where it is installed).",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts, nothing else.")]
 
 
@@ -143,6 +151,7 @@ def segment(
     quick: Annotated[
         bool, typer.Option("--quick", help="Use the student alone: one network, taught by all members.")
     ] = False,
+    engine: EngineOption = "auto",
     number: Number = None,
     height: Height = None,
     weight: Weight = None,
@@ -165,7 +174,7 @@ def segment(
     person = Person(height, weight, sex and sex.value, cutoff)
     listed = batch.jobs(slices, out)
     many = len(listed) > 1 or slices[0].is_dir()
-    segmenter = report.Segmenter(weights, quick=quick)
+    segmenter = report.Segmenter(weights, quick=quick, engine=engine)
     done = batch.run(
         listed, out, segmenter, person, number=number, with_patient=with_patient, table=many, progress=many
     )
@@ -504,12 +513,13 @@ def evaluate(
     block: Annotated[
         str | None, typer.Option(metavar="3/8", help="Only this block of the cases; a call without it joins them.")
     ] = None,
+    engine: EngineOption = "float32",
 ):
     """Evaluate the members on validation and test slices, or go on where it was interrupted."""
     _prepare_inference()
     from . import evaluation
 
-    print(evaluation.run(profile, block=block))
+    print(evaluation.run(profile, block=block, engine=engine))
 
 
 @app.command(epilog="Example:  `sarco sweeps --profile smoke`")

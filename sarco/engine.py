@@ -59,7 +59,9 @@ def choose(name=AUTO):
     if name in (AUTO, FLOAT32):
         return Keras.name if _keras_sees_a_gpu() else here[0]
     if name not in here:
-        raise SarcoError(f"engine {name}: it is not installed; run 'pip install {name}', or choose {', '.join(here)}.")
+        raise SarcoError(
+            f"engine {name}: it is not installed; run 'pip install sarco[fast]', or choose {', '.join(here)}."
+        )
     return name
 
 

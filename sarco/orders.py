@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from . import metrics, postprocess, surface
+from .engine import FLOAT32
 from .errors import SarcoError
 from .evaluation import FINAL
 from .files import atomic
@@ -140,7 +141,7 @@ def run(profile, count=ORDERS, progress=True):
             "sample; measure the orders of another profile."
         )
     cohort = Cohort.open(profile.cohort_dir)
-    ensemble = Ensemble.load(profile.weights_dir)
+    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
     table = measure(cohort, ensemble, cohort.cases("validation"), draw(ensemble.size, count), progress)
     path = profile.results_dir / "orders.csv"
     with atomic(path) as beside:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import checks, composition, cutoffs, environment, metrics, page, paths, postprocess, seg, surface
+from . import engine as engines
 from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
@@ -117,6 +118,8 @@ class Segmenter:
         beside `weights` unless named.
     quick : bool
         Use the student alone: one network that was taught by the members.
+    engine : str
+        What computes the networks, see `sarco.engine.choose`.
 
     Raises
     ------
@@ -124,12 +127,13 @@ class Segmenter:
         There is no manifest of weights, or no student.
     """
 
-    def __init__(self, weights=None, results=None, quick=False):
+    def __init__(self, weights=None, results=None, quick=False, engine=engines.AUTO):
         from .ensemble import read_manifest
 
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
-        self.quick = quick
+        self.quick, self.engine = quick, engine
+        self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
         self.correction, self.usual_sd_cm2, self._warnings = _correction(self.results, self.manifest, quick)
 
@@ -138,7 +142,7 @@ class Segmenter:
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
         from .ensemble import Ensemble
 
-        return Ensemble.load(self.weights, student=self.quick)
+        return Ensemble.load(self.weights, student=self.quick, engine=self.engine)
 
     @cached_property
     def fingerprint(self):
@@ -146,7 +150,7 @@ class Segmenter:
         code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
         made_from = [
             weights_sha256(self.manifest), repr(self.correction), self.usual_sd_cm2, self._warnings,
-            environment.versions(),
+            environment.versions(), self.engine, self._engine_here,
         ]  # fmt: skip
         return hashlib.sha256(code + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -171,8 +175,8 @@ class Segmenter:
         members_sd_cm2, share = None, None
         if len(alone) > 1:
             areas, some, every = [], np.zeros(shape, bool), np.ones(shape, bool)
-            for one in alone:
-                member = postprocess.postprocess(to_native(one, image.spacing_mm, shape, spacing), image.image_hu)
+            for one in to_native(alone, image.spacing_mm, shape, spacing):
+                member = postprocess.postprocess(one, image.image_hu)
                 areas.append(surface.area_cm2(member, image.spacing_mm))
                 some |= member
                 every &= member
@@ -184,10 +188,12 @@ class Segmenter:
                 f"The networks disagree more (SD {members_sd_cm2:.1f} cm²) than on 95 % of the validation slices "
                 f"({self.usual_sd_cm2:.1f} cm²): look at the picture before you trust the area."
             )
+        made_with = {"engine": _made_with(self.ensemble.engine), "weights": _weights(self.manifest)}
+        versions = environment.versions() | made_with
         return _result(
             image, mask, person or Person(), self.correction, said,
             probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
-            disagreement_share=share, versions=environment.versions() | {"weights": _weights(self.manifest)},
+            disagreement_share=share, versions=versions,
         )  # fmt: skip
 
 
@@ -210,7 +216,17 @@ def read_slice(path, number=None):
 
 
 def segment(
-    path, weights=None, results=None, *, quick=False, number=None, height_m=None, weight_kg=None, sex=None, cutoff=None
+    path,
+    weights=None,
+    results=None,
+    *,
+    quick=False,
+    engine=engines.AUTO,
+    number=None,
+    height_m=None,
+    weight_kg=None,
+    sex=None,
+    cutoff=None,
 ):
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
 
@@ -218,7 +234,7 @@ def segment(
     ----------
     path : str or Path
         A DICOM file, or a NIfTI volume.
-    weights, results, quick
+    weights, results, quick, engine
         See `Segmenter`.
     number : int, optional
         Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
@@ -239,7 +255,7 @@ def segment(
     """
     person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path, number)  # before the slow part: a wrong file is told at once
-    return Segmenter(weights, results, quick).segment(image, person)
+    return Segmenter(weights, results, quick, engine).segment(image, person)
 
 
 def measure(
@@ -339,6 +355,10 @@ def _result(image, mask, person, correction, said, *, versions, probability=None
         disagreement_share=disagreement_share, versions=versions, warnings=tuple(said), header=image.header,
         mask_path=mask_path, frame=image.frame,
     )  # fmt: skip
+
+
+def _made_with(engine):
+    return "{name} {version} in {precision}".format(**engine.made_with)
 
 
 def _weights(manifest):
