@@ -50,6 +50,7 @@ OF_FRAME = {
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
     "CTAcquisitionDetailsSequence": ("GantryDetectorTilt",),
 }
+PIXEL_DATA = 0x7FE00010
 DEFERRED_BYTES = 1 << 26  # twice the largest slice: what is larger stays on disk until it is needed
 UNPACKED_BYTES = 1 << 28
 
@@ -207,7 +208,10 @@ def _parse(path):
         if path.stat().st_size == 0:
             raise SarcoError(f"{path}: the file is empty; copy or export it again.")
         check_unpacked(path)
-        return pydicom.dcmread(path, defer_size=DEFERRED_BYTES)
+        header = pydicom.dcmread(path, defer_size=DEFERRED_BYTES)
+        _forget_unreadable(header)
+        _forget_unreadable(header.file_meta)
+        return header
     except FileNotFoundError:
         raise SarcoError(f"{path}: no such file.") from None
     except PermissionError:
@@ -220,6 +224,16 @@ def _parse(path):
         raise SarcoError(f"{path}: cannot be read ({error.strerror or _first_line(error)}); copy it again.") from None
     except Exception as error:  # a broken file can fail anywhere in the parser
         raise SarcoError(f"{path}: broken DICOM file ({_first_line(error)}); export it again.") from error
+
+
+def _forget_unreadable(header):
+    """Take out the attributes whose value cannot be read: as if they were not there, which is checked for."""
+    for tag in list(header.keys()):
+        if tag != PIXEL_DATA:
+            try:
+                header[tag]  # pydicom parses on access
+            except Exception:  # and a malformed value can raise anything
+                del header[tag]
 
 
 def check_unpacked(path):

@@ -60,8 +60,9 @@ def _head(path):
 
 def _dicom_kind(path):
     try:
-        meta = pydicom.filereader.read_file_meta_info(path)
-        name = meta.get("MediaStorageSOPClassUID")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            name = pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID")
     except Exception:  # a broken header can fail anywhere; `dicom.read_slice` says what is wrong with it
         return "dicom"
     if name == DICOMDIR_CLASS:
@@ -228,13 +229,19 @@ def from_nifti(path, slice_, rule="affine"):
     ------
     SarcoError
     """
-    import nibabel as nib
-
     try:
-        image = nifti.load(path)
-        shape = list(image.shape)
+        with nifti.opened(path) as image:
+            return _plane(image, slice_, rule, path)
+    except SarcoError:
+        raise
     except Exception as error:  # nibabel fails in its own way on each broken part
         raise SarcoError(f"{path}: not a readable NIfTI file ({_first_line(error)}); write the mask again.") from None
+
+
+def _plane(image, slice_, rule, path):
+    import nibabel as nib
+
+    shape = list(image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         del shape[-1]
     if len(shape) == 2:
@@ -281,10 +288,7 @@ def _values(image, shape, part, slice_, path):
     if math.prod(along.stop - along.start for along in part) > slice_.image_hu.size:
         raise SarcoError(f"{path}: {tuple(shape)} voxels, the slice has {slice_.image_hu.shape} pixels; write the mask "
                          "on the slice's grid.")  # fmt: skip
-    try:
-        values = np.asanyarray(image.dataobj[(*part[: len(image.shape)], *[0] * (len(image.shape) - 3))])
-    except Exception as error:
-        raise SarcoError(f"{path}: not a readable NIfTI file ({_first_line(error)}); write the mask again.") from None
+    values = np.asanyarray(image.dataobj[(*part[: len(image.shape)], *[0] * (len(image.shape) - 3))])
     return values if values.ndim == 3 else values[..., None]
 
 

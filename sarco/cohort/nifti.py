@@ -1,6 +1,7 @@
 """One axial CT slice out of a NIfTI file, as `dicom.read_slice` gives one of a DICOM file."""
 
 import gzip
+from contextlib import contextmanager
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -31,10 +32,19 @@ def read_slice(path, number=None):
     SarcoError
         Not a readable volume, no such slice, or no plausible CT slice.
     """
+    try:
+        with opened(path) as image:
+            return _read(image, path, number)
+    except SarcoError:
+        raise
+    except Exception as error:  # nibabel fails in its own way on each broken part
+        raise SarcoError(f"{path}: not a readable NIfTI file ({dicom._first_line(error)}); write it again.") from None
+
+
+def _read(image, path, number):
     import nibabel as nib
 
     try:
-        image = load(path)
         placed = image.header["sform_code"] or image.header["qform_code"]
         shape, axes = image.shape, nib.orientations.io_orientation(image.affine)
     except Exception as error:  # nibabel fails in its own way on each broken part
@@ -68,17 +78,18 @@ def read_slice(path, number=None):
     return _slice(path, plane.astype(np.float32), affine, number)
 
 
-def load(path):
-    """A NIfTI image by nibabel, whatever the file is called; its pixels are read when they are asked for."""
+@contextmanager
+def opened(path):
+    """Yield a NIfTI image by nibabel, whatever the file is called; its pixels are read when they are asked for."""
     import nibabel as nib
 
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    file = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115, the image keeps it open
-    first = int.from_bytes(file.read(4), "little")
-    file.seek(0)
-    made = nib.Nifti1Image if first in (348, 0x5C010000) else nib.Nifti2Image  # its header's size, both ways
-    return made.from_file_map({"image": nib.FileHolder(fileobj=file)})
+    with gzip.open(path) if packed else path.open("rb") as file:
+        first = int.from_bytes(file.read(4), "little")
+        file.seek(0)
+        made = nib.Nifti1Image if first in (348, 0x5C010000) else nib.Nifti2Image  # its header's size, both ways
+        yield made.from_file_map({"image": nib.FileHolder(fileobj=file)})
 
 
 def _slice(path, image_hu, affine, number):
