@@ -1,5 +1,6 @@
 """What a training costs: counted by arithmetic, measured on this machine, or estimated from a card's peak."""
 
+import functools
 import time
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def hours_on(card, operations, share):
 
 
 def step_seconds(profile, images, masks, steps=3):
-    """Measure one step of a profile's training here: drawing, augmentation and the update of the weights.
+    """Measure one step of a profile's training here, as `train_member` does it: augmentation and update of the weights.
 
     Parameters
     ----------
@@ -78,18 +79,21 @@ def step_seconds(profile, images, masks, steps=3):
     """
     import keras
 
-    from .training import batch, compiled_unet
+    from . import environment, training
 
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(profile.precision)
     try:
-        model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power)
+        model = training.compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power)
     finally:
         keras.mixed_precision.set_dtype_policy(before)
+    draw = functools.partial(training.batch, images, masks)
+    if environment.hardware()["accelerators"]:
+        draw = training.OnDevice(images, masks).batch
     seconds = []
     for step in range(steps + 1):
         start = time.perf_counter()
-        x, y = batch(images, masks, step, seed=0, batch_size=profile.batch_size, patch_px=profile.patch_px)
+        x, y = draw(step, seed=0, batch_size=profile.batch_size, patch_px=profile.patch_px)
         float(np.asarray(model.train_on_batch(x, y)))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))

@@ -32,7 +32,7 @@ def by_case(cases, split):
     """
     import pandas as pd
 
-    rows = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != "student")]
+    rows = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != surface.STUDENT)]
     size = rows["members"].max()
     if rows.empty or size < 2:
         raise SarcoError(f"cases.csv: disagreement on {split} slices needs two members or more; evaluate such a run.")

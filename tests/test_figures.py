@@ -45,7 +45,11 @@ def drawings(slice_hu, mask):
     cases = pd.DataFrame({"quality": list("AAABBBCCCD"), "dsc": 1 - rng.gamma(2, 0.01, 10)})
     rows = [(member, epoch, 0.9 - 0.5 / epoch + 0.01 * member) for member in (1, 2) for epoch in (1, 2, 3)]
     history = pd.DataFrame(rows, columns=["member", "epoch", "validation_dsc"])
-    members = pd.DataFrame({"members": [1, 2], "dsc_mean": [0.95, 0.96], "rmse_cm2": [4.5, 4.2]})
+    band = pd.DataFrame({"members": [1, 2, 3], "dsc": [0.95, 0.955, 0.96], "rmse_cm2": [4.5, 4.3, 4.2]})
+    for column in ("dsc", "rmse_cm2"):
+        band[f"{column}_low"], band[f"{column}_high"] = 0.99 * band[column], 1.01 * band[column]
+    doubt = pd.DataFrame({"sd_cm2": rng.gamma(2, 1, 40), "error_cm2": rng.normal(0, 3, 40)})
+    curve = pd.DataFrame({"share": np.arange(1, 41) / 40, "rmse_cm2": 3.0, "best_cm2": np.linspace(0, 3, 40)})
     image = (slice_hu > -300) / 2
     blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
     return {
@@ -55,10 +59,10 @@ def drawings(slice_hu, mask):
         "augmentation": lambda: figures.augmentation([("one", image, mask), ("two", image, mask)]),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
         "by_age": lambda: figures.by_age(cohort, known, ages),
-        "by_members": lambda: figures.by_members(members),
+        "by_members": lambda: figures.by_members(band, band.assign(order=1), {"dsc": 3, "rmse_cm2": 2}, 3),
         "cohort_flow": lambda: figures.cohort_flow(1025, 3, 982, 40, 500),
         "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
-        "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask),
+        "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask, ~mask),
         "examples": lambda: figures.examples([("A", slice_hu, SPACING, mask, mask)] * 2),
         "network": lambda: figures.network(blocks),
         "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
@@ -71,6 +75,7 @@ def drawings(slice_hu, mask):
         "slice_with_masks": lambda: figures.slice_with_masks(slice_hu, SPACING, mask, mask),
         "steps": lambda: figures.steps(slice_hu, SPACING, probability, {"threshold": mask, "window": mask}),
         "training_history": lambda: figures.training_history(history),
+        "uncertainty": lambda: figures.uncertainty(doubt, curve),
         "violins": lambda: figures.violins(cases),
         "waterfall": lambda: figures.waterfall(["baseline", "ensemble"], [0.93, 0.95], "DSC"),
     }
@@ -180,3 +185,22 @@ def test_correction_moves_the_second_cloud_only():
     figure = figures.scatter(reference + 5, reference, reference)
     dots = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines if line.get_linestyle() == "None"}
     assert dots["before the correction"].tolist() == [105, 125, 145] and dots["after it"].tolist() == [100, 120, 140]
+
+
+def test_plateau_is_marked_on_the_mean_and_the_papers_where_it_can_be(drawings):
+    for axis, (members, value) in zip(drawings["by_members"]().axes, [(3, 0.96), (2, 4.3)], strict=True):
+        lines = {line.get_label(): line for line in axis.lines}
+        assert lines["plateau"].get_xydata().tolist() == [[members, value]]
+        assert list(lines["the paper's plateau"].get_xdata()) == [3, 3]
+    band = pd.DataFrame({"members": [1, 2], **{f"{c}{end}": [1.0, 2.0] for c in ("dsc", "rmse_cm2")
+                         for end in ("", "_low", "_high")}})  # fmt: skip
+    figure = figures.by_members(band, band.assign(order=1), {"dsc": 2, "rmse_cm2": 2}, 10)
+    assert figure.axes[0].get_xlim()[1] < 3  # two members: the paper's tenth is not on this axis
+
+
+def test_groups_of_disagreement_are_equally_large():
+    table = pd.DataFrame({"sd_cm2": [1.0, 2, 4, 8], "error_cm2": [1.0, -3, 5, -7]})
+    curve = pd.DataFrame({"share": [0.5, 1.0], "rmse_cm2": [2.0, 3.0], "best_cm2": [1.0, 3.0]})
+    above, _ = figures.uncertainty(table, curve, bins=2).axes
+    [groups] = [line for line in above.lines if line.get_label() == "median of 2 groups of cases"]
+    assert groups.get_xydata().tolist() == [[1.5, 2], [6, 6]]
