@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from . import evaluation, paper, postprocess, preprocess, profiles, surface, unet
+from . import evaluation, orders, paper, postprocess, preprocess, profiles, surface, sweeps, unet
 from .errors import SarcoError
 from .statistics import DRAWS, SEED, interval
 
@@ -179,6 +179,9 @@ class Results:
     info : dict
         run.json.
     cases, cohort, training : DataFrame
+    more : dict of str to DataFrame
+        Those of orders.csv, sweeps.csv and ablation.csv that the run has; a committed run has all that its profile
+        asks for.
     """
 
     profile: profiles.Profile
@@ -187,10 +190,11 @@ class Results:
     cases: object
     cohort: object
     training: object
+    more: dict
 
     @classmethod
     def load(cls, profile):
-        """Read the four files.
+        """Read the files.
 
         Raises
         ------
@@ -214,6 +218,14 @@ class Results:
                 raise SarcoError(f"{folder / name}: cannot be read ({error}); {_remedy(profile)}.") from error
 
         info = read("run.json", lambda path: json.loads(path.read_text(encoding="utf-8")))
+        more = {}
+        for name, wanted in (
+            ("orders", True),
+            ("sweeps", True),
+            ("ablation", info.get("profile", {}).get("ablation_variants")),
+        ):
+            if (wanted and profile.committed) or (folder / f"{name}.csv").is_file():
+                more[name] = read(f"{name}.csv", lambda path: pd.read_csv(path, dtype={"case": str}))
         return cls(
             profile,
             info.get("profile", {}),
@@ -221,6 +233,7 @@ class Results:
             read("cases.csv", evaluation.read_cases),
             read("cohort.csv", lambda path: pd.read_csv(path, dtype={"case": str, "release": str})),
             read("training.csv", pd.read_csv),
+            more,
         )
 
     def setting(self, key, name):
@@ -233,7 +246,10 @@ class Results:
         """Rows of cases.csv of the whole ensemble ("all") or of its members singly ("one"), by member and case."""
         size = self.setting("members", "MEMBERS") if which == "all" else 1
         rows = self.cases[
-            (self.cases["split"] == split) & (self.cases["step"] == step) & (self.cases["members"] == size)
+            (self.cases["split"] == split)
+            & (self.cases["step"] == step)
+            & (self.cases["members"] == size)
+            & (self.cases["subset"] != surface.STUDENT)
         ]
         if rows.empty:
             raise SarcoError(
@@ -253,6 +269,9 @@ class Results:
         self._check_cohort()
         self._check_training()
         self._check_cases()
+        checks = {"orders": self._check_orders, "sweeps": self._check_sweeps, "ablation": self._check_ablation}
+        for name, table in self.more.items():
+            checks[name](table)
 
     def _check_cohort(self):
         there, wanted = set(self.cohort["case"]), self.setting("reference_cases", "RELEASED")
@@ -273,6 +292,8 @@ class Results:
 
     def _check_cases(self):
         subsets = evaluation.subsets(self.setting("members", "MEMBERS"))
+        if self.made_with.get("student_cases"):
+            subsets[surface.STUDENT] = []
         test = self.cohort.loc[self.cohort["split"] == "test", "case"].tolist()
         wanted = {
             "validation": self.cohort.loc[self.cohort["split"] == "validation", "case"].tolist(),
@@ -290,12 +311,63 @@ class Results:
                     fed = _feeds(split, step, len(subsets[subset]), self.made_with["members"])
                     self._lacks("cases.csv", f"{what} of case {case}, members {subset}, step {step}", fed)
 
-    def _lacks(self, file, what, fed):
+    def _check_orders(self, table):
+        size = self.setting("members", "MEMBERS")
+        wanted = [
+            (order, members, step)
+            for order in range(1, len(orders.draw(size)) + 1)
+            for members in range(1, size + 1)
+            for step in orders.STEPS
+        ]
+        for order, members, step in self._missing(table, ["order", "members", "step"], wanted, list(orders.PLATEAU)):
+            what = f"the row of order {order}, {members} members, step {step}"
+            self._lacks("orders.csv", what, paper.STATED["PLATEAU_MEMBERS"], figures=("2B", "2C"))
+
+    def _check_sweeps(self, table):
+        test = self.cohort.loc[self.cohort["split"] == "test", "case"].tolist()
+        test = test[: self.made_with.get("evaluation_cases")][: sweeps.TEST_CASES]
+        cases = self.cohort.loc[self.cohort["split"] == "validation", "case"].tolist() + test
+        wanted = [(c, name, float(v)) for c in cases for name, values in sweeps.SWEEPS.items() for v in values]
+        numbers = ["dsc", "area_cm2", "reference_area_cm2"]
+        for case, sweep, value in self._missing(table, ["case", "sweep", "value"], wanted, numbers):
+            self._lacks("sweeps.csv", f"the row of case {case}, {sweep} {value:g}", paper.STATED[SWEPT[sweep]])
+        # Both tables hold the paper's own setting: it must be the same there, or they are of two runs.
+        size, final = self.setting("members", "MEMBERS"), postprocess.STEPS[-1]
+        ours = self.cases[(self.cases["members"] == size) & (self.cases["step"] == final)]
+        ours = ours[ours["subset"] != surface.STUDENT].set_index("case")["area_cm2"]
+        here = table[(table["sweep"] == "threshold") & (table["value"] == paper.THRESHOLD)].set_index("case")[
+            "area_cm2"
+        ]
+        apart = (here - ours[here.index]).abs()
+        if (apart > 0.1).any():
+            raise SarcoError(
+                f"{self.profile.results_dir / 'sweeps.csv'}: at the paper's setting case {apart.idxmax()} has "
+                f"{here[apart.idxmax()]:.1f} cm2, and {ours[apart.idxmax()]:.1f} cm2 in cases.csv, so they are of two "
+                f"runs; {_remedy(self.profile)}."
+            )
+
+    def _check_ablation(self, table):
+        cases = [f"{case:04d}" for case in range(1, self.made_with["difficult_cases"] + 1)]
+        wanted = [(variant, case) for variant in self.made_with["ablation_variants"] for case in cases]
+        for variant, case in self._missing(table, ["variant", "case"], wanted, ["dsc", "area_cm2"]):
+            what = f"the row of variant {variant}, case {case}"
+            self._lacks("ablation.csv", what, None, shown=_address("01-data#fig-ablation"))
+
+    @staticmethod
+    def _missing(table, columns, wanted, numbers):
+        """Keys among `wanted` that a table does not have, or not with all its numbers, in their order."""
+        whole = table[np.isfinite(table[numbers]).all(axis=1)]
+        there = set(zip(*(whole[column] for column in columns), strict=True))
+        return (key for key in wanted if key not in there)
+
+    def _lacks(self, file, what, fed, figures=(), shown=""):
         claim = (
             f"which feeds the claim '{_label(fed)}' ({fed.section}, {fed.position})"
             if fed
-            else "which feeds no claim of the paper, but the book's own tables"
+            else f"which feeds no claim of the paper, but the book's own {shown or 'tables'}"
         )
+        if figures:
+            claim += f" and figures {' and '.join(figures)}"
         raise SarcoError(f"{self.profile.results_dir / file}: lacks {what}, {claim}; {_remedy(self.profile)}.")
 
 
@@ -307,8 +379,22 @@ def _remedy(profile):
     )
 
 
+# The claim that each sweep is about.
+SWEPT = {
+    "order": "SPLINE_ORDER",
+    "threshold": "THRESHOLD",
+    "threshold_alone": "THRESHOLD",
+    "dilation_px": "DILATION_CONNECTIVITY",
+    "dilation_mm": "DILATION_CONNECTIVITY",
+    "low_hu": "MUSCLE_HU",
+    "high_hu": "MUSCLE_HU",
+}
+
+
 def _feeds(split, step, members, size):
-    """The first claim that reads such a row of cases.csv, or None."""
+    """The first claim that reads such a row of cases.csv, or None; the student (0 members) feeds none."""
+    if not members:
+        return None
     for name, (stage, _) in MEASURED.items():
         printed = paper.RESULTS[name]
         for one in stage if isinstance(stage, tuple) else (stage,):

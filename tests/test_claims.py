@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from sarco import claims, cli, evaluation, paper, postprocess, profiles
+from sarco import claims, cli, evaluation, paper, postprocess, profiles, surface
 from sarco.errors import SarcoError
 
 MEMBERS, EPOCHS = 2, 3
@@ -41,7 +41,7 @@ def made(root, tmp_path_factory):
          "step": step, "dsc": rng.uniform(0.9, 0.98), "reference_area_cm2": 120.0,
          "area_cm2": 120 + rng.normal(4, 1) + 0.1 * len(members)}
         for row in evaluated.itertuples()
-        for subset, members in evaluation.subsets(MEMBERS).items()
+        for subset, members in (evaluation.subsets(MEMBERS) | {surface.STUDENT: [0]}).items()
         for step in postprocess.STEPS
     ]  # fmt: skip
     pd.DataFrame(rows).to_csv(results / "cases.csv", index=False)
@@ -209,6 +209,8 @@ def _drop(path, keep):
          "case 0004, members 2, step threshold, which feeds the claim 'DSC, baseline, validation' ("),
         ("cases.csv", {"case": "0004", "subset": "1-2", "step": "dilation"},
          "case 0004, members 1-2, step dilation, which feeds no claim of the paper"),
+        ("cases.csv", {"case": "0004", "subset": "student", "step": "window"},
+         "case 0004, members student, step window, which feeds no claim of the paper"),
         ("training.csv", {"member": "2", "epoch": "3"}, "member 2, epoch 3, which feeds the claim 'epochs'"),
         ("cohort.csv", {"case": "0002"},
          "case 0002, which feeds the claim 'slices released for training and validation'"),
@@ -242,6 +244,57 @@ def test_an_empty_value_and_a_missing_file_are_told(broken):
     assert "lacks a value in the row of case 0005, members 1-2, step window" in ask(broken).stderr
     path.unlink()
     assert f"{path}: no such file, and the claims need it" in ask(broken).stderr
+
+
+COMMITTED = [
+    # file, which row, what is said of it
+    ("cases.csv", {"split": "test", "members": "all", "step": "window"}, r"feeds the claim 'DSC, test' \(Results, "),
+    ("cohort.csv", {"split": "train"}, "feeds the claim 'slices released for training and validation'"),
+    ("training.csv", {"epoch": "2"}, "feeds the claim 'epochs' "),
+    ("orders.csv", {"members": "2"}, "feeds the claim 'networks from which on .* and figures 2B and 2C;"),
+    ("sweeps.csv", {"sweep": "dilation_mm"}, "feeds the claim 'connectivity of the dilation' "),
+    ("sweeps.csv", {"sweep": "low_hu"}, "feeds the claim 'attenuation kept as muscle' "),
+    ("ablation.csv", {"variant": "none"}, r"feeds no claim .* chapters/01-data\.html#fig-ablation;"),
+]
+
+
+@pytest.fixture
+def committed(root, tmp_path, monkeypatch):
+    """A copy of the committed results that a test may break; the profile `published` reads it."""
+    shutil.copytree(root / "data/results", tmp_path / "data/results")
+    monkeypatch.setenv("SARCO_DATA", str(tmp_path / "data"))
+    return tmp_path / "data/results"
+
+
+def published():
+    return CliRunner().invoke(cli.app, ["claims", "--profile", "published"])
+
+
+@pytest.mark.parametrize(("file", "which", "words"), COMMITTED)
+def test_no_row_of_a_committed_table_can_be_taken_out(committed, file, which, words):
+    path = committed / file
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    names = lines[0].strip().split(",")
+    rows = [dict(zip(names, line.rstrip("\n").split(","), strict=False)) for line in lines[1:]]
+    members = str(max(int(row["members"]) for row in rows)) if file == "cases.csv" else None
+    which = {key: members if value == "all" else value for key, value in which.items()}
+    fitting = [i for i, row in enumerate(rows, 1) if all(row[key] == value for key, value in which.items())]
+    del lines[fitting[len(fitting) // 2]]
+    path.write_text("".join(lines), encoding="utf-8")
+    done = published()
+    assert done.exit_code == 2 and done.stdout == ""
+    assert re.search(f"{re.escape(str(path))}: lacks the row of .*, which {words}", done.stderr), done.stderr
+    assert "restore it with git" in done.stderr and done.stderr.count("\n") == 1
+    path.unlink()
+    assert f"{path}: no such file, and the claims need it" in published().stderr
+
+
+def test_tables_of_two_runs_are_told_apart(committed):
+    path = committed / "sweeps.csv"
+    table = pd.read_csv(path, dtype={"case": str})
+    table.loc[table.case == table.case.iloc[-1], "area_cm2"] += 5
+    table.to_csv(path, index=False)
+    assert f"at the paper's setting case {table.case.iloc[-1]} has" in published().stderr
 
 
 def test_each_place_is_in_the_book(chapters, table):
