@@ -7,6 +7,7 @@ PROFILE ?= published
 PYTHON ?=
 CORES ?= all
 CLUSTER ?=
+BENCH ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 WHERE = $(if $(CLUSTER),--workflow-profile $(CLUSTER),--cores $(CORES))
@@ -34,7 +35,8 @@ test: $(INSTALLED)  ## run every test
 results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, with no chapter
 	@$(SNAKEMAKE) results
 
-bench: $(INSTALLED)  ## say how many phantoms a second this machine makes
+bench: $(INSTALLED)  ## say how fast this machine segments, trains and makes phantoms: build/bench/bench.csv
+	@$(BIN)/sarco bench --profile $(PROFILE) $(BENCH)
 	@$(BIN)/sarco cohort bench
 
 chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks

@@ -542,6 +542,28 @@ def orders(profile: Profile):
     print(orders.run(profile))
 
 
+@app.command(epilog="Example:  `sarco bench --slices 500 --out data/results`")
+@told
+def bench(
+    profile: Profile = "published",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.csv and bench.json; build/bench unless named.")
+    ] = None,
+    slices: Annotated[int, typer.Option(min=1, help="Of the whole job; the paper's are 500.")] = 20,
+    members: Annotated[int, typer.Option(min=1, help="Of the whole job; the paper's are 15.")] = 15,
+    torch_python: Annotated[
+        Path | None, typer.Option(help="A Python that has PyTorch, where this one has not.")
+    ] = None,
+):
+    """Say how fast this machine segments and trains: plain Keras, the engines alone, and ours."""
+    _prepare_inference()
+    from . import bench, paths, profiles
+
+    folder = out or paths.root() / "build" / "bench"
+    bench.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python)
+    print(folder / "bench.csv")
+
+
 @app.command(epilog="Example:  `sarco claims --profile published --json`")
 @told
 def claims(

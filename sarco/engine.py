@@ -164,6 +164,8 @@ class OpenVINO:
     weights : list of list of ndarray
     precision : {"float32", "bfloat16"}, optional
         bfloat16 unless given, where the CPU multiplies in it.
+    plain : bool
+        Let bfloat16 round the image too; only the benchmark wants that.
 
     Attributes
     ----------
@@ -173,19 +175,20 @@ class OpenVINO:
 
     name = "openvino"
 
-    def __init__(self, weights, precision=None):
+    def __init__(self, weights, precision=None, *, plain=False):
         import openvino
 
         core = openvino.Core()
         if precision is None:
-            can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-            precision = "bfloat16" if "BF16" in can else "float32"
+            precision = "bfloat16"
+        if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            precision = "float32"
         self.made_with = {"name": self.name, "version": openvino.__version__.split("-")[0], "precision": precision}
-        self._split = precision == "bfloat16"
+        self._split = precision == "bfloat16" and not plain
         # With one thread a member nothing waits for another thread, and no sum depends on how many there are.
         threads = 1 if len(weights) > 1 else cores()
         how = {
-            "INFERENCE_PRECISION_HINT": "bf16" if self._split else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # each of the members would be tied to the same core

@@ -71,11 +71,12 @@ class Ensemble:
     ----------
     manifest : dict
         What the members are and how they were trained.
+    weights : list of list of ndarray
     """
 
     def __init__(self, manifest, members=None, *, weights=None, engine=engines.AUTO):
         self.manifest, self._choice = manifest, engine
-        self._weights = [member.get_weights() for member in members] if weights is None else weights
+        self.weights = [member.get_weights() for member in members] if weights is None else weights
         if members is not None:
             self.members = members
 
@@ -120,7 +121,7 @@ class Ensemble:
     @property
     def size(self):
         """Number of members."""
-        return len(self._weights)
+        return len(self.weights)
 
     @property
     def network_spacing_mm(self):
@@ -130,12 +131,12 @@ class Ensemble:
     @cached_property
     def members(self):
         """The networks: list of keras.Model."""
-        return [engines.network(weights) for weights in self._weights]
+        return [engines.network(weights) for weights in self.weights]
 
     @cached_property
     def engine(self):
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
-        return engines.make(self._choice, self._weights, lambda: self.members)
+        return engines.make(self._choice, self.weights, lambda: self.members)
 
     def predict_members(self, image_hu, spacing_mm):
         """Probability of muscle on the network's grid, from each member.

@@ -43,6 +43,7 @@ ORDER = [
     "page",
     "report",
     "batch",
+    "bench",
     "figures",
     "book",
     "cli",
