@@ -11,8 +11,9 @@ from pathlib import Path
 
 from . import report
 from .cohort import masks
+from .cutoffs import Person
 from .errors import SarcoError
-from .files import atomic
+from .files import atomic, sweep
 
 IGNORED = ("thumbs.db", "desktop.ini")
 COLUMNS = (
@@ -117,6 +118,65 @@ def _wanted(file, folder, out):
     return not own and masks.kind_of(file) != "dicomdir"
 
 
+PERSON = ("height_m", "weight_kg", "sex")  # columns of a table of people
+
+
+def people(table, listed, given):
+    """Who is on each slice, from a table.
+
+    Parameters
+    ----------
+    table : Path
+        CSV with the column file (or case): the slice as `Job.file` names it, with or without its suffix; and any of
+        `PERSON`. An empty cell means what `given` says.
+    listed : list of Job
+    given : dict
+        height_m, weight_kg, sex and cutoff where the table says nothing.
+
+    Returns
+    -------
+    dict of str to sarco.cutoffs.Person
+        By `Job.file`, all slices.
+
+    Raises
+    ------
+    SarcoError
+        Not such a table, a row of no slice or of two, a value that no adult has, or a slice without what the cut-off
+        needs.
+    """
+    import pandas as pd
+
+    try:
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise SarcoError(f"{table}: not a readable table ({error}); write it as CSV in UTF-8.") from None
+    key = next((name for name in ("file", "case") if name in rows), None)
+    if key is None or not set(PERSON) & set(rows):
+        raise SarcoError(f"{table}: it needs the column file and one of {', '.join(PERSON)}.")
+    names = {job.file: job.file for job in listed}
+    for job in listed:  # without the suffix, where that says which
+        short = Path(job.file).with_name(report.file_name(Path(job.file))).as_posix()
+        names[short] = None if names.get(short, job.file) != job.file else job.file
+    found = {}
+    for row in rows.to_dict("records"):
+        file = names.get(row[key].strip())
+        if file is None or file in found:
+            what = "stands there twice" if file else "is no slice, or more than one"
+            raise SarcoError(f"{table}: {row[key]!r} {what}; correct the column {key}.")
+        said = {name: row[name].strip() for name in PERSON if row.get(name, "").strip()}
+        for name in {"height_m", "weight_kg"} & said.keys():
+            try:
+                said[name] = float(said[name])
+            except ValueError:
+                raise SarcoError(f"{table}: {name} of {file} is {said[name]!r}, where a number is wanted.") from None
+        found[file] = said
+    try:
+        file = None
+        return {(file := job.file): Person(**(given | found.get(job.file, {}))) for job in listed}
+    except SarcoError as error:
+        raise SarcoError(f"{table}: {file}: {error}") from None
+
+
 def run(
     listed,
     out,
@@ -135,9 +195,10 @@ def run(
     listed : list of Job
     out : Path
     segmenter : sarco.report.Segmenter
-    person : sarco.cutoffs.Person, optional
+    person : sarco.cutoffs.Person, or dict of str to sarco.cutoffs.Person, optional
+        On all slices, or by `Job.file` (`people`).
     number : int, optional
-        Slice of NIfTI volumes, from 1 at the feet.
+        Slice of NIfTI volumes and enhanced CT, from 1 at the feet.
     with_patient : bool
         See `sarco.report.write`.
     table : bool
@@ -158,11 +219,14 @@ def run(
     from tqdm import tqdm
 
     done = Batch()
+    sweep({out / f"{job.target}{end}" for job in listed for end in report.ENDS}
+          | {out / f"{TABLE}.csv", out / f"{TABLE}.xlsx"})  # fmt: skip
     with tqdm(listed, "segment", unit="slice", disable=None if progress else True) as bar:
         for position, job in enumerate(bar, 1):
             if position % COLLECT_EVERY == 0:
                 gc.collect()
-            made_from = _fingerprint(job, segmenter, (person, number, with_patient))
+            who = person.get(job.file) if isinstance(person, dict) else person
+            made_from = _fingerprint(job, segmenter, (who, number, with_patient))
             numbers_path = out / f"{job.target}.json"
             said = _finished(numbers_path, made_from) if table else None
             if said is not None:
@@ -174,7 +238,7 @@ def run(
                     done.problems[job.file] = str(error)
                     bar.write(str(error), file=sys.stderr)
                     continue
-                found = segmenter.segment(image, person)
+                found = segmenter.segment(image, who)
                 report.write(
                     found, numbers_path.parent, numbers_path.name[: -len(".json")],
                     with_patient=with_patient, made_from=made_from,

@@ -24,12 +24,12 @@ PROBLEMS_FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Muscle area of one CT slice at L3: the paper's method, its cohort and its evaluation.",
-    epilog="Example:  `sarco segment slice.dcm --out results`",
+    epilog="Example:  `sarco segment slice.dcm --out results`\n\n"
+    "Exit codes: 0 done, 1 done but for what is named, 2 not done (one sentence says why), 130 interrupted.",
 )
 cohort = typer.Typer(no_args_is_help=True, help="Make, check and cut cohorts.")
 app.add_typer(cohort, name="cohort")
@@ -102,8 +102,16 @@ class NiftiRule(StrEnum):
     stored = "stored"
 
 
+def _cutoffs():
+    from .cutoffs import CUTOFFS
+
+    return list(CUTOFFS)
+
+
 EXIT_CODES = "Exit codes: 0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted."
-Number = Annotated[int | None, typer.Option("--slice", min=1, help="Slice of a NIfTI volume, from 1 at the feet.")]
+Number = Annotated[
+    int | None, typer.Option("--slice", min=1, help="Slice of a NIfTI volume or enhanced CT, from 1 at the feet.")
+]
 Height = Annotated[float | None, typer.Option(help="In m, for the skeletal muscle index.")]
 Weight = Annotated[float | None, typer.Option(help="In kg, where the cut-off depends on the BMI.")]
 SexOption = Annotated[Sex | None, typer.Option(help="For the cut-off.")]
@@ -111,6 +119,7 @@ CutOff = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
+        autocompletion=_cutoffs,
         help="Say whether the muscle is low by prado-2008, martin-2013, derstine-2018 or van-der-werf-2018; no one "
         "of them is agreed on.",
     ),
@@ -157,6 +166,10 @@ def segment(
     weight: Weight = None,
     sex: SexOption = None,
     cutoff: CutOff = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="CSV of the persons on many slices: file, and any of height_m, weight_kg, sex."),
+    ] = None,
     with_patient: WithPatient = False,
     json_: Json = False,
 ):
@@ -171,8 +184,9 @@ def segment(
     from . import batch, report
     from .cutoffs import Person
 
-    person = Person(height, weight, sex and sex.value, cutoff)
     listed = batch.jobs(slices, out)
+    given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
+    person = Person(**given) if people is None else batch.people(people, listed, given)
     many = len(listed) > 1 or slices[0].is_dir()
     segmenter = report.Segmenter(weights, quick=quick, engine=engine)
     done = batch.run(
@@ -312,12 +326,15 @@ def make_cohort(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one for each core.")] = 0,
     matrix: Annotated[int, typer.Option(min=64, max=1024, help="Rows and columns of a slice.")] = 512,
+    json_: Json = False,
 ):
     """Write a cohort of phantoms."""
     from .cohort import make
 
     make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix,
               without=without or ())  # fmt: skip
+    if json_:
+        _print_json({"written": str(out), "cases": cases})
 
 
 @cohort.command("bench", epilog="Example:  `sarco cohort bench`")
@@ -325,11 +342,18 @@ def make_cohort(
 def bench_cohort(
     cases: Annotated[int, typer.Option(min=8, help="Slices to make, twice.")] = 100,
     matrix: Annotated[int, typer.Option(min=64, max=1024, help="Rows and columns of a slice.")] = 512,
+    json_: Json = False,
 ):
     """Say how fast this machine makes phantoms, on one core and on all."""
+    from dataclasses import asdict
+
     from .cohort import bench
 
-    for speed in bench.bench(cases, matrix):
+    speeds = bench.bench(cases, matrix)
+    if json_:
+        _print_json({"speeds": [asdict(speed) | {"slices_per_second": speed.slices_per_second} for speed in speeds]})
+        return
+    for speed in speeds:
         minutes = f"{speed.paper_minutes:.1f} min for the paper's number"
         line = (
             f"{speed.workers} core{'s' * (speed.workers > 1)}: {speed.slices_per_second:.1f} slices a second, {minutes}"
@@ -341,15 +365,23 @@ def bench_cohort(
 
 @cohort.command("check", epilog="Example:  `sarco cohort check data/sample`")
 @told
-def check_cohort(root: Annotated[Path, typer.Argument(help="Folder that holds cohort.csv.")]):
+def check_cohort(
+    root: Annotated[Path, typer.Argument(help="Folder that holds cohort.csv.")],
+    json_: Json = False,
+):
     """Say what is wrong with a cohort: one line a problem, exit code 1 if there is any."""
     from .cohort import layout
 
     found = layout.check(root, progress=True)
-    for problem in found.problems:
-        print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
+    if json_:
+        _print_json({"root": str(root), "unregistered": found.unregistered, "problems": _problems(found.problems)})
+    else:
+        for problem in found.problems:
+            print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
     if found.problems:
         raise typer.Exit(PROBLEMS_FOUND)
+    if json_:
+        return
     if found.unregistered:
         print(f"{root}: not registered by measurement, and excluded: {', '.join(found.unregistered)}.")
     print(f"{root}: no problem found.")
@@ -387,6 +419,7 @@ def import_slices(
     keep_header: Annotated[
         bool, typer.Option("--keep-header", help="Copy the DICOM files byte for byte, the patient's name included.")
     ] = False,
+    json_: Json = False,
 ):
     """Turn DICOM slices and their masks into a cohort.
 
@@ -398,7 +431,7 @@ def import_slices(
         images, masks, out, labels=tuple(label or ()), table=table, split=split.value, cut=cut, nifti=nifti.value,
         key=key, keep_header=keep_header, progress=True,
     )  # fmt: skip
-    _print_import(done)
+    _print_import(done, json_)
 
 
 @importing.command("saros", epilog="Example:  `sarco cohort import saros saros build/saros --levels l3.csv`")
@@ -411,6 +444,7 @@ def import_saros(
     max_distance: Annotated[
         float, typer.Option(min=0, help="Largest distance of the annotated slice from the middle of L3, in mm.")
     ] = 12.5,
+    json_: Json = False,
 ):
     """Turn SAROS into a cohort: the annotated slice nearest to the middle of L3 of each case.
 
@@ -419,14 +453,22 @@ def import_saros(
     """
     from .cohort import saros
 
-    _print_import(saros.import_saros(folder, out, levels, vertebrae, max_distance, progress=True))
+    _print_import(saros.import_saros(folder, out, levels, vertebrae, max_distance, progress=True), json_)
 
 
-def _print_import(done):
-    for problem in done.problems:
-        print(problem.message)
-    kept = f", kept {len(done.kept)}" if done.kept else ""
-    print(f"{done.root}: cases written {len(done.written)}{kept}, problems {len(done.problems)}.")
+def _problems(found):
+    return [{"case": problem.case, "message": problem.message} for problem in found]
+
+
+def _print_import(done, json_):
+    if json_:
+        _print_json({"root": str(done.root), "written": done.written, "kept": done.kept,
+                     "problems": _problems(done.problems)})  # fmt: skip
+    else:
+        for problem in done.problems:
+            print(problem.message)
+        kept = f", kept {len(done.kept)}" if done.kept else ""
+        print(f"{done.root}: cases written {len(done.written)}{kept}, problems {len(done.problems)}.")
     if done.problems:
         raise typer.Exit(PROBLEMS_FOUND)
 
@@ -437,6 +479,7 @@ def fetch_saros(
     folder: Annotated[Path, typer.Argument(help="Folder with the table of SAROS and its unpacked masks.")],
     case: Annotated[list[str] | None, typer.Option(help="Only this case; may be repeated.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Download; otherwise only say what would be.")] = False,
+    json_: Json = False,
 ):
     """Bring the open images of SAROS from the Imaging Data Commons.
 
@@ -446,17 +489,22 @@ def fetch_saros(
     from .cohort import fetch
 
     plan = fetch.plan(folder, tuple(case or ()))
-    for line in plan.lines():
-        print(line)
-    if not plan.wanted:
-        return
-    if not yes:
-        print("Say --yes to download.")
-        return
-    written, problems = fetch.fetch(folder, plan.wanted, progress=True)
-    for problem in problems:
-        print(problem.message)
-    print(f"{folder}: images written {len(written)}, problems {len(problems)}.")
+    if not json_:
+        for line in plan.lines():
+            print(line)
+        if plan.wanted and not yes:
+            print("Say --yes to download.")
+    written, problems = [], []
+    if plan.wanted and yes:
+        written, problems = fetch.fetch(folder, plan.wanted, progress=True)
+    if json_:
+        from dataclasses import asdict
+
+        _print_json({"root": str(folder), **asdict(plan), "written": written, "problems": _problems(problems)})
+    elif plan.wanted and yes:
+        for problem in problems:
+            print(problem.message)
+        print(f"{folder}: images written {len(written)}, problems {len(problems)}.")
     if problems:
         raise typer.Exit(PROBLEMS_FOUND)
 
@@ -467,11 +515,22 @@ def subset_cohort(
     root: Annotated[Path, typer.Argument(help="Folder that holds cohort.csv.")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="Cases to keep.")],
+    json_: Json = False,
 ):
     """Copy some cases of a cohort into a new one."""
     from .cohort import layout
 
     layout.subset(root, out, cases)
+    if json_:
+        _print_json({"written": str(out), "cases": len(cases)})
+
+
+def _print_written(path, json_):
+    """Say what a command that writes one thing has written."""
+    if json_:
+        _print_json({"written": str(path)})
+    else:
+        print(path)
 
 
 @app.command(epilog="Example:  `sarco train --profile smoke --member 1`")
@@ -481,6 +540,7 @@ def train(
     member: Annotated[int | None, typer.Option(min=1, help="Which member, from 1.")] = None,
     student: Annotated[bool, typer.Option("--student", help="The student, once all members are trained.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder to write; the profile's weights unless named.")] = None,
+    json_: Json = False,
 ):
     """Train one member or the student, or go on where it was interrupted.
 
@@ -494,16 +554,17 @@ def train(
 
     with gpu.one():
         chosen = profiles.load(profile)
-        print(training.train_student(chosen) if student else training.train_from_profile(chosen, member, out))
+        written = training.train_student(chosen) if student else training.train_from_profile(chosen, member, out)
+        _print_written(written, json_)
 
 
 @app.command(epilog="Example:  `sarco manifest --profile smoke`")
 @told
-def manifest(profile: Profile):
+def manifest(profile: Profile, json_: Json = False):
     """List the trained members, with their checksums, in manifest.json."""
     from . import profiles, training
 
-    print(training.write_manifest(profiles.load(profile)))
+    _print_written(training.write_manifest(profiles.load(profile)), json_)
 
 
 @app.command(epilog="Example:  `sarco evaluate --profile smoke`")
@@ -514,32 +575,33 @@ def evaluate(
         str | None, typer.Option(metavar="3/8", help="Only this block of the cases; a call without it joins them.")
     ] = None,
     engine: EngineOption = "float32",
+    json_: Json = False,
 ):
     """Evaluate the members on validation and test slices, or go on where it was interrupted."""
     _prepare_inference()
     from . import evaluation
 
-    print(evaluation.run(profile, block=block, engine=engine))
+    _print_written(evaluation.run(profile, block=block, engine=engine), json_)
 
 
 @app.command(epilog="Example:  `sarco sweeps --profile smoke`")
 @told
-def sweeps(profile: Profile):
+def sweeps(profile: Profile, json_: Json = False):
     """Vary each setting of the post-processing, one at a time, on validation slices and some of the test set."""
     _prepare_inference()
     from . import sweeps
 
-    print(sweeps.run(profile))
+    _print_written(sweeps.run(profile), json_)
 
 
 @app.command(epilog="Example:  `sarco orders --profile smoke`")
 @told
-def orders(profile: Profile):
+def orders(profile: Profile, json_: Json = False):
     """Say what each further member adds, over random orders of the members, on the validation slices."""
     _prepare_inference()
     from . import orders
 
-    print(orders.run(profile))
+    _print_written(orders.run(profile), json_)
 
 
 @app.command(epilog="Example:  `sarco bench --slices 500 --out data/results`")
@@ -554,6 +616,7 @@ def bench(
     torch_python: Annotated[
         Path | None, typer.Option(help="A Python that has PyTorch, where this one has not.")
     ] = None,
+    json_: Json = False,
 ):
     """Say how fast this machine segments and trains: plain Keras, the engines alone, and ours."""
     _prepare_inference()
@@ -561,21 +624,21 @@ def bench(
 
     folder = out or paths.root() / "build" / "bench"
     bench.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python)
-    print(folder / "bench.csv")
+    _print_written(folder / "bench.csv", json_)
 
 
 @app.command(epilog="Example:  `sarco claims --profile published --json`")
 @told
 def claims(
     profile: Profile = "published",
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts: null where there is no value.")] = False,
+    json_: Json = False,
 ):
     """Set every number that the paper prints beside that of a run, with a verdict by rule."""
     from . import claims, profiles
 
     chosen = profiles.load(profile)
     found = claims.table(chosen)
-    if as_json:
+    if json_:
         print(claims.to_json(found, chosen))
     else:
         _print_claims(found, claims)
@@ -604,13 +667,14 @@ def _print_claims(found, claims):
 def ablate(
     profile: Profile,
     variant: Annotated[str | None, typer.Option(help="Train and score this one; else compare those that are.")] = None,
+    json_: Json = False,
 ):
     """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
     from . import ablation, gpu, profiles
 
     chosen = profiles.load(profile)
     if variant is None:
-        print(ablation.combine(chosen))
+        _print_written(ablation.combine(chosen), json_)
         return
     with gpu.one():
-        print(ablation.run_variant(chosen, variant))
+        _print_written(ablation.run_variant(chosen, variant), json_)

@@ -1,5 +1,6 @@
 """Write beside, then rename: a reader never sees half a file. And let one process at a time do something."""
 
+import glob
 import os
 import platform
 import shutil
@@ -33,6 +34,36 @@ def atomic(path):
             shutil.rmtree(beside)
         else:
             beside.unlink(missing_ok=True)
+
+
+def sweep(paths):
+    """Remove what processes that were killed on this machine left of these files while they wrote them.
+
+    Parameters
+    ----------
+    paths : set of Path
+        The files, as they were to be called.
+    """
+    for folder in {path.parent for path in paths}:
+        if not folder.is_dir():
+            continue
+        for beside in folder.glob(f".*.{glob.escape(platform.node())}-*"):
+            name, _, ending = beside.name[1:].rpartition(f".{platform.node()}-")
+            process, dot, suffix = ending.partition(".")
+            # A process with our own number wrote before we began.
+            dead = process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
+            if dead and folder / f"{name}{dot}{suffix}" in paths:
+                shutil.rmtree(beside) if beside.is_dir() else beside.unlink(missing_ok=True)
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's, or not to be known: leave it alone
+        pass
+    return True
 
 
 def lock(path, wait=True):

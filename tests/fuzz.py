@@ -153,11 +153,21 @@ def main(folder, runs):
         for number, data in enumerate(seeds(Path(work))):
             (corpus / f"seed-{number:03d}").write_bytes(data)
         target = Target(Path(work))
-        sys.stderr.flush()
+
+        def one(data):
+            """What breaks a rule is kept, and the run goes on."""
+            (folder / "last").write_bytes(data)  # of a crash or a hang this is what remains
+            try:
+                target(data)
+            except Exception as error:
+                name = f"found-{type(error).__name__}-{zlib.crc32(data):08x}"
+                (folder / name).write_bytes(data)
+                print(f"{name}: {str(error)[:160]}", file=sys.stderr)
+
         atheris.Setup(
             [sys.argv[0], f"-runs={runs}", f"-timeout={SECONDS}", f"-rss_limit_mb={MIB}", f"-max_len={LARGEST}",
              f"-artifact_prefix={folder}/found-", "-print_final_stats=1", "-len_control=0", str(corpus)],
-            target, enable_python_coverage=True,
+            one, enable_python_coverage=True,
         )  # fmt: skip
         print(f"pydicom {pydicom.__version__}, nibabel {nibabel.__version__}")
         atheris.Fuzz()

@@ -11,6 +11,7 @@ import bad_inputs
 import numpy as np
 import pydicom
 import pytest
+import stand_in
 from bad_inputs import CHOSEN, FIT, MASKS, MUSCLE, SLICES
 from PIL import Image
 from typer.testing import CliRunner
@@ -18,29 +19,14 @@ from typer.testing import CliRunner
 from sarco import report, seg
 from sarco.cli import app
 from sarco.cohort import dicom
-from sarco.preprocess import to_network
 
 SECONDS, GIB = 5, 1 << 30
-
-
-class EverythingIsMuscle:
-    """An ensemble without a network, which takes long to load; the real ones are in test_segment.py."""
-
-    size, network_spacing_mm = 1, 4.0
-
-    def predict_members(self, image_hu, spacing_mm):
-        return np.ones_like(to_network(image_hu, spacing_mm, self.network_spacing_mm), np.float32)[None]
 
 
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory):
     """One for all."""
-    weights = tmp_path_factory.mktemp("toy") / "weights"
-    weights.mkdir()
-    (weights / "manifest.json").write_text('{"members": [{"file": "member-01.npz", "sha256": "0"}]}')
-    made = report.Segmenter(weights)
-    made.ensemble = EverythingIsMuscle()
-    return made
+    return stand_in.segmenter(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture

@@ -266,7 +266,7 @@ def _check_object(header, path, number):
     if kind is None or modality is None:
         raise SarcoError(f"{path}: broken or cut short (no SOP class or no modality); export it again.")
     if kind not in (CTImageStorage, *MULTI_FRAME) or modality != "CT":
-        what = getattr(kind, "name", kind)
+        what, modality = _short(getattr(kind, "name", kind)), _short(modality)
         raise SarcoError(f"{path}: not a CT slice (it is {what}, modality {modality}); give one CT Image Storage file.")
     if "LOCALIZER" in (header.get("ImageType") or ()):
         raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
@@ -359,7 +359,7 @@ def _rescale(header, path):
             "export the original CT slice."
         )
     if unit not in ("HU", "US"):  # US is "unspecified", which CT images of the past carry
-        raise SarcoError(f"{path}: pixels are in {unit}, not in Hounsfield units; give the usual CT image.")
+        raise SarcoError(f"{path}: pixels are in {_short(unit)}, not in Hounsfield units; give the usual CT image.")
     return slope, intercept
 
 
@@ -372,7 +372,7 @@ def _pixels(header, path, frame=None):
     except (NotImplementedError, TypeError, AttributeError):
         readable = False
     if not readable:
-        name = getattr(syntax, "name", syntax)
+        name, syntax = _short(getattr(syntax, "name", syntax)), _short(syntax)
         raise SarcoError(
             f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; export it uncompressed."
         )
@@ -455,7 +455,12 @@ def _number(header, name):
 
 def _first_line(error):
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.split(" - ")[0].rstrip(".:")
+    return _short(line.split(" - ")[0].rstrip(".:"), 160)
+
+
+def _short(text, most=64):
+    """What a file says of itself, which may be anything, cut."""
+    return text if len(text := str(text)) <= most else f"{text[:most]}..."
 
 
 def write_slice(

@@ -196,7 +196,7 @@ def import_slices(
         row = given.get(name, default)
         if row is None:
             raise SarcoError(f"{table}: no row for {name}; add one.")
-        mask_path, kind = _only(partners[name], name, path, mask_files)
+        mask_path, kind = _only(partners[name], name, path, mask_files, labels, nifti)
         digest = _digest(path)
         twin = seen.setdefault(digest, case)
         if twin != case:
@@ -306,6 +306,8 @@ def _partners(slices, images, mask_files, out, own):
     partners, problems, segs = {name: [] for name in slices}, [], []
     inside = images.resolve()
     for path, kind in _walk(mask_files, out, own):
+        if _is_result(path, mask_files):
+            continue
         name = _name(path, mask_files)
         if kind == "seg":
             segs.append(path)
@@ -339,11 +341,25 @@ def _partners(slices, images, mask_files, out, own):
     return partners, problems
 
 
-def _only(found, name, path, mask_files):
+def _is_result(path, folder):
+    """Whether a file is what 'sarco segment' writes beside its masks: picture, page, numbers, table."""
+    for end in ("_overlay.png", ".html", ".json"):
+        if path.name.endswith(end):
+            name = path.name.removesuffix(end)
+            return all(path.with_name(f"{name}{other}").exists() for other in ("_mask.png", "_overlay.png", ".json"))
+    return path.parent == folder and path.name in ("table.csv", "table.xlsx") and any(folder.rglob("*_mask.png"))
+
+
+def _only(found, name, path, mask_files, labels, nifti):
     if not found:
         raise SarcoError(f"{path}: no mask for it in {mask_files}; name one {name}.png, .nii.gz or .npy, or give a "
                          "DICOM SEG that references it.")  # fmt: skip
     if len(found) > 1:
+        # One mask saved in two ways, as 'sarco segment' does, is one mask.
+        slice_ = dicom.read_slice(path)
+        first, *others = (masks.read(mask, kind, slice_, labels, nifti) for mask, kind in found)
+        if all((other == first).all() for other in others):
+            return found[0]
         raise SarcoError(f"{path}: {len(found)} masks for it ({', '.join(str(p) for p, _ in found)}); keep one.")
     return found[0]
 
