@@ -50,6 +50,19 @@ def drawings(slice_hu, mask):
         band[f"{column}_low"], band[f"{column}_high"] = 0.99 * band[column], 1.01 * band[column]
     doubt = pd.DataFrame({"sd_cm2": rng.gamma(2, 1, 40), "error_cm2": rng.normal(0, 3, 40)})
     curve = pd.DataFrame({"share": np.arange(1, 41) / 40, "rmse_cm2": 3.0, "best_cm2": np.linspace(0, 3, 40)})
+    values = {"value": [0.3, 0.5, 0.3, 0.5], "sweep": ["one"] * 2 + ["other"] * 2, "level": list("ABAB"), "n": 20}
+    values |= {"group": ["phase"] * 2 + ["sex"] * 2}
+    for column, middle in (("dsc", 0.95), ("mean_error_cm2", 2.0), ("rmse_cm2", 4.0)):
+        values |= {column: middle, f"{column}_low": 0.9 * middle, f"{column}_high": 1.1 * middle}
+    measured = pd.DataFrame(values)
+    gain = pd.DataFrame({"pixel_spacing_mm": np.linspace(0.6, 1, 9), "px": np.linspace(4, 5, 9), "mm": 4.5})
+    few = pd.DataFrame({"cases": [5, 10], "low": [1.0, 2.0], "high": [6.0, 5.0], "worse": [0.2, 0.0]})
+    pairs = [("plain", "plain", 4.0), ("plain", "portal", 6.0), ("portal", "plain", 5.0), ("portal", "portal", 3.0)]
+    moved = pd.DataFrame(pairs, columns=["learned_on", "applied_to", "after_cm2"]).assign(group="phase", before_cm2=7.0)
+    people = pd.DataFrame({"sex": ["F", "M"] * 20, "smi": rng.normal(45, 8, 40)})
+    limits = {"one": {"F": 38.5, "M": 52.4}, "two": {("F", False): 41.0, ("M", False): 43.0, ("M", True): 53.0}}
+    changed = pd.DataFrame({"cutoff": ["one", "one", "two", "two"], "what": ["a", "one reader for another"] * 2,
+                            "share": 0.05, "low": 0.03, "high": 0.07})  # fmt: skip
     image = (slice_hu > -300) / 2
     blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
     return {
@@ -60,10 +73,14 @@ def drawings(slice_hu, mask):
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
         "by_age": lambda: figures.by_age(cohort, known, ages),
         "by_members": lambda: figures.by_members(band, band.assign(order=1), {"dsc": 3, "rmse_cm2": 2}, 3),
+        "class_changes": lambda: figures.class_changes(changed, {"one": "One", "two": "Two"}),
         "cohort_flow": lambda: figures.cohort_flow(1025, 3, 982, 40, 500),
         "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
+        "dilation_by_pixel": lambda: figures.dilation_by_pixel(gain, {"px": "one pixel", "mm": "0.8 mm"}),
         "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask, ~mask),
         "examples": lambda: figures.examples([("A", slice_hu, SPACING, mask, mask)] * 2),
+        "few_cases": lambda: figures.few_cases(few, 8),
+        "muscle_index": lambda: figures.muscle_index(people, limits),
         "network": lambda: figures.network(blocks),
         "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
         "preprocessing": lambda: figures.preprocessing(slice_hu, SPACING, image, 2.0),
@@ -74,7 +91,10 @@ def drawings(slice_hu, mask):
         "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
         "slice_with_masks": lambda: figures.slice_with_masks(slice_hu, SPACING, mask, mask),
         "steps": lambda: figures.steps(slice_hu, SPACING, probability, {"threshold": mask, "window": mask}),
+        "subgroups": lambda: figures.subgroups(measured, {"dsc": 0.95, "mean_error_cm2": 2.0}),
+        "sweep": lambda: figures.sweep(measured, {"one": "one", "other": "other"}, "level", 0.5),
         "training_history": lambda: figures.training_history(history),
+        "transfer": lambda: figures.transfer(moved),
         "uncertainty": lambda: figures.uncertainty(doubt, curve),
         "violins": lambda: figures.violins(cases),
         "waterfall": lambda: figures.waterfall(["baseline", "ensemble"], [0.93, 0.95], "DSC"),
@@ -178,6 +198,27 @@ def test_waterfall_marks_a_step_for_the_worse():
     colours = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
     assert colours[1:3] == [figures.GREEN.upper(), figures.ORANGE.upper()]
     assert {text.get_text() for text in figure.axes[0].texts} == {"4.000", "-1.000", "+0.500", "3.500"}
+
+
+def test_a_correction_from_elsewhere_is_told_from_its_own(drawings):
+    axis = drawings["transfer"]().axes[0]
+    marks = {marker: [line for line in axis.lines if line.get_marker() == marker] for marker in "osD"}
+    assert [line.get_xdata()[0] for line in marks["s"]] == [4.0, 3.0]  # plain by plain, portal by portal
+    assert [list(line.get_xdata()) for line in marks["D"]] == [[5.0], [6.0]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["phase: plain", "phase: portal"]
+
+
+def test_each_sex_has_its_own_limits(drawings):
+    women, men = drawings["muscle_index"]().axes
+    for axis, wanted in ((women, [38.5, 41]), (men, [43, 52.4, 53])):
+        assert sorted(line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1) == wanted
+
+
+def test_a_whisker_of_the_waterfall_is_about_its_end():
+    figure = figures.waterfall(["baseline", "ensemble"], [4.0, 3.0], "RMSE", "lower", changes=[(-1.5, -0.6)])
+    (whisker,) = [c for c in figure.axes[0].containers if type(c).__name__ == "ErrorbarContainer"]
+    (segment,) = whisker.lines[2][0].get_segments()
+    assert segment[:, 1].tolist() == pytest.approx([2.5, 3.4])
 
 
 def test_correction_moves_the_second_cloud_only():
