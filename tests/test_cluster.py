@@ -30,14 +30,15 @@ def run_folder(tmp_path_factory, tiny):
     profile = profiles.load(tiny(tmp_path_factory.mktemp("run")))
     make.make(profile.cohort_dir, cases=12, setting="reference", seed=1, workers=1, matrix=128)
     entries = []
-    for member in (1, 2):
+    for member, name in enumerate(("member-01", "member-02", "student"), 1):
         keras.utils.set_random_seed(member)
-        path = profile.weights_dir / f"member-{member:02d}.npz"
+        path = profile.weights_dir / f"{name}.npz"
         path.parent.mkdir(exist_ok=True)
         pack(unet(profile.filters), path)
         entries.append({"file": path.name, "sha256": checksum(path), "seed": member})
-    manifest = {"filters": profile.filters, "depth": DEPTH, "spacing_mm": profile.spacing_mm, "members": entries}
-    (profile.weights_dir / "manifest.json").write_text(json.dumps(manifest))
+    for file, some in (("manifest.json", entries[:2]), ("student.json", entries[2:])):
+        manifest = {"filters": profile.filters, "depth": DEPTH, "spacing_mm": profile.spacing_mm, "members": some}
+        (profile.weights_dir / file).write_text(json.dumps(manifest))
     return profile.run_path
 
 
