@@ -623,8 +623,9 @@ def bench(
     from . import bench, paths, profiles
 
     folder = out or paths.root() / "build" / "bench"
-    bench.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python)
-    _print_written(folder / "bench.csv", json_)
+    say = functools.partial(print, file=sys.stderr if json_ else sys.stdout, flush=True)
+    bench.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python, say=say)
+    print((folder / "bench.json").read_text(encoding="utf-8") if json_ else folder / "bench.csv")
 
 
 @app.command(epilog="Example:  `sarco claims --profile published --json`")
