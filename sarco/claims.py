@@ -27,7 +27,6 @@ VERDICTS = (REPRODUCED, SAME_DIRECTION, NOT_REPRODUCED, NOT_TESTABLE)
 # relative changes: one point, about that digit; areas: the paper's own limit of a slight error.
 MARGIN = {"": 0.01, "%": 1.0, "cm2": paper.QUALITY_LIMIT_CM2}
 PIXEL_CM = 0.1  # two fields of view of one network may differ by a pixel of 1 mm in how their rim is counted
-PLATEAU_DSC = 0.001  # a gain that is smaller than this is none
 PLATEAU_MARGIN = 2  # members
 
 GROUPS = {
@@ -449,10 +448,10 @@ def _inference_hours(results, name):
 
 
 def _plateau(results, name):
-    """The number of members after which the DSC stays within `PLATEAU_DSC` of that of all."""
-    curve = evaluation.by_members(results.cases, "validation").set_index("members")["dsc_mean"]
-    last = curve.iloc[-1]
-    return int(next(k for k in curve.index if (abs(curve.loc[k:] - last) <= PLATEAU_DSC).all()))
+    """The number of members from which on the DSC gains nothing, on average over the orders that were measured."""
+    if "orders" in results.more:
+        return orders.plateau(results.more["orders"], "threshold", "dsc")[0]
+    return orders.plateau_of(evaluation.by_members(results.cases, "validation")["dsc_mean"].to_numpy(), "dsc")
 
 
 def _readers():

@@ -192,12 +192,13 @@ def plateau(table, step, measure):
     """
     rows = table[table["step"] == step]
     curves = rows.pivot(index="order", columns="members", values=measure)
-    single = np.array([_plateau(curve, measure) for curve in curves.to_numpy()])
+    single = np.array([plateau_of(curve, measure) for curve in curves.to_numpy()])
     low, high = (int(np.quantile(single, q, method=m)) for q, m in zip(BAND, ("lower", "higher"), strict=True))
-    return _plateau(curves.mean().to_numpy(), measure), low, high
+    return plateau_of(curves.mean().to_numpy(), measure), low, high
 
 
-def _plateau(curve, measure):
+def plateau_of(curve, measure):
+    """The plateau of one curve: `curve` holds the measure for one, two, ... members."""
     gain = curve[-1] - curve if measure == "dsc" else curve - curve[-1]
     short = np.flatnonzero(gain > PLATEAU[measure])
     return int(short[-1]) + 2 if len(short) else 1
