@@ -1250,6 +1250,58 @@ def reader_study(first_cm2, second_cm2, limits_cm2, published_cm2):
 
 
 @styled
+def own_slice(image_hu, spacing_mm, mask, fat, spread):
+    """A slice with the muscle found, and where the networks that found it disagree.
+
+    Parameters
+    ----------
+    image_hu : (H, W) array
+    mask, fat : (H, W) bool array
+        The muscle, and the fat within its contour.
+    spread : (H, W) array
+        SD of the members' probabilities.
+    """
+    fig, axes = _figure(_picture_height(image_hu, spacing_mm, 2), columns=2)
+    box = _ct(axes[0, 0], image_hu, spacing_mm)
+    _paint(axes[0, 0], fat, box, SKY)
+    _outline(axes[0, 0], mask, box, RED)
+    _ct(axes[0, 1], image_hu, spacing_mm, box, bar_cm=0)
+    _probability(axes[0, 1], np.clip(2 * spread, 0, 1), box)
+    return fig
+
+
+@styled
+def changes(labels, means_cm2, spreads_cm2, own):
+    """How far two measurements of one muscle lie apart, and how far the network lies from a reader.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    means_cm2 : sequence of float or None
+        Mean of the differences; None where it is not known.
+    spreads_cm2 : sequence of float
+        Their SD.
+    own : sequence of bool
+        Whether a line is of this run, and not published.
+    """
+    places = np.arange(len(labels))
+    fig, axes = _figure(0.36 * len(labels) + 0.7)
+    axis = axes[0, 0]
+    axis.axvline(0, color="black", linewidth=0.8)
+    for place, mean, spread, mine in zip(places, means_cm2, spreads_cm2, own, strict=True):
+        colour = RED if mine else BLUE
+        middle = 0 if mean is None else mean
+        axis.hlines(place, middle - spread, middle + spread, color=colour, linewidth=4)
+        if mean is not None:
+            axis.plot(mean, place, "o", color=colour, markersize=7)
+    axis.set(xlabel="difference of the area (cm²): mean, and one SD to each side", ylim=(len(labels) - 0.5, -0.5))
+    axis.set_yticks(places, labels)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    return fig
+
+
+@styled
 def ablation(summary):
     """DSC of each variant of the domain randomisation: mean with its interval, and the worst case.
 

@@ -55,7 +55,10 @@ def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
         raise SarcoError(f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
     try:
         file = io.BytesIO()
-        _build(mask, header, frame, by_hand, with_patient).save_as(file)
+        with warnings.catch_warnings():
+            # About attributes of the slice that break a rule of the standard and play no role here.
+            warnings.simplefilter("ignore")
+            _build(mask, header, frame, by_hand, with_patient).save_as(file)
         return file.getvalue()
     except Exception as error:  # highdicom refuses each malformed attribute of the slice in its own way
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -94,27 +97,24 @@ def _build(mask, header, frame, by_hand, with_patient):
         ),
     )
     # The frame is written even if it is empty: that no muscle was found is a result too.
-    with warnings.catch_warnings():
-        # About attributes of the slice that break a rule of the standard and play no role here.
-        warnings.simplefilter("ignore")
-        made = hd.seg.Segmentation(
-            source_images=[source],
-            pixel_array=mask[None].astype(np.uint8),
-            segmentation_type="BINARY",
-            segment_descriptions=[segment],
-            series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]),
-            series_number=9000,
-            sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]),
-            instance_number=1,
-            manufacturer="sarco",
-            manufacturer_model_name="sarco",
-            software_versions=__version__,
-            device_serial_number="0",
-            content_description="Not a medical device",
-            content_label="MUSCLE",
-            series_description=f"{LABEL}, sarco, not a medical device",
-            omit_empty_frames=False,
-        )
+    made = hd.seg.Segmentation(
+        source_images=[source],
+        pixel_array=mask[None].astype(np.uint8),
+        segmentation_type="BINARY",
+        segment_descriptions=[segment],
+        series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]),
+        series_number=9000,
+        sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]),
+        instance_number=1,
+        manufacturer="sarco",
+        manufacturer_model_name="sarco",
+        software_versions=__version__,
+        device_serial_number="0",
+        content_description="Not a medical device",
+        content_label="MUSCLE",
+        series_description=f"{LABEL}, sarco, not a medical device",
+        omit_empty_frames=False,
+    )
     if frame is not None:
         for group in made.PerFrameFunctionalGroupsSequence:
             for derivation in group.DerivationImageSequence:

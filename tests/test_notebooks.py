@@ -16,7 +16,7 @@ NOT_COMPARED = {"nbval-skip", "nbval-ignore-output", "raises-exception"}
 NOT_COMPARED_AT_MOST = 1  # in one chapter
 EXPECTED = [
     "01-data", "02-unet", "03-training", "04-ensemble", "05-postprocessing", "06-bias", "07-results",
-    "09-sarcopenia", "90-audit",
+    "08-own-slice", "09-sarcopenia", "90-audit",
 ]  # fmt: skip
 # The skeleton of every chapter, as headings.
 SKELETON = (

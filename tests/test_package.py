@@ -31,6 +31,7 @@ ORDER = [
     "surface",
     "evaluation",
     "statistics",
+    "limits",
     "bias",
     "sarcopenia",
     "orders",
