@@ -37,7 +37,7 @@ def run(monkeypatch, tmp_path):
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_killed_and_gone_on(slices, tmp_path):
+def test_killed_and_gone_on(slices, tmp_path, run):
     command = [sys.executable, stand_in.__file__, tmp_path / "weights", "segment"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     many.run(slices, killed, command, kill_after=COUNT // 3)
@@ -52,7 +52,7 @@ def test_killed_and_gone_on(slices, tmp_path):
     many.run(slices, killed, command)
     assert not dead.exists() and other.exists() and alive.exists()
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
-    many.run(slices, whole, command)
+    run("segment", slices, "--out", whole)
     assert (killed / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
     assert len(pd.read_csv(whole / "table.csv")) == COUNT
     assert {path.name for path in killed.iterdir()} - {other.name, alive.name} == {p.name for p in whole.iterdir()}
