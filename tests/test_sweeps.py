@@ -1,5 +1,7 @@
 """The sweeps of the post-processing: on discs whose answers are known, and through the command."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from typer.testing import CliRunner
 
 from sarco import cli, evaluation, profiles, sweeps
 from sarco.cohort import make
-from sarco.ensemble import pack
+from sarco.ensemble import checksum, pack
 from sarco.errors import SarcoError
 from sarco.unet import unet
 
@@ -55,24 +57,21 @@ def test_each_setting_does_what_it_says():
 
 @pytest.fixture(scope="module")
 def made(tiny, tmp_path_factory):
-    """A profile with a cohort and two networks that were not trained."""
+    """A profile with a cohort and two networks and a student that were not trained."""
     path = tiny(tmp_path_factory.mktemp("sweeps"))
     profile = profiles.load(path)
     make.make(profile.cohort_dir, profile.reference_cases, matrix=128, workers=1, progress=False)
     profile.weights_dir.mkdir(parents=True)
-    import hashlib
-    import json
-
     import keras
 
-    members = []
-    for number in (1, 2):
+    entries = []
+    for number, name in enumerate(("member-01", "member-02", "student"), 1):
         keras.utils.set_random_seed(number)
-        file = profile.weights_dir / f"member-{number:02d}.npz"
-        pack(unet(profile.filters), file)
-        members.append({"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()})
-    manifest = {"filters": profile.filters, "depth": 4, "spacing_mm": profile.spacing_mm, "members": members}
-    (profile.weights_dir / "manifest.json").write_text(json.dumps(manifest))
+        pack(unet(profile.filters), profile.weights_dir / f"{name}.npz")
+        entries.append({"file": f"{name}.npz", "sha256": checksum(profile.weights_dir / f"{name}.npz")})
+    for name, members in (("manifest", entries[:2]), ("student", entries[2:])):
+        manifest = {"filters": profile.filters, "depth": 4, "spacing_mm": profile.spacing_mm, "members": members}
+        (profile.weights_dir / f"{name}.json").write_text(json.dumps(manifest))
     return path, profile
 
 
