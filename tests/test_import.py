@@ -273,7 +273,7 @@ def _bad(folders):
     write_png(masks / "shape.png", truth[:-1])
     write_png(masks / "empty.png", truth & False)
     write_png(masks / "fat.png", plane()[0] == -100)
-    np.save(masks / "two.npy", truth)
+    np.save(masks / "two.npy", np.roll(truth, 1, 0))  # the same mask twice would be one
     Image.fromarray(np.zeros((N, N, 3), np.uint8)).save(masks / "rgb.png")
     (masks / "fraction.png").unlink()
     np.save(masks / "fraction.npy", truth * 0.7)
