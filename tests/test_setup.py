@@ -19,7 +19,7 @@ from sarco.errors import SarcoError
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "seaborn": "seaborn-base", "snakemake": "snakemake-minimal"}
 NOT_FOR_CONDA = {"hatchling", "jupyterlab", "jupytext", "ruff"}
 # Extras that one command needs and no test: asked for in pyproject.toml, installed by who wants them.
-ON_DEMAND = {"idc"}
+ON_DEMAND = {"fuzz", "idc"}
 
 
 @pytest.fixture(scope="module")
