@@ -5,12 +5,21 @@ import io
 import warnings
 
 import numpy as np
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
 
 from . import __version__
+from .cohort import dicom
 from .errors import SarcoError
 
-# What names a person or a visit. Type 2 attributes: a SEG must have them, and they may be empty. What stays are the
-# identifiers of study, series and slice, without which a SEG belongs to nothing.
+# All that goes over from the slice: what the mask lies on, and how. Without the identifiers of study, series and slice
+# a SEG belongs to nothing. highdicom would copy whole modules, with every name, comment and institution in them.
+KEPT = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
+    "Rows", "Columns", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
+    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PatientSex",
+)  # fmt: skip
+# A SEG must have them, and they may be empty.
 PERSONAL = (
     "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID", "StudyDate", "StudyTime",
     "ReferringPhysicianName",
@@ -33,7 +42,7 @@ def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     by_hand : bool
         The mask was corrected by a person.
     with_patient : bool
-        Copy name, identifiers and dates of patient and study, as an archive needs; otherwise they stay empty.
+        Copy what the slice says of patient and study, as an archive needs; otherwise only `KEPT` goes over.
 
     Returns
     -------
@@ -71,10 +80,12 @@ def _build(mask, header, frame, by_hand, with_patient):
     from pydicom.uid import generate_uid
 
     source = copy.deepcopy(header)
+    if not with_patient:
+        for tag in source.keys() - {tag_for_keyword(name) for name in KEPT}:
+            del source[tag]
     source.decode()  # texts in the slice's characters; those of the SEG are UTF-8
     for name in PERSONAL:
-        value = source.get(name) if with_patient else None
-        setattr(source, name, "" if value is None else str(value))
+        setattr(source, name, str(source.get(name) or ""))
     source.SpecificCharacterSet = "ISO_IR 192"
     if "SliceThickness" not in source:
         source.SliceThickness = None
@@ -82,7 +93,8 @@ def _build(mask, header, frame, by_hand, with_patient):
         source.PatientSex = ""
     if frame is not None:  # as if there were no other
         source.NumberOfFrames = 1
-        source.PerFrameFunctionalGroupsSequence = [source.PerFrameFunctionalGroupsSequence[frame - 1]]
+        source.SharedFunctionalGroupsSequence = [_groups(source, "PixelMeasuresSequence", "PlaneOrientationSequence")]
+        source.PerFrameFunctionalGroupsSequence = [_groups(source, "PlanePositionSequence")]
     made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
     if frame is not None:
         made_from.append(str(frame))
@@ -121,3 +133,15 @@ def _build(mask, header, frame, by_hand, with_patient):
                 for image in derivation.SourceImageSequence:
                     image.ReferencedFrameNumber = frame
     return made
+
+
+def _groups(source, *sequences):
+    """What a slice says plainly (`sarco.cohort.dicom.OF_FRAME`), as enhanced CT says it of a frame."""
+    groups = Dataset()
+    for sequence in sequences:
+        item = Dataset()
+        for name in dicom.OF_FRAME[sequence]:
+            if name in source:
+                item.add(source[name])
+        setattr(groups, sequence, [item])
+    return groups

@@ -1,6 +1,7 @@
 """`sarco segment`, through the command line: a slice with a known answer, bad input, many slices, a real slice."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+import test_enhanced
 from PIL import Image
+from pydicom.datadict import DicomDictionary
 from pydicom.uid import JPEG2000Lossless
 from typer.testing import CliRunner
 
@@ -336,6 +339,43 @@ def test_no_name_goes_out_unless_asked(slice_path, tmp_path, weights):
     assert json.loads((out / "slice.json").read_text())["patient"]["name"] == "Doe^Jane"
     assert "ID-4711" in (out / "slice.html").read_text()
     assert pd.read_csv(out / "table.csv")["patient_name"].tolist() == ["Doe^Jane"]
+
+
+WORD = {"DA": "19500102", "DT": "19500102", "UI": "2.25.19500102", "UR": "http://planted/secret"}
+TEXTS = ("PN", "LO", "SH", "ST", "LT", "UT", "UC", "AE", *WORD)
+
+
+def name_everywhere(header):
+    """A name, or a date, wherever the dictionary of DICOM knows a text, and in sequences and private elements too."""
+    needed = {"RescaleType", "SpecificCharacterSet", *(element.keyword for element in header if element.VR == "UI")}
+    for tag, (vr, _, _, retired, name) in DicomDictionary.items():
+        if retired or tag < 0x00080000 or name in needed:
+            continue
+        if vr in TEXTS:
+            header.add_new(tag, vr, WORD.get(vr, "Planted^Secret"))
+        elif vr == "SQ" and name not in header:
+            header.add_new(tag, vr, [pydicom.Dataset()])
+    for sequence in [element for element in header.iterall() if element.VR == "SQ"]:
+        for item in sequence:
+            item.PatientName, item.TextComments = "Planted^Secret", "a secret that was planted"
+    block = header.private_block(0x0009, "PLANTED", create=True)
+    block.add_new(1, "LO", "Planted^Secret")
+
+
+@pytest.mark.parametrize("kind", ["slice", "frame"])
+def test_no_name_goes_out_wherever_it_stands(kind, slice_path, tmp_path, weights):
+    number = ()
+    if kind == "frame":
+        test_enhanced.enhanced(slice_path)
+        number = ("--slice", 2)
+    changed(slice_path, name_everywhere)
+    out = tmp_path / "out"
+    done = run("segment", slice_path.parent, "--out", out, "--weights", weights, *number)
+    assert done.exit_code == 0, done.output
+    written = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert {f"slice{end}" for end in report.ENDS} | {"table.csv"} <= written.keys()
+    for content in (*written.values(), done.output.encode()):
+        assert not re.search(rb"planted|secret|19500102", content, re.IGNORECASE)
 
 
 def test_members_that_disagree(slice_path, tmp_path):
