@@ -9,17 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import metrics, postprocess
-from .area import area_cm2
 from .cohort.layout import Cohort
+from .elsewhere import score
 from .ensemble import Ensemble, unpack
 from .errors import SarcoError
-from .files import atomic
+from .evaluation import FINAL
+from .files import write_csv
 from .training import load_arrays, member_seed, train_member
 from .unet import unet
 
 COLUMNS = ("variant", "case", "kind", "dsc", "area_cm2", "reference_area_cm2")
-DECIMALS = {"dsc": 5, "area_cm2": 3, "reference_area_cm2": 3}
 ROUNDS = 5  # an interrupted training loses at most one of these
 
 
@@ -57,41 +56,14 @@ def run_variant(profile, variant, progress=True):
     network.set_weights(unpack(weights))
     ensemble = Ensemble({"spacing_mm": profile.spacing_mm}, [network])
     table = score(ensemble, Cohort.open(profile.difficult_dir), progress)
-    table.insert(0, "variant", variant)
-    return _write(table, out / "cases.csv")
+    table = table[table["step"] == FINAL].rename(columns={"true_area_cm2": "reference_area_cm2"})
+    return write_csv(table.assign(variant=variant)[list(COLUMNS)], out / "cases.csv")
 
 
 def recipe(profile):
     """The profile with the steps of the ablation, in `ROUNDS` epochs (rounded down to whole ones)."""
     epochs = min(ROUNDS, profile.ablation_steps)
     return replace(profile, epochs=epochs, iterations=profile.ablation_steps // epochs)
-
-
-def score(ensemble, cohort, progress=True):
-    """Segment each case of a cohort and compare it with its mask.
-
-    Parameters
-    ----------
-    ensemble : sarco.ensemble.Ensemble
-    cohort : sarco.cohort.layout.Cohort
-        The column `notes` names the kind of each case.
-    progress : bool
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS` but the first.
-    """
-    import pandas as pd
-    from tqdm import tqdm
-
-    rows = []
-    for case in tqdm(cohort.cases(), "score", unit="case", disable=not progress):
-        image, mask = cohort.read_slice(case), cohort.read_mask(case)
-        found = postprocess.postprocess(ensemble.predict(image.image_hu, image.spacing_mm), image.image_hu)
-        rows.append((case, cohort.table.loc[case, "notes"], metrics.dice(found, mask),
-                     area_cm2(found, image.spacing_mm), area_cm2(mask, image.spacing_mm)))  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS[1:]))
 
 
 def combine(profile):
@@ -122,13 +94,7 @@ def combine(profile):
         tables.append(pd.read_csv(path, dtype={"case": str}))
         if not tables[-1][["case", "reference_area_cm2"]].equals(tables[0][["case", "reference_area_cm2"]]):
             raise SarcoError(f"{path}: other cases than those of {profile.ablation_variants[0]}; run it again.")
-    return _write(pd.concat(tables), profile.results_dir / "ablation.csv")
-
-
-def _write(table, path):
-    with atomic(path) as beside:
-        table.round(DECIMALS).to_csv(beside, index=False, lineterminator="\n")
-    return path
+    return write_csv(pd.concat(tables), profile.results_dir / "ablation.csv")
 
 
 def label(variant):

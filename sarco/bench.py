@@ -17,7 +17,7 @@ from . import engine as engines
 from . import environment, evaluation, paper, paths
 from .cohort.layout import Cohort
 from .ensemble import Ensemble
-from .files import atomic
+from .files import atomic, write_csv
 from .preprocess import body_box, to_network
 from .training import compiled_unet
 from .unet import multiply_adds
@@ -26,6 +26,14 @@ SPACING_MM, SIDE_PX = paper.FIELD_MM / paper.MATRIX, paper.MATRIX  # the paper's
 FULL_JOB = 500  # slices
 COLUMNS = ("what", "value", "unit", "how")
 NOT_INSTALLED = "not installed"
+# What a table of the paper's size says, in any order: one row each.
+ROWS = (
+    "machine", "matrix product, float32", "matrix product, float32", "matrix product, bfloat16", "model.predict",
+    "ONNX Runtime", "OpenVINO", "OpenVINO in bfloat16", "ours", "ours, against model.predict",
+    "ours, against the better engine", "ours, share of the peak", "whole job",
+    f"{FULL_JOB} slices by {paper.MEMBERS} members", "training, ours", "training, PyTorch as it stands",
+    "training, PyTorch compiled",
+)  # fmt: skip
 # One training step as in the profile `laptop` when it was measured first.
 STEP = {"filters": 16, "rows": 160, "columns": 208, "batch": 12}
 
@@ -317,8 +325,7 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
             "members_shipped": shipped.size, "engine": team.engine.made_with, "hardware": hardware,
             "versions": environment.versions(), "commit": environment.commit(),
             "rows": [dict(zip(COLUMNS, each, strict=True)) for each in rows]}  # fmt: skip
-    with atomic(Path(out) / "bench.csv") as beside:
-        table.to_csv(beside, index=False, lineterminator="\n", float_format="%.5g")
+    write_csv(table, Path(out) / "bench.csv", float_format="%.5g")
     with atomic(Path(out) / "bench.json") as beside:
         beside.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
     return table

@@ -10,8 +10,7 @@ SIZES = (5, 10, 20, 40, 80, 160)
 
 def raw_errors(cases, split):
     """Area error of each case before any correction, cm2: final mask of the whole ensemble minus the reader's."""
-    found = statistics.rows(cases, split)
-    return metrics.errors(found["area_cm2"], found["reference_area_cm2"])
+    return _raw(statistics.rows(cases, split), "reference_area_cm2")
 
 
 def few_cases(errors, sizes=SIZES):
@@ -135,31 +134,89 @@ def transfer(table, part):
         after_cm2 (RMSE of those it is applied to), change_cm2, low, high (of the change, paired; the people of both
         groups are drawn again). Groups of fewer than two are left out.
     """
-    import pandas as pd
-
     level_of = part(table)
-    raw = metrics.errors(table["area_cm2"], table["reference_area_cm2"])
+    raw = _raw(table, "reference_area_cm2")
     groups = {level: raw[(level_of == level).to_numpy()] for level in statistics.levels(level_of)}
     groups = {level: errors for level, errors in groups.items() if len(errors) > 1}
+    return _moves(
+        (learned_on, applied_to, taught, None if learned_on == applied_to else errors)
+        for learned_on, taught in groups.items()
+        for applied_to, errors in groups.items()
+    )
+
+
+ALL = "all"  # kinds of one population together
+LEARNED_ON = "validation"
+
+
+def to_others(cases, elsewhere):
+    """The paper's correction, learned on the reference population, in that one and in others.
+
+    All areas are compared with the true ones, so that no reader errs.
+
+    Parameters
+    ----------
+    cases, elsewhere : DataFrame
+        cases.csv and elsewhere.csv of one run.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `transfer`, and group: "reference" (the test set), "difficult" and "randomised". Each group, and
+        each kind of difficult phantoms, has two rows: corrected by what was learned on `LEARNED_ON`, and by its own.
+    """
+    import pandas as pd
+
+    validation, test = (statistics.rows(cases, split) for split in ("validation", "test"))
+    taught = _raw(validation[validation["quality"].isin(CORRECTION_LABELS)], "reference_area_cm2")
+    final = elsewhere[elsewhere["step"] == statistics.FINAL]
+    groups = {("reference", "test"): test.dropna(subset="true_area_cm2")}
+    for population, rows in final.groupby("population", sort=False):
+        groups[population, ALL] = rows
+        if population == "difficult":
+            groups |= {(population, kind): block for kind, block in rows.groupby("kind", sort=False)}
+    tables = []
+    for (group, level), rows in groups.items():
+        if len(rows) > 1:
+            errors = _raw(rows, "true_area_cm2")
+            pairs = ((LEARNED_ON, level, taught, errors), (level, level, errors, None))
+            tables.append(_moves(pairs).assign(group=group))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _raw(rows, against):
+    return metrics.errors(rows["area_cm2"], rows[against])
+
+
+def _moves(pairs):
+    """A table with the columns of `transfer`.
+
+    Parameters
+    ----------
+    pairs : iterable of (str, str, array, array or None)
+        Name of those it is learned on and of those it is applied to, and the errors of each, cm2; None for the same,
+        of which each is corrected by the mean of the others.
+    """
+    import pandas as pd
+
     found = []
-    for learned_on, taught in groups.items():
-        for applied_to, errors in groups.items():
-            own = learned_on == applied_to
+    for learned_on, applied_to, taught, others in pairs:
+        errors = taught if others is None else others
 
-            def change(picked, others=None, taught=taught, errors=errors):
-                chosen = errors[picked]
-                if others is None:
-                    n = chosen.shape[-1]
-                    corrected = (chosen - chosen.mean(axis=-1, keepdims=True)) * n / (n - 1)
-                else:
-                    corrected = chosen - taught[others].mean(axis=-1, keepdims=True)
-                return metrics.root_mean_square(corrected) - metrics.root_mean_square(chosen)
+        def change(picked, teachers=None, taught=taught, errors=errors):
+            chosen = errors[picked]
+            if teachers is None:
+                n = chosen.shape[-1]
+                corrected = (chosen - chosen.mean(axis=-1, keepdims=True)) * n / (n - 1)
+            else:
+                corrected = chosen - taught[teachers].mean(axis=-1, keepdims=True)
+            return metrics.root_mean_square(corrected) - metrics.root_mean_square(chosen)
 
-            sizes = (len(errors),) if own else (len(errors), len(taught))
-            value = float(change(*map(np.arange, sizes)))
-            before = float(metrics.root_mean_square(errors))
-            found.append((learned_on, applied_to, len(taught), len(errors), taught.mean(),
-                          before, before + value, value, *statistics.interval(change, *sizes)))  # fmt: skip
+        sizes = (len(errors),) if others is None else (len(errors), len(taught))
+        value = float(change(*map(np.arange, sizes)))
+        before = float(metrics.root_mean_square(errors))
+        found.append((learned_on, applied_to, len(taught), len(errors), taught.mean(),
+                      before, before + value, value, *statistics.interval(change, *sizes)))  # fmt: skip
     columns = ["learned_on", "applied_to", "n_learned", "n_applied", "mean_error_cm2", "before_cm2", "after_cm2",
                "change_cm2", "low", "high"]  # fmt: skip
     return pd.DataFrame(found, columns=columns)

@@ -63,7 +63,7 @@ class Run:
 
         Parameters
         ----------
-        name : {"ablation", "bench", "cases", "cohort", "orders", "sweeps", "training"}
+        name : {"ablation", "bench", "cases", "cohort", "elsewhere", "orders", "sweeps", "training"}
 
         Returns
         -------

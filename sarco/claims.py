@@ -6,6 +6,7 @@ written by hand: what can be measured is judged by the `verdict_of_*` functions 
 """
 
 import inspect
+import itertools
 import json
 import math
 from collections import Counter
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from . import evaluation, orders, paper, postprocess, preprocess, profiles, surface, sweeps, unet
+from . import bench, elsewhere, evaluation, orders, paper, postprocess, preprocess, profiles, surface, sweeps, unet
 from .errors import SarcoError
 from .statistics import DRAWS, SEED, interval
 
@@ -179,8 +180,8 @@ class Results:
         run.json.
     cases, cohort, training : DataFrame
     more : dict of str to DataFrame
-        Those of orders.csv, sweeps.csv and ablation.csv that the run has; a committed run has all that its profile
-        asks for.
+        Those of orders.csv, sweeps.csv, elsewhere.csv, bench.csv and ablation.csv that the run has; a committed run
+        has all that its profile asks for.
     """
 
     profile: profiles.Profile
@@ -221,6 +222,8 @@ class Results:
         for name, wanted in (
             ("orders", True),
             ("sweeps", True),
+            ("elsewhere", False),
+            ("bench", True),
             ("ablation", info.get("profile", {}).get("ablation_variants")),
         ):
             if (wanted and profile.committed) or (folder / f"{name}.csv").is_file():
@@ -268,9 +271,8 @@ class Results:
         self._check_cohort()
         self._check_training()
         self._check_cases()
-        checks = {"orders": self._check_orders, "sweeps": self._check_sweeps, "ablation": self._check_ablation}
         for name, table in self.more.items():
-            checks[name](table)
+            getattr(self, f"_check_{name}")(table)
 
     def _check_cohort(self):
         there, wanted = set(self.cohort["case"]), self.setting("reference_cases", "RELEASED")
@@ -345,9 +347,22 @@ class Results:
                 f"runs; {_remedy(self.profile)}."
             )
 
+    def _check_elsewhere(self, table):
+        wanted = list(itertools.product(elsewhere.POPULATIONS, self._difficult(), elsewhere.STEPS))
+        numbers = ["dsc", "area_cm2", "true_area_cm2"]
+        for population, case, step in self._missing(table, ["population", "case", "step"], wanted, numbers):
+            what = f"the row of {population} case {case}, step {step}"
+            self._lacks("elsewhere.csv", what, None, shown=_address("06-bias#fig-elsewhere"))
+
+    def _check_bench(self, table):
+        for what in (Counter(bench.ROWS) - Counter(table["what"])).elements():
+            self._lacks("bench.csv", f"the row of {what}", None, shown=_address("03-training#tab-bench"))
+
+    def _difficult(self):
+        return [f"{case:04d}" for case in range(1, self.made_with["difficult_cases"] + 1)]
+
     def _check_ablation(self, table):
-        cases = [f"{case:04d}" for case in range(1, self.made_with["difficult_cases"] + 1)]
-        wanted = [(variant, case) for variant in self.made_with["ablation_variants"] for case in cases]
+        wanted = list(itertools.product(self.made_with["ablation_variants"], self._difficult()))
         for variant, case in self._missing(table, ["variant", "case"], wanted, ["dsc", "area_cm2"]):
             what = f"the row of variant {variant}, case {case}"
             self._lacks("ablation.csv", what, None, shown=_address("01-data#fig-ablation"))

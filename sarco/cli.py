@@ -604,6 +604,16 @@ def orders(profile: Profile, json_: Json = False):
     _print_written(orders.run(profile), json_)
 
 
+@app.command(epilog="Example:  `sarco elsewhere --profile smoke`")
+@told
+def elsewhere(profile: Profile, json_: Json = False):
+    """Evaluate the members on difficult phantoms and on randomised ones that no network has learned from."""
+    _prepare_inference()
+    from . import elsewhere
+
+    _print_written(elsewhere.run(profile), json_)
+
+
 @app.command(epilog="Example:  `sarco bench --slices 500 --out data/results`")
 @told
 def bench(

@@ -15,7 +15,7 @@ import numpy as np
 from . import metrics, postprocess, surface
 from .engine import FLOAT32, cores
 from .errors import SarcoError
-from .files import atomic
+from .files import atomic, write_csv
 
 COLUMNS = (
     "case", "split", "quality", "pixel_spacing_mm",
@@ -208,9 +208,38 @@ def _finished(path, cases, rows):
     whole_lines = text[: text.rfind("\n") + 1] or ",".join(COLUMNS)
     table = read_cases(io.StringIO(whole_lines))
     blocks = {case: block for case, block in table.groupby("case") if len(block) == rows}
-    with atomic(path) as beside:
-        table[table["case"].isin(list(blocks))].to_csv(beside, index=False, lineterminator="\n")
+    write_csv(table[table["case"].isin(list(blocks))], path)
     return {case: blocks[case] for case in cases if case in blocks}
+
+
+def writable(profile, what):
+    """The profile, unless its results are committed ones.
+
+    Parameters
+    ----------
+    profile : sarco.profiles.Profile or str
+    what : str
+        What is to be done with another profile, as "evaluate".
+
+    Returns
+    -------
+    sarco.profiles.Profile
+
+    Raises
+    ------
+    SarcoError
+        They are.
+    """
+    from . import profiles
+
+    if not isinstance(profile, profiles.Profile):
+        profile = profiles.load(profile)
+    if profile.committed:
+        raise SarcoError(
+            f"{profile.results_dir}: the results of {profile.name} are committed, and its cohort is only a "
+            f"sample; {what} another profile."
+        )
+    return profile
 
 
 def run(profile, progress=True, block=None, engine=FLOAT32):
@@ -240,17 +269,11 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
         The profile's results are committed ones, its cohort or members are missing or broken, or there is no
         such block.
     """
-    from . import environment, profiles
+    from . import environment
     from .cohort.layout import Cohort
     from .ensemble import Ensemble
 
-    if not isinstance(profile, profiles.Profile):
-        profile = profiles.load(profile)
-    if profile.committed:
-        raise SarcoError(
-            f"{profile.results_dir}: the results of {profile.name} are committed, and its cohort is only a "
-            "sample; evaluate another profile."
-        )
+    profile = writable(profile, "evaluate")
     cohort = Cohort.open(profile.cohort_dir)
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
     if block is not None:
@@ -297,8 +320,7 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
     }
     with atomic(profile.results_dir / "cohort.csv") as beside:
         beside.write_bytes(table)
-    with atomic(profile.results_dir / "cases.csv") as beside:
-        results.to_csv(beside, index=False, lineterminator="\n")
+    write_csv(results, profile.results_dir / "cases.csv")
     with atomic(profile.results_dir / "run.json") as beside:
         beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     partial.unlink(missing_ok=True)

@@ -36,6 +36,25 @@ def atomic(path):
             beside.unlink(missing_ok=True)
 
 
+def write_csv(table, path, **options):
+    """Write a table without its index, and never half of it.
+
+    Parameters
+    ----------
+    table : DataFrame
+    path : str or Path
+    **options
+        Of `DataFrame.to_csv`.
+
+    Returns
+    -------
+    Path
+    """
+    with atomic(path) as beside:
+        table.to_csv(beside, **{"index": False, "lineterminator": "\n"} | options)
+    return Path(path)
+
+
 def sweep(paths):
     """Remove what processes that were killed on this machine left of these files while they wrote them.
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from . import metrics, postprocess, surface
 from .engine import FLOAT32
-from .errors import SarcoError
-from .evaluation import FINAL
-from .files import atomic
+from .evaluation import FINAL, writable
+from .files import write_csv
 
 ORDERS, SEED = 50, 0
 STEPS = ("threshold", FINAL)  # before post-processing, as in the paper's figure 2, and at the end
@@ -129,24 +128,14 @@ def run(profile, count=ORDERS, progress=True):
     SarcoError
         The profile's results are committed ones, or its cohort or members are missing or broken.
     """
-    from . import profiles
     from .cohort.layout import Cohort
     from .ensemble import Ensemble
 
-    if not isinstance(profile, profiles.Profile):
-        profile = profiles.load(profile)
-    if profile.committed:
-        raise SarcoError(
-            f"{profile.results_dir}: the results of {profile.name} are committed, and its cohort is only a "
-            "sample; measure the orders of another profile."
-        )
+    profile = writable(profile, "measure the orders of")
     cohort = Cohort.open(profile.cohort_dir)
     ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
     table = measure(cohort, ensemble, cohort.cases("validation"), draw(ensemble.size, count), progress)
-    path = profile.results_dir / "orders.csv"
-    with atomic(path) as beside:
-        table.to_csv(beside, index=False, lineterminator="\n")
-    return path
+    return write_csv(table, profile.results_dir / "orders.csv")
 
 
 # What the table says -------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from .cohort.layout import Cohort
 from .engine import FLOAT32
 from .ensemble import Ensemble
 from .errors import SarcoError
-from .files import atomic
+from .evaluation import writable
+from .files import write_csv
 from .preprocess import ORDER, to_native
 
 TEST_CASES = 100  # beside all validation cases; the sweep is there to choose on the latter and to look at the former
@@ -198,22 +199,11 @@ def run(profile, progress=True):
     SarcoError
         The profile's results are committed ones, or its cohort or members are missing or broken.
     """
-    from . import profiles
-
-    if not isinstance(profile, profiles.Profile):
-        profile = profiles.load(profile)
-    if profile.committed:
-        raise SarcoError(
-            f"{profile.results_dir}: the results of {profile.name} are committed, and its cohort is only a "
-            "sample; sweep another profile."
-        )
+    profile = writable(profile, "sweep")
     cohort = Cohort.open(profile.cohort_dir)
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases][:TEST_CASES]
     table = sweep(cohort, Ensemble.load(profile.weights_dir, engine=FLOAT32), cases, progress)
-    path = profile.results_dir / "sweeps.csv"
-    with atomic(path) as beside:
-        table.to_csv(beside, index=False, lineterminator="\n")
-    return path
+    return write_csv(table, profile.results_dir / "sweeps.csv")
 
 
 def read_sweeps(path):

@@ -1,5 +1,6 @@
 """The table of claims: whole, judged by rule, and clear about what is missing; on a made-up run of known size."""
 
+import itertools
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from sarco import claims, cli, evaluation, paper, postprocess, profiles, surface
+from sarco import claims, cli, elsewhere, evaluation, paper, postprocess, profiles, surface
 from sarco.errors import SarcoError
 
 MEMBERS, EPOCHS = 2, 3
@@ -45,6 +46,9 @@ def made(root, tmp_path_factory):
         for step in postprocess.STEPS
     ]  # fmt: skip
     pd.DataFrame(rows).to_csv(results / "cases.csv", index=False)
+    others = itertools.product(elsewhere.POPULATIONS, ("0001", "0002"), elsewhere.STEPS)
+    others = pd.DataFrame(others, columns=["population", "case", "step"])
+    others.assign(dsc=0.9, area_cm2=120.0, true_area_cm2=110.0).to_csv(results / "elsewhere.csv", index=False)
     history = [(m, e, e * 40) for m in range(1, MEMBERS + 1) for e in range(1, EPOCHS + 1)]
     pd.DataFrame(history, columns=["member", "epoch", "iteration"]).to_csv(results / "training.csv", index=False)
     made_with = {field: getattr(profile, field) for field in profile.__dataclass_fields__}
@@ -215,6 +219,9 @@ def _drop(path, keep):
         ("cohort.csv", {"case": "0002"},
          "case 0002, which feeds the claim 'slices released for training and validation'"),
         ("cohort.csv", {"case": "0011"}, "case 0011, which feeds the claim 'slices for testing'"),
+        ("elsewhere.csv", {"population": "randomised", "case": "0002", "step": "window"},
+         "randomised case 0002, step window, which feeds no claim of the paper, but the book's own "
+         "chapters/06-bias.html#fig-elsewhere"),
     ],
 )  # fmt: skip
 def test_a_missing_row_is_told_with_its_claim(broken, file, which, words):
@@ -236,6 +243,16 @@ def test_no_row_can_go_unnoticed(profile):
                 claims.Results(**{**vars(whole), name: table.drop(index=row)}).check()
 
 
+def test_no_row_of_the_other_committed_tables_can_go_unnoticed():
+    whole = claims.Results.load("published")
+    for name, table in whole.more.items():
+        check = getattr(whole, f"_check_{name}")
+        check(table)
+        for row in np.random.default_rng(0).choice(table.index, min(20, len(table)), replace=False):
+            with pytest.raises(SarcoError, match=rf"{name}\.csv: lacks the row of .*, which feeds "):
+                check(table.drop(index=row))
+
+
 def test_an_empty_value_and_a_missing_file_are_told(broken):
     path = broken / "run/results/cases.csv"
     table = pd.read_csv(path, dtype={"case": str})
@@ -254,6 +271,7 @@ COMMITTED = [
     ("orders.csv", {"members": "2"}, "feeds the claim 'networks from which on .* and figures 2B and 2C;"),
     ("sweeps.csv", {"sweep": "dilation_mm"}, "feeds the claim 'connectivity of the dilation' "),
     ("sweeps.csv", {"sweep": "low_hu"}, "feeds the claim 'attenuation kept as muscle' "),
+    ("bench.csv", {"what": "ours"}, r"feeds no claim .* chapters/03-training\.html#tab-bench;"),
     ("ablation.csv", {"variant": "none"}, r"feeds no claim .* chapters/01-data\.html#fig-ablation;"),
 ]
 

@@ -156,6 +156,36 @@ def test_a_correction_from_elsewhere_can_do_harm():
     assert table.after_cm2["plain", "plain"] == pytest.approx(np.sqrt(((errors - others) ** 2).mean()))
 
 
+def test_the_correction_helps_others_only_where_they_have_its_error():
+    cases, _ = made(offset=4.0, reader=0.5)
+    rng = np.random.default_rng(2)
+    rows = [
+        {"population": population, "kind": kind, "step": step, "true_area_cm2": 100.0,
+         "area_cm2": 100 + wrong + rng.normal(0, 1) + (step == "threshold")}
+        for population, kind, wrong in (("difficult", "rib", 12.0), ("difficult", "lean", 0.0), ("randomised", "", 4.0))
+        for _ in range(12)
+        for step in ("threshold", "window")
+    ]  # fmt: skip
+    others = pd.DataFrame(rows)
+    table = bias.to_others(cases, others)
+    assert list(dict.fromkeys(zip(table.group, table.applied_to, strict=True))) == [
+        ("reference", "test"), ("difficult", "all"), ("difficult", "rib"), ("difficult", "lean"), ("randomised", "all")
+    ]  # fmt: skip
+    found = table[table.learned_on == bias.LEARNED_ON].set_index(["group", "applied_to"])
+    taught = cases[(cases.split == "validation") & (cases.subset == "1-2") & (cases.step == "window")]
+    taught = taught[taught.quality != "D"]
+    assert (found.n_learned == len(taught)).all() and (found.n_applied == [N, 24, 12, 12, 12]).all()
+    assert np.allclose(found.mean_error_cm2, (taught.area_cm2 - taught.reference_area_cm2).mean())
+    assert (found.high[[("reference", "test"), ("difficult", "rib"), ("randomised", "all")]] < 0).all()
+    assert found.low["difficult", "lean"] > 0
+    # After its own correction a kind has only its scatter left.
+    own = table[table.learned_on == table.applied_to].set_index(["group", "applied_to"]).after_cm2
+    assert own["difficult", "rib"] < 2 < 6 < found.after_cm2["difficult", "rib"]
+    # One case of a kind teaches nothing.
+    few = bias.to_others(cases, others[(others.kind != "rib") | (others.index < 2)])
+    assert "rib" not in set(few.applied_to)
+
+
 def test_regression_to_the_mean_is_told_from_a_slope():
     cases, cohort = made(n=400, reader=12.0)
     table = bias.slopes(statistics.people(cases, cohort, "test")).set_index("against")

@@ -127,8 +127,9 @@ def smoke(root, request):
 
 def test_smoke_makes_everything(smoke, chapters):
     assert (smoke.weights_dir / "manifest.json").is_file()
-    for table in ("cohort.csv", "training.csv", "cases.csv", "orders.csv", "sweeps.csv", "ablation.csv", "run.json"):
-        assert (smoke.results_dir / table).stat().st_size > 0
+    tables = ("ablation", "cases", "cohort", "elsewhere", "orders", "sweeps", "training")
+    for name in (*(f"{table}.csv" for table in tables), "run.json"):
+        assert (smoke.results_dir / name).stat().st_size > 0
     executed = sorted((smoke.run_path / "chapters").glob("*.ipynb"))
     assert [path.name for path in executed] == [path.name for path in chapters]
     for path in executed:
@@ -167,7 +168,7 @@ def test_nothing_is_made_twice_and_a_change_remakes_what_it_must(smoke, root, tm
     assert "member" not in change("sarco/figures.py", "\nimport ", "\nimport abc\nimport ")
     assert "member" in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert "reference_cohort" not in change("sarco/unet.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
-    redrawn = {"reference_cohort", "randomised_cohort", "difficult_cohort", "ablation_cohort"}
+    redrawn = {f"{cohort}_cohort" for cohort in ("reference", "randomised", "difficult", "unseen", "ablation")}
     assert change("sarco/cohort/anatomy/muscle.py", "\ndef ", "\nNEW = 1\n\n\ndef ") >= redrawn
     assert not redrawn & change("sarco/cohort/importing.py", "\ndef ", "\nNEW = 1\n\n\ndef ")
     assert change("workflow/profiles/smoke.yaml", "ablation_steps: 1", "ablation_steps: 2") >= {"ablation_variant"}

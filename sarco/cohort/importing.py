@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..area import area_cm2
 from ..errors import SarcoError
-from ..files import atomic
+from ..files import atomic, write_csv
 from ..paper import MUSCLE_HU, QUALITY_LABELS
 from . import deidentify, dicom, layout, masks
 from .layout import Problem
@@ -117,9 +117,8 @@ class Store:
 
         table = pd.DataFrame.from_dict(self._rows, orient="index", columns=layout.COLUMNS[1:])
         layout.write_table(table.convert_dtypes().rename_axis("case").sort_index(), self.root / "cohort.csv")
-        with atomic(self.root / "sources.csv") as beside:
-            prints = pd.Series(self._prints, name="fingerprint", dtype=str).rename_axis("case").sort_index()
-            prints.to_csv(beside, lineterminator="\n")
+        prints = pd.Series(self._prints, name="fingerprint", dtype=str).rename_axis("case").sort_index()
+        write_csv(prints, self.root / "sources.csv", index=True)
         return False
 
 
@@ -396,8 +395,7 @@ def _numbered(slices, key, out):
         if name not in known:
             number += 1
             known[name] = f"{number:04d}"
-    with atomic(key) as beside:
-        pd.DataFrame({"case": list(known.values()), "file": list(known)}).to_csv(beside, index=False)
+    write_csv(pd.DataFrame({"case": list(known.values()), "file": list(known)}), key)
     return {name: known[name] for name in slices}
 
 

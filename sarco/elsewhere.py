@@ -1,0 +1,82 @@
+"""The whole ensemble on people of another kind than those that it is corrected for.
+
+The correction is learned on validation slices of the reference population (chapter 6). Here are two other populations:
+difficult phantoms, each with one thing that networks find hard, and phantoms of the randomised setting that no network
+has learned from. Their masks are the true ones: no reader errs.
+"""
+
+from . import metrics, postprocess
+from .area import area_cm2
+from .cohort.layout import Cohort
+from .engine import FLOAT32
+from .ensemble import Ensemble
+from .evaluation import FINAL, writable
+from .files import write_csv
+
+STEPS = ("threshold", FINAL)  # before post-processing, and at the end
+COLUMNS = ("population", "case", "kind", "pixel_spacing_mm", "step", "dsc", "area_cm2", "true_area_cm2")
+DECIMALS = {"dsc": 5, "area_cm2": 3, "true_area_cm2": 3}
+POPULATIONS = ("difficult", "randomised")  # settings of the phantom
+
+
+def cohorts(profile):
+    """Folder of each of `POPULATIONS`; each has `difficult_cases` cases."""
+    return dict(zip(POPULATIONS, (profile.difficult_dir, profile.run_path / "unseen"), strict=True))
+
+
+def score(ensemble, cohort, progress=True):
+    """Segment each case of a cohort whose masks are true, and compare it with its mask.
+
+    Parameters
+    ----------
+    ensemble : sarco.ensemble.Ensemble
+    cohort : sarco.cohort.layout.Cohort
+        The column `notes` names the kind of each case.
+    progress : bool
+        Show a bar with the time left on stderr.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS` but the first; one row for each case and step of `STEPS`.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    rows = []
+    for case in tqdm(cohort.cases(), "score", unit="case", disable=not progress):
+        image, mask = cohort.read_slice(case), cohort.read_mask(case)
+        found = postprocess.steps(ensemble.predict(image.image_hu, image.spacing_mm), image.image_hu)
+        facts = (case, cohort.table.loc[case, "notes"], image.spacing_mm[0])
+        true_cm2 = area_cm2(mask, image.spacing_mm)
+        rows += [
+            (*facts, step, metrics.dice(found[step], mask), area_cm2(found[step], image.spacing_mm), true_cm2)
+            for step in STEPS
+        ]
+    return pd.DataFrame(rows, columns=list(COLUMNS[1:])).round(DECIMALS)
+
+
+def run(profile, progress=True):
+    """Write results/elsewhere.csv of a profile.
+
+    Parameters
+    ----------
+    profile : sarco.profiles.Profile or str
+    progress : bool
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SarcoError
+        The profile's results are committed ones, or a cohort or its members are missing or broken.
+    """
+    import pandas as pd
+
+    profile = writable(profile, "evaluate")
+    opened = {population: Cohort.open(folder) for population, folder in cohorts(profile).items()}
+    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    tables = [score(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
+    return write_csv(pd.concat(tables)[list(COLUMNS)], profile.results_dir / "elsewhere.csv")
