@@ -20,6 +20,7 @@ RECIPE = (
     "patch_px",
     "precision",
     "spacing_mm",
+    "goes_on_from",
 )
 # One network each: every group of the domain randomisation, all but one, none.
 ABLATION = (
@@ -62,12 +63,15 @@ class Profile:
     """Rows and columns that the network is trained on."""
     filters: int
     members: int
+    goes_on_from: str | None
+    """Profile whose trained members this run goes on from, on phantoms of its own; null means from nothing."""
     epochs: int
+    """In all, with those of the profile that it goes on from."""
     iterations: int
     """Batches in one epoch."""
     batch_size: int
     learning_rate: float
-    """At the first step; it decays to 0. A short run needs a larger one than the paper's 0.001."""
+    """At the first step of this run; it decays to 0. A short run needs a larger one than the paper's 0.001."""
     decay_power: float
     """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
     precision: str
@@ -167,6 +171,38 @@ def load(name_or_path):
                 "or give the path of a YAML file."
             )
     return _checked(path, _read(path))
+
+
+def start_weights(profile, member):
+    """Weights that a member goes on from, with its history beside them as .csv; None if it begins from nothing.
+
+    Parameters
+    ----------
+    profile : Profile
+    member : int
+
+    Returns
+    -------
+    Path or None
+    """
+    if not profile.goes_on_from:
+        return None
+    return load(profile.goes_on_from).weights_dir / f"member-{member:02d}.npz"
+
+
+def parts(profile):
+    """The runs that a profile's members go through, one after the other, and how many batches each takes.
+
+    Parameters
+    ----------
+    profile : Profile
+
+    Returns
+    -------
+    list of (Profile, int)
+    """
+    before = parts(load(profile.goes_on_from)) if profile.goes_on_from else []
+    return [*before, (profile, profile.epochs * profile.iterations - sum(batches for _, batches in before))]
 
 
 def _folder():
@@ -278,5 +314,24 @@ def _check_ranges(path, profile):
         raise SarcoError(
             f"{path}: ablation_variants is {list(variants)}; write 'all' and others of {', '.join(ABLATION)}."
         )
+    if profile.goes_on_from is not None:
+        _check_start(path, profile)
     if profile.name != path.stem:
         raise SarcoError(f"{path}: name is {profile.name!r}; write {path.stem!r}, as the file is called.")
+
+
+def _check_start(path, profile):
+    if profile.goes_on_from not in set(names()) - {profile.name}:
+        raise SarcoError(
+            f"{path}: goes_on_from is {profile.goes_on_from!r}; write null, or another of {', '.join(names())}."
+        )
+    before = _read(_folder() / f"{profile.goes_on_from}.yaml")
+    for key in ("filters", "iterations"):
+        if getattr(profile, key) != before.get(key):
+            raise SarcoError(
+                f"{path}: {key} is {getattr(profile, key)}; write {before.get(key)}, as {profile.goes_on_from} has it."
+            )
+    if profile.epochs <= before["epochs"]:
+        raise SarcoError(
+            f"{path}: epochs is {profile.epochs}; write more than the {before['epochs']} of {profile.goes_on_from}."
+        )

@@ -12,11 +12,11 @@ from scipy import ndimage
 
 from . import environment, paper
 from .cohort.layout import Cohort
-from .ensemble import checksum, pack
+from .ensemble import checksum, pack, unpack
 from .errors import SarcoError
 from .files import alone, atomic
 from .preprocess import body_box, mask_to_network, to_network
-from .profiles import RECIPE
+from .profiles import RECIPE, start_weights
 from .unet import DEPTH, unet
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
@@ -262,7 +262,8 @@ def settle(model, batches):
         layer.momentum = momentum
 
 
-def train_member(training, validation, *, member, seed, out, profile, progress=True, name=None):
+def train_member(training, validation, *, member, seed, out, profile, progress=True, name=None, start=None,
+                 begun=()):  # fmt: skip
     """Train one member, from its last finished epoch if it was interrupted.
 
     Parameters
@@ -281,6 +282,10 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
         Show a bar with the time left.
     name : str, optional
         Of the files, in place of member-XX.
+    start : Path, optional
+        Weights to begin with, in place of random ones.
+    begun : sequence of tuple, optional
+        Rows of the history that led to `start`: the epochs go on from there.
 
     Returns
     -------
@@ -290,7 +295,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     Raises
     ------
     SarcoError
-        The loss is not finite any more: the member diverged.
+        The loss is not finite any more: the member diverged. Or `start` is not there or of another network.
     """
     import keras
     import pandas as pd
@@ -308,8 +313,8 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(profile.precision)
     try:
-        model = compiled_unet(profile.filters, profile.epochs * profile.iterations, profile.learning_rate,
-                              profile.decay_power)  # fmt: skip
+        model = compiled_unet(profile.filters, (profile.epochs - len(begun)) * profile.iterations,
+                              profile.learning_rate, profile.decay_power)  # fmt: skip
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     model.optimizer.build(model.trainable_variables)
@@ -321,9 +326,11 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     def draw(step):
         return on_device(step, **how) if on_device else batch(*training, step, **how)
 
-    rows = []
+    rows = list(begun)
     if checkpoint.exists():
         rows = _restore(model, checkpoint, recipe)
+    elif start:
+        _begin_with(model, start)
     bar = tqdm(total=profile.epochs * profile.iterations, initial=len(rows) * profile.iterations, desc=name,
                unit="step", disable=not progress)  # fmt: skip
     with bar:
@@ -360,6 +367,13 @@ def _recipe(profile, seed, *arrays):
     return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in RECIPE}, "slices": [a.shape for a in arrays]})
 
 
+def _begin_with(model, start):
+    try:
+        model.set_weights(unpack(start))
+    except ValueError as error:
+        raise SarcoError(f"{start}: the weights of another network; train it with the same filters.") from error
+
+
 def _save(model, path, recipe, rows):
     with atomic(path) as beside:
         np.savez(beside, recipe=recipe, rows=np.array(rows, float),
@@ -374,7 +388,11 @@ def _restore(model, path, recipe):
         model.set_weights([kept[f"w{i}"] for i in range(len(model.get_weights()))])
         for i, variable in enumerate(model.optimizer.variables):
             variable.assign(kept[f"o{i}"])
-        return [(int(r[0]), int(r[1]), int(r[2]), *map(float, r[3:])) for r in kept["rows"]]
+        return _rows(kept["rows"])
+
+
+def _rows(table):
+    return [(int(r[0]), int(r[1]), int(r[2]), *map(float, r[3:])) for r in table]
 
 
 # --- profiles --------------------------------------------------------------------------------------------------------
@@ -406,8 +424,22 @@ def train_from_profile(profile, member, out=None, progress=True):
     learn, judge = Cohort.open(profile.training_dir), Cohort.open(profile.cohort_dir)
     training = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
+    start, begun = start_weights(profile, member), ()
+    if start:
+        begun = _history(start)
     return train_member(training, validation, member=member, seed=member_seed(profile, member),
-                        out=out or profile.weights_dir, profile=profile, progress=progress)  # fmt: skip
+                        out=out or profile.weights_dir, profile=profile, progress=progress,
+                        start=start, begun=begun)  # fmt: skip
+
+
+def _history(weights):
+    """Rows of the history beside a member's weights."""
+    import pandas as pd
+
+    for path in (weights, weights.with_suffix(".csv")):
+        if not path.exists():
+            raise SarcoError(f"{path}: not there; train the profile that this one goes on from first.")
+    return _rows(pd.read_csv(weights.with_suffix(".csv")).to_numpy())
 
 
 def soft_targets(images, ensemble, path, progress=True):
@@ -450,6 +482,8 @@ def soft_targets(images, ensemble, path, progress=True):
 def train_student(profile, progress=True):
     """Train the student of a profile: one network that learns the mean of the members, on phantoms of its own.
 
+    It begins as a copy of the first member, which is nearer to that mean than random weights are.
+
     Parameters
     ----------
     profile : Profile
@@ -472,7 +506,8 @@ def train_student(profile, progress=True):
     profile = replace(profile, epochs=profile.student_epochs)
     seed = member_seed(profile, 0)
     weights = train_member((images, targets), validation, member=0, seed=seed, out=profile.weights_dir,
-                           profile=profile, progress=progress, name="student")  # fmt: skip
+                           profile=profile, progress=progress, name="student",
+                           start=profile.weights_dir / ensemble.manifest["members"][0]["file"])  # fmt: skip
     _write_manifest(profile, profile.weights_dir / "student.json", ["student"], [seed], profile.student_cases,
                     taught_by=[m["sha256"] for m in ensemble.manifest["members"]])  # fmt: skip
     return weights
@@ -519,6 +554,7 @@ def _write_manifest(profile, path, names, seeds, training_cases, **more):
 
     manifest = {
         "profile": profile.name, "setting": profile.training_setting, "training_cases": training_cases,
+        "goes_on_from": profile.goes_on_from,
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
         "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,

@@ -171,7 +171,7 @@ def test_full_disk_gets_one_sentence(root, tmp_path):
 # --- profiles -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["smoke", "published", "laptop", "colab", "paper"])
+@pytest.mark.parametrize("name", ["smoke", "published", "laptop", "further", "colab", "paper"])
 def test_profile_loads(name):
     profile = profiles.load(name)
     assert profile.name == name
@@ -203,6 +203,8 @@ def test_paper_profile_is_the_paper():
         ("name: smoke", "name: other", "'mine'"),
         ("precision: float32", "precision: double", "float32 or"),
         ("seed: 1", "seed: [", "not YAML"),
+        ("goes_on_from: null", "goes_on_from: nobody", "another of colab, further"),
+        ("goes_on_from: null", "goes_on_from: laptop", "filters is 8; write 16"),
     ],
 )
 def test_bad_profile_gets_one_sentence(root, tmp_path, old, new, told):
@@ -218,5 +220,5 @@ def test_bad_profile_gets_one_sentence(root, tmp_path, old, new, told):
 
 
 def test_unknown_profile_lists_the_known():
-    with pytest.raises(SarcoError, match="colab, laptop, paper, published, smoke"):
+    with pytest.raises(SarcoError, match="colab, further, laptop, paper, published, smoke"):
         profiles.load("nosuch")

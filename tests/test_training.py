@@ -15,7 +15,7 @@ from sarco.cohort import make
 from sarco.errors import SarcoError
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
-                          patch_px=(32, 48), precision="float32", spacing_mm=8.0)  # fmt: skip
+                          patch_px=(32, 48), precision="float32", spacing_mm=8.0, goes_on_from=None)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,10 @@ def arrays():
     return images, masks
 
 
-def train(arrays, out, seed=1, **changes):
+def train(arrays, out, seed=1, start=None, begun=(), **changes):
     profile = SimpleNamespace(**{**vars(PROFILE), **changes})
-    return training.train_member(arrays, arrays, member=1, seed=seed, out=out, profile=profile, progress=False)
+    return training.train_member(arrays, arrays, member=1, seed=seed, out=out, profile=profile, progress=False,
+                                 start=start, begun=begun)  # fmt: skip
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
@@ -50,6 +51,21 @@ def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
     assert train(arrays, tmp_path / "killed").read_bytes() == whole
     rows = (tmp_path / "killed" / "member-01.csv").read_text().splitlines()
     assert len(rows) == 1 + PROFILE.epochs and rows[0] == ",".join(training.HISTORY)
+
+
+def test_a_run_goes_on_from_another(arrays, tmp_path):
+    first = train(arrays, tmp_path / "first", epochs=2, iterations=20)
+    begun = training._history(first)
+    longer = train(arrays, tmp_path / "longer", start=first, begun=begun, epochs=4, iterations=20)
+    rows = training._history(longer)
+    assert rows[:2] == begun and [row[1:3] for row in rows] == [(1, 20), (2, 40), (3, 60), (4, 80)]
+    assert rows[1][3] == 0 and rows[2][3] == pytest.approx(PROFILE.learning_rate / 2**PROFILE.decay_power)
+    assert rows[2][4] < rows[0][4]  # the loss goes on from where it was
+    with pytest.raises(SarcoError, match=r"member-01\.npz: the weights of another network"):
+        train(arrays, tmp_path / "other", start=first, begun=begun, epochs=4, filters=4)
+    first.with_suffix(".csv").unlink()
+    with pytest.raises(SarcoError, match=r"member-01\.csv: not there; train the profile"):
+        training._history(first)
 
 
 # Trains into folder after folder; in the last one, a number says before which step the process is killed.
