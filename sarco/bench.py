@@ -23,14 +23,15 @@ from .training import compiled_unet
 from .unet import multiply_adds
 
 SPACING_MM, SIDE_PX = paper.FIELD_MM / paper.MATRIX, paper.MATRIX  # the paper's pixels, whatever ours were trained on
-FULL_JOB = 500  # slices
+FULL_JOB, FEW = 500, 60  # slices
 COLUMNS = ("what", "value", "unit", "how")
-NOT_INSTALLED = "not installed"
+NOT_INSTALLED, NO_STUDENT = "not installed", "no student"
+STUDENTS_JOB = "whole job, student"
 # What a table of the paper's size says, in any order: one row each.
 ROWS = (
     "machine", "matrix product, float32", "matrix product, float32", "matrix product, bfloat16", "model.predict",
     "ONNX Runtime", "OpenVINO", "OpenVINO in bfloat16", "ours", "ours, against model.predict",
-    "ours, against the better engine", "ours, share of the peak", "whole job",
+    "ours, against the better engine", "ours, share of the peak", "whole job", STUDENTS_JOB,
     f"{FULL_JOB} slices by {paper.MEMBERS} members", "training, ours", "training, PyTorch as it stands",
     "training, PyTorch compiled",
 )  # fmt: skip
@@ -255,8 +256,10 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
     rows = []
 
     def row(what, value, unit, how):
-        rows.append((what, value, unit, how if value is not None else NOT_INSTALLED))
-        say(f"{what}: " + (NOT_INSTALLED if value is None else f"{value:.3g} {unit} ({how})"))
+        if value is None and how != NO_STUDENT:
+            how = NOT_INSTALLED
+        rows.append((what, value, unit, how))
+        say(f"{what}: " + (how if value is None else f"{value:.3g} {unit} ({how})"))
 
     hardware = environment.hardware()
     machine = f"{hardware['processor']}, {engines.cores()} cores"
@@ -307,6 +310,12 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
         "s a slice",
         f"{members} members, from the file to every row; {slices} slices{repeated}",
     )
+    quick, how = None, NO_STUDENT
+    if (profile.weights_dir / "student.json").exists():
+        student = Ensemble.load(profile.weights_dir, student=True)
+        student = Ensemble(student.manifest | {"spacing_mm": SPACING_MM}, weights=student.weights)
+        quick, how = job_s(cohort, student, cases[:FEW]) / len(cases[:FEW]), f"1 network; {len(cases[:FEW])} slices"
+    row(STUDENTS_JOB, quick, "s a slice", how)
     extrapolated = "measured" if slices >= FULL_JOB else f"extrapolated from {slices}"
     row(f"{FULL_JOB} slices by {members} members", FULL_JOB * whole / slices / 60, "min", extrapolated)
 

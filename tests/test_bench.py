@@ -62,6 +62,7 @@ def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monke
     value = table["value"]
     for name in ("ONNX Runtime", "training, PyTorch compiled"):
         assert np.isnan(value[name]) and table.loc[name, "how"] == "not installed"
+    assert table.loc[speed_bench.STUDENTS_JOB, "how"] == "no student"
     assert value["ours, against model.predict"] == pytest.approx(2 / value["ours"], rel=1e-3)
     assert value["ours, against the better engine"] == pytest.approx(
         min(value["OpenVINO"], value.get("OpenVINO in bfloat16", np.inf)) / value["ours"], rel=1e-3
