@@ -1118,7 +1118,7 @@ def class_changes(table, titles):
         Of each cut-off.
     """
     kinds = list(dict.fromkeys(table["what"]))
-    styles = dict(zip(kinds, zip((BLUE, GREEN, ORANGE, "black"), "osD^", strict=True), strict=False))
+    styles = dict(zip(kinds, zip((BLUE, GREEN, ORANGE, PURPLE), "osDv", strict=True), strict=False))
     styles["one reader for another"] = ("black", "^")
     fig, axes = _figure(0.28 * len(table) + 1.2)
     axis = axes[0, 0]

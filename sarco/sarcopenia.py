@@ -5,7 +5,7 @@ The limits and the rule are those of `cutoffs`; which of them is right is not kn
 
 import numpy as np
 
-from . import statistics
+from . import metrics, statistics
 from .cutoffs import CUTOFFS, Person, classify
 
 AREAS = {"reader": "reference_area_cm2", "network": "corrected_cm2", "truth": "true_area_cm2"}
@@ -80,8 +80,9 @@ def changes(table, readers_sd_cm2=statistics.READERS_SD_CM2):
     -------
     DataFrame
         One row for each of `CUTOFFS` and of what changes: columns cutoff, what, share, low, high, n. What: "network for
-        reader", "network for truth", "reader for truth" are counted. "one reader for another" is expected: the chance
-        that a normal difference of `readers_sd_cm2` crosses the limit, averaged over the readers' areas.
+        reader", "network for truth", "reader for truth" are counted. The others are expected: the chance that a normal
+        difference crosses the limit, averaged over the readers' areas. That of "one reader for another" has the SD
+        `readers_sd_cm2`, that of "a reader as far off as the network" the network's RMSE against the readers.
     """
     import pandas as pd
     from scipy import stats
@@ -89,6 +90,10 @@ def changes(table, readers_sd_cm2=statistics.READERS_SD_CM2):
     known = [who for who, column in AREAS.items() if table[column].notna().all()]
     called = {who: low(table, who) for who in known}
     limits = limits_cm2(table)
+    sizes_cm2 = {
+        "a reader as far off as the network": metrics.rmse(table[AREAS["network"]], table[AREAS["reader"]]),
+        "one reader for another": readers_sd_cm2,
+    }
     pairs = [
         pair for pair in (("network", "reader"), ("network", "truth"), ("reader", "truth")) if set(pair) <= set(known)
     ]
@@ -96,7 +101,7 @@ def changes(table, readers_sd_cm2=statistics.READERS_SD_CM2):
     for name in CUTOFFS:
         shares = {f"{one} for {other}": called[one][name] != called[other][name] for one, other in pairs}
         distance = (table[AREAS["reader"]] - limits[name]).abs()
-        shares["one reader for another"] = stats.norm.sf(distance / readers_sd_cm2)
+        shares |= {what: stats.norm.sf(distance / size_cm2) for what, size_cm2 in sizes_cm2.items()}
         for what, values in shares.items():
             values = np.asarray(values, float)
             found.append((name, what, *statistics.estimate(values, lambda v: v.mean(axis=-1)), len(values)))

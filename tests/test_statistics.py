@@ -213,9 +213,15 @@ def test_labels_change_only_near_the_limit():
     for sd_cm2, share in ((1e-6, 0.0), (1e6, 0.5)):
         expected = sarcopenia.changes(people, sd_cm2).set_index(["cutoff", "what"])
         assert expected.share["prado-2008", "one reader for another"] == pytest.approx(share, abs=1e-3)
+    # As large an error as the network's: the same as if two readers differed by its RMSE.
+    rmse_cm2 = metrics.rmse(people.corrected_cm2, people.reference_area_cm2)
+    both = sarcopenia.changes(people, rmse_cm2).set_index(["what", "cutoff"]).share
+    assert (both["a reader as far off as the network"] == both["one reader for another"]).all()
     pairs = sarcopenia.between_cutoffs(people)
     assert pairs.loc["prado-2008", "prado-2008"] == 3 and pairs.loc["prado-2008", "martin-2013"] == 2
     assert (pairs == pairs.T).all(axis=None) and list(pairs) == list(CUTOFFS)
     # A patient has no truth.
     real = people.assign(true_area_cm2=np.nan)
-    assert set(sarcopenia.changes(real).what) == {"network for reader", "one reader for another"}
+    assert set(sarcopenia.changes(real).what) == {
+        "network for reader", "a reader as far off as the network", "one reader for another"
+    }  # fmt: skip
