@@ -370,17 +370,31 @@ def weights_sha256(manifest):
 # Short tables
 
 
-def _rows(cases, split, step, which="all"):
-    """Rows of the whole ensemble ("all"), of the single members ("one") or of the student ("student"), by case."""
-    rows = cases[(cases["split"] == split) & (cases["step"] == step)]
+def rows(cases, split, step=FINAL, which="all"):
+    """Rows of the whole ensemble ("all"), of its members each alone ("one") or of the student, by member and case.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        Result of `evaluate` (cases.csv).
+    split : {"validation", "test"}
+    step : {"threshold", "dilation", "window"}
+    which : {"all", "one", "student"}
+
+    Raises
+    ------
+    SarcoError
+        There is no such row.
+    """
+    found = cases[(cases["split"] == split) & (cases["step"] == step)]
     if which == "student":
-        rows = rows[rows["subset"] == surface.STUDENT]
+        found = found[found["subset"] == surface.STUDENT]
     else:
         size = cases["members"].max() if which == "all" else 1
-        rows = rows[(rows["members"] == size) & (rows["subset"] != surface.STUDENT)]
-    if rows.empty:
+        found = found[(found["members"] == size) & (found["subset"] != surface.STUDENT)]
+    if found.empty:
         raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
-    return rows.sort_values(["subset", "case"])
+    return found.sort_values(["subset", "case"], ignore_index=True)
 
 
 def _statistics(dsc, predicted_cm2, true_cm2):
@@ -441,11 +455,11 @@ def summarise(cases, split):
     """
     import pandas as pd
 
-    final = _rows(cases, split, FINAL)
+    final = rows(cases, split, FINAL)
     table = pd.DataFrame(
         {
-            "baseline": _summary(_rows(cases, split, "threshold", "one")),
-            "ensemble": _summary(_rows(cases, split, "threshold")),
+            "baseline": _summary(rows(cases, split, "threshold", "one")),
+            "ensemble": _summary(rows(cases, split, "threshold")),
             "post-processing": _summary(final),
             "bias correction": _summary(final, surface.correction_from_results(cases)),
         }
@@ -471,10 +485,10 @@ def student_rows(cases, split):
 
     if not (cases["subset"] == surface.STUDENT).any():
         return pd.DataFrame().rename_axis("step")
-    final = _rows(cases, split, FINAL, "student")
+    final = rows(cases, split, FINAL, "student")
     table = pd.DataFrame(
         {
-            "student": _summary(_rows(cases, split, "threshold", "student")),
+            "student": _summary(rows(cases, split, "threshold", "student")),
             "student post-processing": _summary(final),
             "student bias correction": _summary(final, surface.correction_from_results(cases, student=True)),
         }
@@ -529,7 +543,7 @@ def by_quality(cases, split):
             "rmse_cm2": metrics.rmse(*areas), "mean_error_cm2": metrics.mean_error(*areas),
         }  # fmt: skip
 
-    groups = _rows(cases, split, FINAL).groupby("quality")
+    groups = rows(cases, split, FINAL).groupby("quality")
     return pd.DataFrame({label: describe(block) for label, block in groups}).T.astype({"n": int})
 
 
@@ -564,10 +578,10 @@ def effects(cases, split, draws=2000, seed=0):
     import pandas as pd
 
     def columns(step, which="all"):
-        rows = _rows(cases, split, step, which)
-        shape = (rows["subset"].nunique(), -1)
-        dsc = rows["dsc"].to_numpy().reshape(shape)
-        return dsc, metrics.errors(rows["area_cm2"], rows["reference_area_cm2"]).reshape(shape)
+        found = rows(cases, split, step, which)
+        shape = (found["subset"].nunique(), -1)
+        dsc = found["dsc"].to_numpy().reshape(shape)
+        return dsc, metrics.errors(found["area_cm2"], found["reference_area_cm2"]).reshape(shape)
 
     one_dsc, one_error = columns("threshold", "one")
     all_dsc, all_error = columns("threshold")
@@ -590,7 +604,7 @@ def effects(cases, split, draws=2000, seed=0):
     )
     n = all_dsc.shape[1]
     drawn = np.random.default_rng(seed).integers(0, n, (draws, n))
-    rows = {}
+    effect_rows = {}
     for (name, sign), (statistic, before, after, relative) in zip(EFFECTS.items(), compared, strict=True):
 
         def effect(pick, statistic=statistic, before=before, after=after, relative=relative):
@@ -599,8 +613,8 @@ def effects(cases, split, draws=2000, seed=0):
         value = effect(np.arange(n))
         low, high = np.percentile(effect(drawn), [2.5, 97.5])
         verdict = "unclear" if low <= 0 <= high else "as in the paper" if value * sign > 0 else "opposite"
-        rows[name] = {
+        effect_rows[name] = {
             "before": statistic(before), "after": statistic(after), "effect": value, "low": low, "high": high,
             "n": n, "verdict": verdict,
         }  # fmt: skip
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("effect of")
+    return pd.DataFrame.from_dict(effect_rows, orient="index").rename_axis("effect of")

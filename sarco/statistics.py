@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import metrics, postprocess, surface
-from .errors import SarcoError
+from . import metrics, surface
+from .evaluation import FINAL as FINAL
+from .evaluation import rows as rows
 
 DRAWS, SEED = 2000, 0
 # Limits of agreement of two readers for the muscle area at L3, 116 people: doi 10.1186/s12891-022-05032-2. Its title
 # speaks of the thigh, which it proposes in place of L3; it measured both.
 READERS_LIMITS_CM2 = (-9.949, 7.636)
 READERS_SD_CM2 = (READERS_LIMITS_CM2[1] - READERS_LIMITS_CM2[0]) / (2 * 1.96)
-FINAL = postprocess.STEPS[-1]
 
 
 @dataclass(frozen=True)
@@ -112,30 +112,6 @@ def estimate(values, reduce):
 
 
 # One row a case ------------------------------------------------------------------------------------------------------
-
-
-def rows(cases, split, step=FINAL, which="all"):
-    """Rows of the whole ensemble ("all"), or of its members each alone ("one"), by member and case.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        Results of `sarco.evaluation.evaluate` (cases.csv).
-    split : {"validation", "test"}
-    step : {"threshold", "dilation", "window"}
-    which : {"all", "one"}
-
-    Raises
-    ------
-    SarcoError
-        There is no such row.
-    """
-    members = cases[cases["subset"] != surface.STUDENT]
-    size = members["members"].max() if which == "all" else 1
-    found = members[(members["split"] == split) & (members["step"] == step) & (members["members"] == size)]
-    if found.empty:
-        raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
-    return found.sort_values(["subset", "case"], ignore_index=True)
 
 
 def people(cases, cohort, split):
