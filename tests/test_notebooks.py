@@ -125,6 +125,17 @@ def test_opens_with_the_skeleton(notebooks):
     _check(notebooks, look)
 
 
+def test_every_exercise_has_its_folded_solution(notebooks):
+    def look(notebook):
+        [text] = [cell.source for cell in notebook.cells if re.match(r"#+ Exercises", cell.source)]
+        asked, _, solved = text.partition("```{dropdown} Solutions")
+        counts = [len(re.findall(r"^\d+\. ", part, re.MULTILINE)) for part in (asked, solved)]
+        if counts[0] < 2 or counts[0] != counts[1]:
+            yield f"has {counts[0]} exercises and {counts[1]} folded solutions"
+
+    _check(notebooks, look)
+
+
 def test_parameters_and_install_cell(notebooks, chapters):
     import chapter
 
