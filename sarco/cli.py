@@ -183,6 +183,7 @@ def segment(
     _prepare_inference()
     from . import batch, report
     from .cutoffs import Person
+    from .page import counted
 
     listed = batch.jobs(slices, out)
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
@@ -196,10 +197,10 @@ def segment(
         _print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:
         kept = f", {done.kept} of them by an earlier run" if done.kept else ""
-        print(f"{len(done.numbers)} slices done{kept}; {len(done.problems)} could not be.")
+        print(f"{counted(len(done.numbers), 'slice')} done{kept}; {len(done.problems)} could not be.")
         warned = sum(bool(numbers["warnings"]) for numbers in done.numbers.values())
         if warned:
-            print(f"{warned} have warnings: see the column in the table.")
+            print(f"{warned} {'has' if warned == 1 else 'have'} warnings: see the column in the table.")
         print(report.NOT_A_MEDICAL_DEVICE)
         print(next(file for file in done.files if file.name == "table.csv"))
     else:
@@ -348,6 +349,7 @@ def bench_cohort(
     from dataclasses import asdict
 
     from .cohort import bench
+    from .page import counted
 
     speeds = bench.bench(cases, matrix)
     if json_:
@@ -355,9 +357,7 @@ def bench_cohort(
         return
     for speed in speeds:
         minutes = f"{speed.paper_minutes:.1f} min for the paper's number"
-        line = (
-            f"{speed.workers} core{'s' * (speed.workers > 1)}: {speed.slices_per_second:.1f} slices a second, {minutes}"
-        )
+        line = f"{counted(speed.workers, 'core')}: {speed.slices_per_second:.1f} slices a second, {minutes}"
         if speed.cpu_seconds is not None:
             line += f"; {speed.cpu_seconds / speed.cases:.2f} s of processor a slice, at most {speed.peak_mib:.0f} MiB"
         print(line)

@@ -23,6 +23,11 @@ MEANING = {
 }
 
 
+def counted(number, noun):
+    """1 slice, 2 slices."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def value(key, number):
     """A number with its unit, or "none"."""
     return "none" if number is None else f"{number:.1f} {NUMBERS[key][1]}"
@@ -136,8 +141,8 @@ def render(numbers, picture):
     parts.append(f'<p class="small">{escape(", ".join(f"{name} {version}" for name, version in versions.items()))}</p>')
     if weights:
         listed = "".join(f"<br><code>{escape(str(digest))}</code>" for digest in weights["sha256"])
-        parts.append(f'<p class="small">Weights: profile {escape(str(weights["profile"]))}, sha256 of the '
-                     f"{numbers['members']} members:{listed}</p>")  # fmt: skip
+        parts.append(f'<p class="small">Weights: profile {escape(str(weights["profile"]))}, sha256 of '
+                     f"{counted(numbers['members'], 'network')}:{listed}</p>")  # fmt: skip
     body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -149,7 +154,10 @@ def render(numbers, picture):
 
 def _origin(numbers):
     (rows_, columns), (row_mm, column_mm) = numbers["matrix"], numbers["pixel_spacing_mm"]
-    by = f"Mean of {numbers['members']} networks" if numbers["members"] else f"Mask given: {numbers['mask_file'] or ''}"
+    if numbers["members"] > 1:
+        by = f"Mean of {numbers['members']} networks"
+    else:
+        by = "One network" if numbers["members"] else f"Mask given: {numbers['mask_file'] or ''}"
     return f"{by}. {rows_} x {columns} pixels of {row_mm:.4g} x {column_mm:.4g} mm."
 
 

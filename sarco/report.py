@@ -24,6 +24,7 @@ NOT_A_MEDICAL_DEVICE = (
 )
 CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
 FAT_COLOUR = "#35a7ff"
+PICTURE_PX, CAPTION_PX = 1000, 50  # longest side of the slice in the picture, height of the line below
 ENDS = ("_mask.png", "_overlay.png", "_seg.dcm", ".html", ".json")  # of the files written; the numbers come last
 MISREGISTERED_SHARE = 0.05  # of a mask outside the HU window, from which it is said
 
@@ -625,42 +626,69 @@ def _rounded(value, decimals):
 
 
 def _mask_png(mask):
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Comment", NOT_A_MEDICAL_DEVICE)
     file = io.BytesIO()
-    Image.fromarray(mask.astype(np.uint8) * 255).save(file, "png")
+    Image.fromarray(mask.astype(np.uint8) * 255).save(file, "png", pnginfo=said)
     return file.getvalue()
 
 
 def overlay_png(found):
     """The slice in grey with the outline of the mask and the fat within it, in true proportions; a PNG, bytes."""
-    from matplotlib.colors import ListedColormap
+    from PIL import Image
+
+    (rows, columns), (row_mm, column_mm) = found.mask.shape, found.spacing_mm
+    scale = PICTURE_PX / max(columns * column_mm, rows * row_mm)
+    width, height = max(1, round(columns * column_mm * scale)), max(1, round(rows * row_mm * scale))
+    left = (PICTURE_PX - width) // 2
+    picture = Image.new("RGB", (PICTURE_PX, height + CAPTION_PX))
+    # Not by matplotlib's imshow, which takes 100 MiB and most of the time for it.
+    picture.paste(_coloured(found).resize((width, height), Image.Resampling.BILINEAR), (left, 0))
+    drawn = Image.fromarray(_drawn(found, picture.size, left, width, height))
+    picture.paste(drawn, mask=drawn)
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
+
+
+def _coloured(found):
+    """The slice in grey and the fat within its muscle in colour, pixel by pixel: a PIL image."""
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    low, high = WINDOW_HU
+    grey = np.clip((found.image_hu - low) * (255 / (high - low)), 0, 255)
+    coloured = np.repeat(grey[..., None], 3, axis=2)
+    if found.mask.any():
+        fat = composition.intermuscular_fat(found.mask, found.image_hu, found.spacing_mm)
+        coloured[fat] = 0.2 * coloured[fat] + 0.8 * 255 * np.array(to_rgb(FAT_COLOUR))
+    return Image.fromarray(coloured.astype(np.uint8))
+
+
+def _drawn(found, size, left, width, height):
+    """Outline, scale and caption, for a picture of `size` with the slice at the top: RGBA, elsewhere transparent."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     (rows, columns), (row_mm, column_mm) = found.mask.shape, found.spacing_mm
     width_mm, height_mm = columns * column_mm, rows * row_mm
-    width_in = 8.0
-    height_in = width_in * height_mm / width_mm
-    figure = Figure(figsize=(width_in, height_in + 0.4), dpi=125, facecolor="black")
-    axis = figure.add_axes((0, 0.4 / (height_in + 0.4), 1, height_in / (height_in + 0.4)))
+    figure = Figure(figsize=np.divide(size, 128), dpi=128, facecolor="none")  # 128: whole pixels in exact inches
+    across, down = size
+    axis = figure.add_axes((left / across, CAPTION_PX / down, width / across, height / down))
     axis.set_axis_off()
-    extent = (0, width_mm, height_mm, 0)
-    low, high = WINDOW_HU
-    axis.imshow(found.image_hu, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear")
     if found.mask.any():
-        fat = composition.intermuscular_fat(found.mask, found.image_hu, found.spacing_mm)
-        axis.imshow(np.ma.masked_equal(fat, False), cmap=ListedColormap([FAT_COLOUR]), extent=extent,
-                    interpolation="nearest", alpha=0.8)  # fmt: skip
         x = (np.arange(columns) + 0.5) * column_mm
         y = (np.arange(rows) + 0.5) * row_mm
         axis.contour(x, y, found.mask, levels=[0.5], colors=CONTOUR_COLOUR, linewidths=0.9)
     axis.plot([0.04 * width_mm, 0.04 * width_mm + 50], [0.97 * height_mm] * 2, color="white", linewidth=2)
     axis.text(0.04 * width_mm, 0.96 * height_mm, "5 cm", color="white", fontsize=10, va="bottom")
     axis.set(xlim=(0, width_mm), ylim=(height_mm, 0))
-    figure.text(0.02, 0.2 / (height_in + 0.4), _caption(found), color="white", fontsize=10, va="center")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue()
+    figure.text(0.02, CAPTION_PX / 2 / down, _caption(found), color="white", fontsize=10, va="center")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def _caption(found):

@@ -1,5 +1,6 @@
 """`sarco segment`, through the command line: a slice with a known answer, bad input, many slices, a real slice."""
 
+import io
 import json
 import re
 import subprocess
@@ -91,6 +92,7 @@ def test_known_slice(slice_path, tmp_path, weights):
     ]
     mask = np.asarray(Image.open(out / "slice_mask.png"))
     assert np.array_equal(mask, disc(40) * np.uint8(255))
+    assert "not a medical device" in Image.open(out / "slice_mask.png").text["Comment"]
     width, height = Image.open(out / "slice_overlay.png").size
     assert 0.9 < (height - 50) / width / (256 * 0.9 / (320 * 0.7)) < 1.1
     numbers = json.loads((out / "slice.json").read_text())
@@ -100,6 +102,15 @@ def test_known_slice(slice_path, tmp_path, weights):
     assert numbers["file"] == "slice.dcm"
     assert numbers["versions"]["weights"]["profile"] == "toy"
     assert "not a medical device" in numbers["not_a_medical_device"]
+
+
+@pytest.mark.parametrize("shape, spacing_mm", [((64, 1024), (5, 0.1)), ((1024, 64), (5, 0.1)), ((64, 1024), (0.1, 5))])
+def test_the_picture_holds_any_slice(shape, spacing_mm, tmp_path):
+    path, mask = tmp_path / "slice.dcm", np.indices(shape).sum(0) % 7 < 5
+    dicom.write_slice(path, np.where(mask, 40, -100), spacing_mm, case="0001")
+    found = report.measure(path, mask)
+    width, height = Image.open(io.BytesIO(report.overlay_png(found))).size
+    assert width == report.PICTURE_PX and report.CAPTION_PX < height <= report.PICTURE_PX + report.CAPTION_PX
 
 
 def test_correction_belongs_to_the_weights(slice_path, tmp_path):
@@ -269,6 +280,7 @@ def test_folder_names_the_bad_and_does_the_others(folder_of_slices, tmp_path, we
         str(p.relative_to(folder_of_slices)) for p in folder_of_slices.rglob("[!.]*") if p.is_file()
     )
     assert table["problem"].notna().sum() == 3
+    assert table["note"].str.contains("not a medical device").sum() == 4
     areas = [surface.area_cm2(disc(30 + number), SPACING_MM) for number in range(4)]
     by_file = table.set_index("file")["area_cm2"]
     assert by_file[["a.dcm", "b", "below/a.dcm", "a.ima"]].tolist() == pytest.approx(areas, abs=1e-3)
@@ -328,7 +340,8 @@ def test_no_name_goes_out_unless_asked(slice_path, tmp_path, weights):
                ReferringPhysicianName="Roe^Richard", StudyDate="20190304")(slice_path)  # fmt: skip
     words = [b"Doe", b"Jane", b"4711", b"19500102", b"AC-815", b"Roe", b"20190304"]
     out = tmp_path / "out"
-    run("segment", slice_path.parent, "--out", out, "--weights", weights)
+    done = run("segment", slice_path.parent, "--out", out, "--weights", weights)
+    assert "1 slice done; 0 could not be" in done.stdout and "1 has warnings" in done.stdout
     written = [path for path in out.rglob("*") if path.is_file()]
     assert len(written) >= 6
     for path in written:
