@@ -575,7 +575,7 @@ FIT = {
     "a body of 13 cm²": (small_body, "no trunk was found"),
     "fat only": (image(np.where(disc(110), -100.0, np.where(disc(112), 40, -1000))), "may not be at L3"),
     "a private element without a name": (lambda path: _private(path), None),
-    "a wrong year": (changed(StudyDate="20xx0101"), None),
+    "a wrong year": (replaced(b"20190101", b"20xx0101"), None),
 }
 
 

@@ -24,6 +24,11 @@ def memory_mib(process):
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS")), None)
 
 
+def finished(out):
+    """Numbers of the slices that are done; a hidden file is one that was half written, and pathlib finds it too."""
+    return [path for path in out.rglob("*.json") if not path.name.startswith(".")]
+
+
 def run(slices, out, command=SARCO, kill_after=None):
     """Segment a folder; with `kill_after`, kill the process once so many slices are done.
 
@@ -35,7 +40,7 @@ def run(slices, out, command=SARCO, kill_after=None):
     seen, started = [], time.monotonic()
     process = subprocess.Popen([*command, slices, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        done = len(list(out.rglob("*.json"))) if out.exists() else 0
+        done = len(finished(out))
         memory = memory_mib(process.pid)
         if memory is not None and (not seen or done != seen[-1][0]):
             seen.append((done, memory))
@@ -61,7 +66,7 @@ def main(folder, count):
     print(f"memory: {settled[0]:.0f} MiB after a tenth, {max(settled):.0f} MiB at most")
     run(cohort / "images", folder / "killed", kill_after=count // 3)
     left = [path for path in (folder / "killed").rglob(".*") if path.is_file()]
-    print(f"killed: {len(list((folder / 'killed').rglob('*.json')))} slices done, {len(left)} files half written")
+    print(f"killed: {len(finished(folder / 'killed'))} slices done, {len(left)} files half written")
     run(cohort / "images", folder / "killed")
     left = [path for path in (folder / "killed").rglob(".*") if path.is_file()]
     same = (folder / "whole/table.csv").read_bytes() == (folder / "killed/table.csv").read_bytes()

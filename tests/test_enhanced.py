@@ -78,8 +78,9 @@ def test_the_slice_is_counted_from_the_feet(tmp_path, shared, syntax):
         assert found.header.ImagePositionPatient[2] == 5 * number
 
 
-def test_seg_references_the_frame_and_is_read_back(tmp_path):
-    path = enhanced(tmp_path / "a.dcm")
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "for each frame"])
+def test_seg_references_the_frame_and_is_read_back(tmp_path, shared):
+    path = enhanced(tmp_path / "a.dcm", shared=shared)
     Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
     out = tmp_path / "out"
     done = run("measure", path, tmp_path / "mask.png", "--slice", 2, "--out", out)

@@ -41,14 +41,14 @@ def test_killed_and_gone_on(slices, tmp_path, run):
     command = [sys.executable, stand_in.__file__, tmp_path / "weights", "segment"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     many.run(slices, killed, command, kill_after=COUNT // 3)
-    done = len(list(killed.glob("*.json")))
+    done = len(many.finished(killed))
     assert COUNT // 3 <= done < COUNT
     # As if the kill had come while two files were written; a file of someone else is none of ours.
     dead = killed / f".05_overlay.{platform.node()}-999999999.png"
     other, alive = killed / ".notes.txt", killed / f".05_mask.{platform.node()}-{os.getppid()}.png"
     for path in (dead, other, alive):
         path.write_text("half")
-    times = {path: path.stat().st_mtime_ns for path in killed.glob("*.json")}
+    times = {path: path.stat().st_mtime_ns for path in many.finished(killed)}
     many.run(slices, killed, command)
     assert not dead.exists() and other.exists() and alive.exists()
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 
 import highdicom as hd
 import nibabel as nib
@@ -273,6 +275,16 @@ def test_seg_reads_back_with_code_and_reference(slice_path, tmp_path):
     corrected = pydicom.dcmread(path)
     assert corrected.SOPInstanceUID != again
     assert corrected.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+
+
+@pytest.mark.skipif(not shutil.which("segimage2itkimage"), reason="dcmqi is not on this machine")
+def test_seg_is_read_by_dcmqi(slice_path, tmp_path):
+    path = tmp_path / "seg.dcm"
+    save_seg(path, MUSCLE, slice_path)
+    subprocess.run(["segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nifti"],
+                   check=True, capture_output=True)  # fmt: skip
+    (written,) = tmp_path.glob("*.nii.gz")
+    assert np.array_equal(np.asarray(nib.load(written).dataobj)[..., 0].T > 0, MUSCLE)
 
 
 def test_seg_keeps_names_in_any_alphabet_and_needs_no_thickness(slice_path):
