@@ -1,8 +1,9 @@
 """Many slices in one folder: bounded memory, and after a kill the same table. With 1,000, and the shipped networks:
 
-    python tests/many.py FOLDER 1000
+    python tests/many.py FOLDER 1000 [--quick]
 
-It makes phantoms, segments them once at a stretch, and a second time with a SIGKILL on the way.
+It makes phantoms, segments them once at a stretch, and a second time with a SIGKILL on the way. Options go to
+`sarco segment`.
 `tests/test_many.py` does the same with a dozen and a stand-in for the networks.
 """
 
@@ -55,19 +56,20 @@ def run(slices, out, command=SARCO, kill_after=None):
     return seen
 
 
-def main(folder, count):
+def main(folder, count, *options):
     from sarco.cohort import make
 
+    command = [*SARCO, *options]
     cohort = folder / "cohort"
     if not cohort.exists():
         make.make(cohort, cases=count)
-    seen = run(cohort / "images", folder / "whole")
+    seen = run(cohort / "images", folder / "whole", command)
     settled = [memory for done, memory in seen if done >= count // 10]
     print(f"memory: {settled[0]:.0f} MiB after a tenth, {max(settled):.0f} MiB at most")
-    run(cohort / "images", folder / "killed", kill_after=count // 3)
+    run(cohort / "images", folder / "killed", command, kill_after=count // 3)
     left = [path for path in (folder / "killed").rglob(".*") if path.is_file()]
     print(f"killed: {len(finished(folder / 'killed'))} slices done, {len(left)} files half written")
-    run(cohort / "images", folder / "killed")
+    run(cohort / "images", folder / "killed", command)
     left = [path for path in (folder / "killed").rglob(".*") if path.is_file()]
     same = (folder / "whole/table.csv").read_bytes() == (folder / "killed/table.csv").read_bytes()
     print(f"went on: {len(left)} files half written; the tables are {'the same' if same else 'NOT the same'}")
@@ -76,6 +78,6 @@ def main(folder, count):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
