@@ -222,7 +222,7 @@ class Results:
         for name, wanted in (
             ("orders", True),
             ("sweeps", True),
-            ("elsewhere", False),
+            ("elsewhere", True),
             ("bench", True),
             ("ablation", info.get("profile", {}).get("ablation_variants")),
         ):

@@ -272,6 +272,7 @@ COMMITTED = [
     ("sweeps.csv", {"sweep": "dilation_mm"}, "feeds the claim 'connectivity of the dilation' "),
     ("sweeps.csv", {"sweep": "low_hu"}, "feeds the claim 'attenuation kept as muscle' "),
     ("bench.csv", {"what": "ours"}, r"feeds no claim .* chapters/03-training\.html#tab-bench;"),
+    ("elsewhere.csv", {"population": "randomised"}, r"feeds no claim .* chapters/06-bias\.html#fig-elsewhere;"),
     ("ablation.csv", {"variant": "none"}, r"feeds no claim .* chapters/01-data\.html#fig-ablation;"),
 ]
 
