@@ -61,9 +61,9 @@ def run_variant(profile, variant, progress=True):
 
 
 def recipe(profile):
-    """The profile with the steps of the ablation, in `ROUNDS` epochs (rounded down to whole ones)."""
+    """The profile with the steps of the ablation, from nothing, in `ROUNDS` epochs (rounded down to whole ones)."""
     epochs = min(ROUNDS, profile.ablation_steps)
-    return replace(profile, epochs=epochs, iterations=profile.ablation_steps // epochs)
+    return replace(profile, epochs=epochs, iterations=profile.ablation_steps // epochs, goes_on_from=None)
 
 
 def combine(profile):

@@ -503,7 +503,7 @@ def train_student(profile, progress=True):
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     ensemble = Ensemble.load(profile.weights_dir)
     targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
-    profile = replace(profile, epochs=profile.student_epochs)
+    profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
     seed = member_seed(profile, 0)
     weights = train_member((images, targets), validation, member=0, seed=seed, out=profile.weights_dir,
                            profile=profile, progress=progress, name="student",
