@@ -295,7 +295,7 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     Raises
     ------
     SarcoError
-        The loss is not finite any more: the member diverged. Or `start` is not there or of another network.
+        The loss is not finite any more: the member diverged. Or `start` holds the weights of another network.
     """
     import keras
     import pandas as pd
@@ -424,9 +424,8 @@ def train_from_profile(profile, member, out=None, progress=True):
     learn, judge = Cohort.open(profile.training_dir), Cohort.open(profile.cohort_dir)
     training = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
-    start, begun = start_weights(profile, member), ()
-    if start:
-        begun = _history(start)
+    start = start_weights(profile, member)
+    begun = _history(start) if start else ()
     return train_member(training, validation, member=member, seed=member_seed(profile, member),
                         out=out or profile.weights_dir, profile=profile, progress=progress,
                         start=start, begun=begun)  # fmt: skip

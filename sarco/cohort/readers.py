@@ -5,7 +5,7 @@ hand (how far fascia and partial volume are taken for muscle), and an unsteady h
 kinds that the reader tends to.
 
 How far a reader is off is bounded by the paper: among its 500 test slices reader and network together are off by a root
-mean square of 3.7 cm2. The spreads give the reader half of that variance, 2.6 cm2. Two readers of a published study
+mean square of 3.7 cm2. The spreads give the reader about half of that variance. Two readers of a published study
 (doi 10.1186/s12891-022-05032-2: limits of agreement of -9.9 to +7.6 cm2) are further apart than that leaves room for:
 they measured in whole scans, the paper's readers one given slice, by a fixed protocol and with a review.
 """
