@@ -255,11 +255,9 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
 
     rows = []
 
-    def row(what, value, unit, how):
-        if value is None and how != NO_STUDENT:
-            how = NOT_INSTALLED
-        rows.append((what, value, unit, how))
-        say(f"{what}: " + (how if value is None else f"{value:.3g} {unit} ({how})"))
+    def row(what, value, unit, how, missing=NOT_INSTALLED):
+        rows.append((what, value, unit, how if value is not None else missing))
+        say(f"{what}: " + (missing if value is None else f"{value:.3g} {unit} ({how})"))
 
     hardware = environment.hardware()
     machine = f"{hardware['processor']}, {engines.cores()} cores"
@@ -310,12 +308,12 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
         "s a slice",
         f"{members} members, from the file to every row; {slices} slices{repeated}",
     )
-    quick, how = None, NO_STUDENT
+    quick, few = None, cases[:FEW]
     if (profile.weights_dir / "student.json").exists():
         student = Ensemble.load(profile.weights_dir, student=True)
         student = Ensemble(student.manifest | {"spacing_mm": SPACING_MM}, weights=student.weights)
-        quick, how = job_s(cohort, student, cases[:FEW]) / len(cases[:FEW]), f"1 network; {len(cases[:FEW])} slices"
-    row(STUDENTS_JOB, quick, "s a slice", how)
+        quick = job_s(cohort, student, few) / len(few)
+    row(STUDENTS_JOB, quick, "s a slice", f"1 network; {len(few)} slices", NO_STUDENT)
     extrapolated = "measured" if slices >= FULL_JOB else f"extrapolated from {slices}"
     row(f"{FULL_JOB} slices by {members} members", FULL_JOB * whole / slices / 60, "min", extrapolated)
 

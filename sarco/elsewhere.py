@@ -21,7 +21,7 @@ POPULATIONS = ("difficult", "randomised")  # settings of the phantom
 
 def cohorts(profile):
     """Folder of each of `POPULATIONS`; each has `difficult_cases` cases."""
-    return dict(zip(POPULATIONS, (profile.difficult_dir, profile.run_path / "unseen"), strict=True))
+    return dict(zip(POPULATIONS, (profile.difficult_dir, profile.unseen_dir), strict=True))
 
 
 def score(ensemble, cohort, progress=True):

@@ -126,8 +126,13 @@ class Profile:
 
     @property
     def difficult_dir(self):
-        """Cohort of difficult cases that the ablation is scored on."""
+        """Cohort of difficult cases, for the ablation and for `sarco elsewhere`."""
         return self.run_path / "difficult"
+
+    @property
+    def unseen_dir(self):
+        """Cohort in the randomised setting that no network learns from, of as many cases as the difficult one."""
+        return self.run_path / "unseen"
 
     @property
     def weights_dir(self):
