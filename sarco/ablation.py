@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from .cohort.layout import Cohort
-from .elsewhere import score
+from .elsewhere import evaluate
 from .ensemble import Ensemble, unpack
 from .errors import SarcoError
 from .evaluation import FINAL
@@ -55,7 +55,7 @@ def run_variant(profile, variant, progress=True):
     network = unet(profile.filters)
     network.set_weights(unpack(weights))
     ensemble = Ensemble({"spacing_mm": profile.spacing_mm}, [network])
-    table = score(ensemble, Cohort.open(profile.difficult_dir), progress)
+    table = evaluate(ensemble, Cohort.open(profile.difficult_dir), progress)
     table = table[table["step"] == FINAL].rename(columns={"true_area_cm2": "reference_area_cm2"})
     return write_csv(table.assign(variant=variant)[list(COLUMNS)], out / "cases.csv")
 

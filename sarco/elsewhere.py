@@ -5,17 +5,20 @@ difficult phantoms, each with one thing that networks find hard, and phantoms of
 has learned from. Their masks are the true ones: no reader errs.
 """
 
-from . import metrics, postprocess
 from .area import area_cm2
 from .cohort.layout import Cohort
 from .engine import FLOAT32
 from .ensemble import Ensemble
-from .evaluation import FINAL, writable
+from .evaluation import DECIMALS, FINAL, each, score, subsets, writable
 from .files import write_csv
 
 STEPS = ("threshold", FINAL)  # before post-processing, and at the end
-COLUMNS = ("population", "case", "kind", "pixel_spacing_mm", "step", "dsc", "area_cm2", "true_area_cm2")
-DECIMALS = {"dsc": 5, "area_cm2": 3, "true_area_cm2": 3}
+COLUMNS = (
+    "population", "case", "kind", "pixel_spacing_mm", "step", "dsc", "area_cm2", "true_area_cm2",
+    # As in cases.csv.
+    "mean_hu", "low_attenuation_cm2", "true_mean_hu", "true_low_attenuation_cm2",
+    "members_sd_cm2", "members_dsc", "disagreement_share",
+)  # fmt: skip
 POPULATIONS = ("difficult", "randomised")  # settings of the phantom
 
 
@@ -24,7 +27,7 @@ def cohorts(profile):
     return dict(zip(POPULATIONS, (profile.difficult_dir, profile.unseen_dir), strict=True))
 
 
-def score(ensemble, cohort, progress=True):
+def evaluate(ensemble, cohort, progress=True):
     """Segment each case of a cohort whose masks are true, and compare it with its mask.
 
     Parameters
@@ -43,17 +46,22 @@ def score(ensemble, cohort, progress=True):
     import pandas as pd
     from tqdm import tqdm
 
-    rows = []
-    for case in tqdm(cohort.cases(), "score", unit="case", disable=not progress):
+    size = ensemble.size
+    chosen = {name: members for name, members in subsets(size).items() if len(members) in (1, size)}
+
+    def rows(case):
         image, mask = cohort.read_slice(case), cohort.read_mask(case)
-        found = postprocess.steps(ensemble.predict(image.image_hu, image.spacing_mm), image.image_hu)
-        facts = (case, cohort.table.loc[case, "notes"], image.spacing_mm[0])
-        true_cm2 = area_cm2(mask, image.spacing_mm)
-        rows += [
-            (*facts, step, metrics.dice(found[step], mask), area_cm2(found[step], image.spacing_mm), true_cm2)
-            for step in STEPS
-        ]
-    return pd.DataFrame(rows, columns=list(COLUMNS[1:])).round(DECIMALS)
+        facts = {
+            "case": case, "kind": cohort.table.loc[case, "notes"], "pixel_spacing_mm": image.spacing_mm[0],
+            "true_area_cm2": area_cm2(mask, image.spacing_mm),
+        }  # fmt: skip
+        scored = score(ensemble, chosen, image, mask, mask)
+        return [facts | row for row in scored if row["members"] == size and row["step"] in STEPS]
+
+    cases = cohort.cases()
+    with each(rows, cases) as found:
+        done = [row for block in tqdm(found, "score", len(cases), unit="case", disable=not progress) for row in block]
+    return pd.DataFrame(done, columns=list(COLUMNS[1:])).round(DECIMALS)
 
 
 def run(profile, progress=True):
@@ -78,5 +86,5 @@ def run(profile, progress=True):
     profile = writable(profile, "evaluate")
     opened = {population: Cohort.open(folder) for population, folder in cohorts(profile).items()}
     ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
-    tables = [score(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
+    tables = [evaluate(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
     return write_csv(pd.concat(tables)[list(COLUMNS)], profile.results_dir / "elsewhere.csv")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from . import metrics, postprocess, surface
+from .composition import LOW_ATTENUATION_HU
 from .engine import FLOAT32, cores
 from .errors import SarcoError
 from .files import atomic, write_csv
@@ -25,7 +26,11 @@ COLUMNS = (
     "dsc", "area_cm2", "reference_area_cm2",  # against the reader's mask
     "true_dsc", "true_area_cm2",  # against the phantom's true mask
     "reader_dsc",  # of the reader's mask against the true one
-    "mean_hu",  # of the final mask
+    "mean_hu", "low_attenuation_cm2",  # of the final mask
+    "true_mean_hu", "true_low_attenuation_cm2",  # of the phantom's true mask, beside those of the final mask
+    # How far the members' own final masks agree, beside the final mask of all: SD of their areas, mean DSC of their
+    # pairs, and the share of pixels in any of them that are not in all.
+    "members_sd_cm2", "members_dsc", "disagreement_share",
 )  # fmt: skip
 DECIMALS = {
     "dsc": 5,
@@ -35,6 +40,12 @@ DECIMALS = {
     "reference_area_cm2": 3,
     "true_area_cm2": 3,
     "mean_hu": 2,
+    "low_attenuation_cm2": 3,
+    "true_mean_hu": 2,
+    "true_low_attenuation_cm2": 3,
+    "members_sd_cm2": 3,
+    "members_dsc": 5,
+    "disagreement_share": 5,
 }
 FINAL = postprocess.STEPS[-1]
 
@@ -90,7 +101,7 @@ def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_cs
 
     done = {**(finished or {}), **_finished(partial_csv, cases, rows=_rows_a_case(ensemble, student))}
     left = [case for case in cases if case not in done]
-    with _each(lambda case: _evaluate_case(cohort, ensemble, student, case), left) as found:
+    with each(lambda case: _evaluate_case(cohort, ensemble, student, case), left) as found:
         for case, block in zip(
             left, tqdm(found, "evaluate", len(left), unit="case", disable=not progress), strict=True
         ):
@@ -103,7 +114,7 @@ def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_cs
 
 
 @contextmanager
-def _each(function, items):
+def each(function, items):
     """Results of a function in the order of its items, computed by a few threads, which run only a little ahead."""
     # NumPy, SciPy and the engines leave the interpreter free while they work, so threads are enough.
     threads = cores() + 1
@@ -150,13 +161,29 @@ def _evaluate_case(cohort, ensemble, student, case):
     rows = []
     for team, chosen in ((ensemble, subsets(ensemble.size)), (student, {surface.STUDENT: [0]})):
         if team is not None:
-            rows += [facts | row for row in _score(team, chosen, image, reader, true)]
+            rows += [facts | row for row in score(team, chosen, image, reader, true)]
     # Rounded at once, so that a resumed run and a fresh one give the same table.
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
 
-def _score(ensemble, chosen, image, reader, true):
-    """Rows of one slice: each of the means that are `chosen`, after each step."""
+def score(ensemble, chosen, image, reader, true):
+    """Rows of one slice: each of the means that are `chosen`, after each step.
+
+    Parameters
+    ----------
+    ensemble : sarco.ensemble.Ensemble
+    chosen : dict of str to list of int
+        As `subsets` returns it. Where it holds every member alone and all together, the final row of all says how far
+        the members agree.
+    image : sarco.cohort.dicom.Slice
+    reader, true : ndarray of bool, (rows, columns)
+        Masks to compare with; the true one may be None.
+
+    Returns
+    -------
+    list of dict
+        Keys are columns of `COLUMNS`.
+    """
     from .preprocess import to_native
 
     probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
@@ -167,15 +194,40 @@ def _score(ensemble, chosen, image, reader, true):
     some = postprocess.threshold(native).any(axis=0) | reader
     box = _box(some if true is None else some | true, margin_px=2)
     image_hu, reader, true = image.image_hu[box], reader[box], None if true is None else true[box]
+    of_true = {f"true_{key}": value for key, value in density(true, image_hu, image.spacing_mm).items()}
+    rows, alone = [], {}
     for (subset, members), probability in zip(chosen.items(), native, strict=True):
         for step, mask in postprocess.steps(probability[box], image_hu).items():
-            yield {
+            row = {
                 "members": len(members), "subset": subset, "step": step,
                 "dsc": metrics.dice(mask, reader),
                 "area_cm2": surface.area_cm2(mask, image.spacing_mm),
                 "true_dsc": np.nan if true is None else metrics.dice(mask, true),
-                "mean_hu": image_hu[mask].mean(dtype=float) if step == FINAL and mask.any() else np.nan,
             }  # fmt: skip
+            if step == FINAL:
+                row |= density(mask, image_hu, image.spacing_mm) | of_true
+                if len(members) == 1:
+                    alone[subset] = mask
+            rows.append(row)
+    if len(alone) == ensemble.size > 1:
+        areas = [surface.area_cm2(mask, image.spacing_mm) for mask in alone.values()]
+        mean_dsc, share = metrics.agreement(np.stack(list(alone.values())))
+        agreed = {"members_sd_cm2": np.std(areas, ddof=1), "members_dsc": mean_dsc, "disagreement_share": share}
+        for row in rows:
+            if row["members"] == ensemble.size and row["step"] == FINAL:
+                row |= agreed
+    return rows
+
+
+def density(mask, image_hu, spacing_mm):
+    """Mean HU of a mask and the area of its low-attenuation part, or NaN where there is no mask or nothing in it."""
+    if mask is None:
+        return {"mean_hu": np.nan, "low_attenuation_cm2": np.nan}
+    low, high = LOW_ATTENUATION_HU
+    return {
+        "mean_hu": image_hu[mask].mean(dtype=float) if mask.any() else np.nan,
+        "low_attenuation_cm2": surface.area_cm2(mask & (image_hu >= low) & (image_hu <= high), spacing_mm),
+    }
 
 
 def _box(mask, margin_px):
