@@ -1,12 +1,14 @@
 """The reference population against the literature it is drawn after, in 400 measured slices."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sarco.cohort import make
-from sarco.cohort.population import PHASE_HU, literature
+from sarco.cohort.phantom import SETTINGS
+from sarco.cohort.population import HEIGHT_SD_M, PHASE_HU, WOMEN, Draw, draw_subject, literature, mean_height_m
 
-CASES = 400
+CASES, SEED, PEOPLE = 400, 77, 8000
 # Drawing, blurring and reading a slice may move its area by this much in the mean: the grid is coarser than on disk.
 SYSTEMATIC = {"area": 0.03, "hu": 1.5}
 
@@ -15,7 +17,9 @@ SYSTEMATIC = {"area": 0.03, "hu": 1.5}
 def population(tmp_path_factory):
     """Area, density and muscle index of each case as measured, and what the table says of such a person."""
     root = tmp_path_factory.mktemp("population") / "c"
-    table = make.make(root, CASES, seed=77, matrix=384, progress=False).table
+    table = make.make(root, CASES, seed=SEED, matrix=384, progress=False).table
+    people = [draw_subject(Draw(np.random.default_rng((SEED, SETTINGS.index("reference"), i)))) for i in range(CASES)]
+    table["intended"], table["intended_hu"] = [p.area_cm2 for p in people], [p.muscle_hu for p in people]
     table = table[table["split"] != "excluded"]
     expected = np.array([literature(s, a) for s, a in zip(table["sex"], table["age"], strict=True)])
     table["area_expected"], table["area_sd"], table["hu_expected"], table["hu_sd"] = expected.T
@@ -33,15 +37,38 @@ def test_mean_and_spread_are_those_of_the_literature(population, what):
     assert abs(z.std() - 1) < 3 / np.sqrt(2 * len(z)) + 0.05
 
 
-def test_the_muscle_index_is_that_of_the_literature(population):
-    for sex, height in (("F", 1.62), ("M", 1.76)):
-        group = population[population["sex"] == sex]
-        index = group["area_cm2"] / group["height_m"] ** 2
-        expected = group["area_expected"] / height**2
-        assert abs(index.mean() - expected.mean()) < 3 * index.std() / np.sqrt(len(index)) + 0.03 * expected.mean()
-        # Height varies by some 4 per cent and is nearly independent of muscle: its square adds to the spread.
-        spread = np.hypot((group["area_sd"] / height**2).mean(), 2 * 0.04 * expected.mean())
-        assert index.std() == pytest.approx(np.hypot(spread, expected.std()), rel=3 / np.sqrt(2 * len(index)) + 0.05)
+def test_muscle_is_drawn_to_its_area_whatever_its_density(population):
+    # The lower the density, the more of the outline is lost to fat; if that is not made good, the old have too little.
+    share = (population["true_area_cm2"] / population["intended"]).groupby(population["intended_hu"] < 35).mean()
+    assert share.between(0.98, 1.02).all(), share  # a share varies by 4 per cent, so its mean over 100 by 0.4
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Sex, age, height and SMI of many people as drawn; no slice is painted."""
+    rng = np.random.default_rng(SEED)
+    drawn = [draw_subject(Draw(rng)) for _ in range(PEOPLE)]
+    table = pd.DataFrame([(p.sex, p.age, p.height_m, p.area_cm2) for p in drawn], columns=["sex", "age", "h", "area"])
+    return table.assign(smi=table["area"] / table["h"] ** 2)
+
+
+@pytest.mark.parametrize("sex", "FM")
+def test_heights_are_those_of_the_source_at_every_age(people, sex):
+    group = people[people["sex"] == sex]
+    off = group["h"] - [mean_height_m(sex, age) for age in group["age"]]
+    assert off.std() == pytest.approx(HEIGHT_SD_M[sex], rel=0.05)
+    for _, band in off.groupby(group["age"] // 10):
+        assert abs(band.mean()) < 3 * HEIGHT_SD_M[sex] / np.sqrt(len(band))
+    assert mean_height_m(sex, 85) < mean_height_m(sex, 75) < mean_height_m(sex, 65) < mean_height_m(sex, 25)
+
+
+def test_the_muscle_index_of_women_is_near_that_of_the_literature_at_every_age(people):
+    women = people[people["sex"] == "F"]
+    for (first, *_, smi, _), after in zip(WOMEN, (*[row[0] for row in WOMEN[1:]], 120), strict=True):
+        band = women.loc[women["age"].between(first, after - 1), "smi"]
+        # The areas and indices of Framingham are of women of 1.58 m, falling to 1.51 m at the last; those of the source
+        # of heights are 3 to 6 cm taller, which is 4 to 7 per cent of the index. One more for chance.
+        assert -0.085 < band.mean() / smi - 1 < 0.01
 
 
 @pytest.mark.parametrize("what", ["area", "hu"])

@@ -27,11 +27,18 @@ FEATURES = {
 DIFFICULT = ("lean", "obese", "arms", "hand", "forearm", "stoma", "drain", "hernia", "ascites", "oedema", "scoliosis",
              "atrophy", "implant", "rib", "iliac crest", "wall bowel")  # fmt: skip
 
-# Framingham, women, PMC10920396: first age of the band, muscle area (mean, SD, cm2), muscle attenuation (mean, SD, HU).
-WOMEN = ((20, 120.9, 18.4, 42.6, 5.5), (45, 119.5, 18.5, 38.1, 7.2), (55, 110.6, 16.3, 33.4, 6.8),
-         (65, 104.5, 15.8, 29.3, 6.6), (75, 99.5, 16.0, 25.2, 6.8))  # fmt: skip
+# Framingham, women, PMC10920396, table 2: first age of the band, muscle area (mean, SD, cm2), muscle attenuation (mean,
+# SD, HU), and SMI (mean, SD, cm2/m2). No one is drawn after the SMI: it is what area and height are checked against.
+WOMEN = ((20, 120.9, 18.4, 42.6, 5.5, 48.2, 7.1), (45, 119.5, 18.5, 38.1, 7.2, 48.0, 7.2),
+         (55, 110.6, 16.3, 33.4, 6.8, 45.8, 6.8), (65, 104.5, 15.8, 29.3, 6.6, 44.3, 6.5),
+         (75, 99.5, 16.0, 25.2, 6.8, 43.5, 6.7))  # fmt: skip
 MEN_AREA_RATIO = 1.45  # same source: men's area over women's
 MEN_HU_OFFSET = 3.5  # same source: men 2 to 5 HU denser
+# Heights as measured, NHANES 2021-2023, doi 10.15620/cdc/174595, table 7: first age of the band, mean of women and of
+# men, m. They fall with age because people shrink, and because those born earlier were shorter.
+HEIGHT_M = ((20, 1.635, 1.763), (30, 1.625, 1.761), (40, 1.617, 1.764), (50, 1.612, 1.743), (60, 1.605, 1.747),
+            (70, 1.583, 1.724), (80, 1.568, 1.705))  # fmt: skip
+HEIGHT_SD_M = {"F": 0.066, "M": 0.076}  # same table: 5th to 95th percentile over 3.29, mean of the bands
 PHASE_HU = {"plain": 0.0, "arterial": 7.1, "portal": 7.8}  # van Vugt: difference of the means to plain
 
 
@@ -104,6 +111,11 @@ class Subject:
     phase: str
 
 
+def _of_age(table, age):
+    """The row of a table of age bands in which this age lies, without its first age."""
+    return next((row for row in reversed(table) if age >= row[0]), table[0])[1:]
+
+
 def literature(sex, age):
     """Muscle that a person of this sex and age has in the Framingham table, without contrast.
 
@@ -111,14 +123,21 @@ def literature(sex, age):
     -------
     area_cm2, area_sd_cm2, hu, hu_sd : float
     """
-    _, area, area_sd, hu, hu_sd = next((row for row in reversed(WOMEN) if age >= row[0]), WOMEN[0])
+    area, area_sd, hu, hu_sd, *_ = _of_age(WOMEN, age)
     if sex == "M":
         return area * MEN_AREA_RATIO, area_sd * MEN_AREA_RATIO, hu + MEN_HU_OFFSET, hu_sd
     return area, area_sd, hu, hu_sd
 
 
+def mean_height_m(sex, age):
+    """Mean height of people of this sex and age in the NHANES table."""
+    return _of_age(HEIGHT_M, age)[sex == "M"]
+
+
 def draw_subject(draw):
-    """Draw one person; area and density follow sex and age as in the Framingham table.
+    """Draw one person; area and density follow sex and age as in the Framingham table, height as in NHANES.
+
+    Height is drawn apart from muscle: within one sex and age the tall have no more of it than the short.
 
     Parameters
     ----------
@@ -144,8 +163,7 @@ def draw_subject(draw):
         z_area, z_hu = rng.uniform(0.3, 1.8), rng.uniform(0, 1.5)
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
     phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
-    height = rng.normal(1.62, 0.065) if sex == "F" else rng.normal(1.76, 0.07)
-    height += 0.0025 * (area - (110 if sex == "F" else 160)) / 10
+    height = rng.normal(mean_height_m(sex, age), HEIGHT_SD_M[sex])
     # Usual values: a median body mass index of 26, from about 18 (lean) to 42 (obese).
     bmi = np.clip(26 * np.exp(0.17 * adiposity + 0.03 * z_area), 15, 55)
     return Subject(sex, age, round(float(height), 2), round(float(bmi * height**2), 1), float(adiposity), float(area),
