@@ -49,27 +49,13 @@ def few_cases(errors, sizes=SIZES):
 # What could be done to an area, learned on predicted and reference areas ------------------------------------------
 
 
-def _constant(predicted, reference):
-    error = metrics.mean_error(predicted, reference)
-    return lambda area: area - error
-
-
-def _factor(predicted, reference):
-    factor = reference.sum() / predicted.sum()
-    return lambda area: area * factor
-
-
-def _line(predicted, reference):
-    slope, start = np.polyfit(predicted, reference, 1)
-    return lambda area: start + slope * area
-
-
 CORRECTIONS = {
-    # name: learns from predicted and reference areas, and gives what is done to an area
-    "none": lambda predicted, reference: lambda area: area,
-    "minus the mean error (the paper's)": _constant,
-    "times a factor": _factor,
-    "along a line": _line,
+    # name: start and slope of the line that an area is put on, from sums over the cases: how many there are, predicted
+    # areas x, the reader's y, and their products
+    "none": lambda n, x, y, xx, xy: (0 * n, 1),
+    "minus the mean error (the paper's)": lambda n, x, y, xx, xy: ((y - x) / n, 1),
+    "times a factor": lambda n, x, y, xx, xy: (0 * n, y / x),
+    "along a line": lambda n, x, y, xx, xy: ((xx * y - x * xy) / (n * xx - x * x), (n * xy - x * y) / (n * xx - x * x)),
 }
 JUDGED = ("validation, same slices", "validation, each left out", "test")
 
@@ -86,29 +72,47 @@ def corrections(cases):
     -------
     DataFrame
         One row a correction of `CORRECTIONS` and way of `JUDGED`: columns correction, judged, mean_error_cm2, rmse_cm2,
-        low, high (interval of the RMSE). All are learned on validation slices with labels A to C. "Same slices" is the
-        paper's way. "Each left out" learns anew for each slice, from the others.
+        low, high (interval of the RMSE; each draw learns anew, on cases that it draws). All are learned on validation
+        slices with labels A to C. "Same slices" is the paper's way. "Each left out" learns anew for each slice, from
+        the others.
     """
     import pandas as pd
 
-    table = {split: statistics.rows(cases, split) for split in ("validation", "test")}
-    area = {split: found["area_cm2"].to_numpy() for split, found in table.items()}
-    reference = {split: found["reference_area_cm2"].to_numpy() for split, found in table.items()}
-    good = table["validation"]["quality"].isin(CORRECTION_LABELS).to_numpy()
+    x, y, test_x, test_y = (
+        statistics.rows(cases, split)[column].to_numpy()
+        for split in ("validation", "test")
+        for column in ("area_cm2", "reference_area_cm2")
+    )
+    good = statistics.rows(cases, "validation")["quality"].isin(CORRECTION_LABELS).to_numpy()
+    added = good * np.stack([np.ones(len(x)), x, y, x * x, x * y])  # by each case to the sums; by a D nothing
+
+    def error(learn, sums, area, reference):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a draw that teaches nothing has no value
+            start, slope = learn(*sums)
+            return start + slope * area - reference
+
+    def same(learn, pick):
+        return error(learn, added[:, pick].sum(axis=-1, keepdims=True), x[pick], y[pick])
+
+    def left_out(learn, pick):
+        times = (pick[..., None] == pick[..., None, :]).sum(axis=-1)  # a case that was drawn twice is left out twice
+        sums = added[:, pick].sum(axis=-1, keepdims=True) - times * added[:, pick]
+        return error(learn, sums, x[pick], y[pick])
+
+    def test(learn, pick, teachers):
+        return error(learn, added[:, teachers].sum(axis=-1, keepdims=True), test_x[pick], test_y[pick])
+
     found = []
     for name, learn in CORRECTIONS.items():
+        for how, judge in zip(JUDGED, (same, left_out, test), strict=True):
+            sizes = (len(test_x), len(x)) if judge is test else (len(x),)
 
-        def corrected(split, learn=learn, without=None):
-            kept = good if without is None else good & (np.arange(len(good)) != without)
-            return learn(area["validation"][kept], reference["validation"][kept])(area[split])
+            def rmse(*picks, judge=judge, learn=learn):
+                return metrics.root_mean_square(judge(learn, *picks))
 
-        errors = (
-            corrected("validation") - reference["validation"],
-            np.array([corrected("validation", without=i)[i] for i in range(len(good))]) - reference["validation"],
-            corrected("test") - reference["test"],
-        )
-        for how, error in zip(JUDGED, errors, strict=True):
-            found.append((name, how, error.mean(), *statistics.estimate(error, metrics.root_mean_square)))
+            everybody = [np.arange(n) for n in sizes]
+            found.append((name, how, float(judge(learn, *everybody).mean()), float(rmse(*everybody)),
+                          *statistics.interval(rmse, *sizes)))  # fmt: skip
     return pd.DataFrame(found, columns=["correction", "judged", "mean_error_cm2", "rmse_cm2", "low", "high"])
 
 
@@ -134,10 +138,8 @@ def transfer(table, part):
         after_cm2 (RMSE of those it is applied to), change_cm2, low, high (of the change, paired; the people of both
         groups are drawn again). Groups of fewer than two are left out.
     """
-    level_of = part(table)
-    raw = _raw(table, "reference_area_cm2")
-    groups = {level: raw[(level_of == level).to_numpy()] for level in statistics.levels(level_of)}
-    groups = {level: errors for level, errors in groups.items() if len(errors) > 1}
+    parts = statistics.parted(table, part).items()
+    groups = {level: _raw(rows, "reference_area_cm2") for level, rows in parts if len(rows) > 1}
     return _moves(
         (learned_on, applied_to, taught, None if learned_on == applied_to else errors)
         for learned_on, taught in groups.items()

@@ -1,7 +1,8 @@
 """The headlines of a run with their 95 % intervals: what was measured, against whom, and in which people.
 
 An interval comes from drawing the cases again (bootstrap, percentiles), with a fixed seed. What is compared is compared
-case by case: one draw takes the same cases from both sides.
+case by case: one draw takes the same cases from both sides. Where a mean error was subtracted, the cases that it was
+learned on are drawn again, too (`Corrected`).
 """
 
 import math
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import metrics, surface
+from .cohort.population import FEATURES
+from .errors import SarcoError
 from .evaluation import FINAL as FINAL
 from .evaluation import rows as rows
+from .paper import CORRECTION_LABELS
 
 DRAWS, SEED = 2000, 0
 # Limits of agreement of two readers for the muscle area at L3, 116 people: doi 10.1186/s12891-022-05032-2. Its title
@@ -28,9 +32,9 @@ class Measure:
     ----------
     title : str
     unit : str
-        "" for the DSC, else "cm2".
-    of : {"dsc", "error_cm2"}
-        What it is computed from.
+        "" for the DSC, "%" for the coverage, else "cm2".
+    of : {"dsc", "error_cm2", "held"}
+        What it is computed from, as `measured` gives it.
     reduce : callable
         Takes that of many cases along the last axis, and removes this axis.
     spec : str
@@ -55,13 +59,15 @@ MEASURES = {
     "mean_error_cm2": Measure("mean error", "cm2", "error_cm2", _mean, "+.1f"),
     "loa_low_cm2": Measure("lower limit of agreement", "cm2", "error_cm2", lambda e: metrics.limits(e)[0], "+.1f"),
     "loa_high_cm2": Measure("upper limit of agreement", "cm2", "error_cm2", lambda e: metrics.limits(e)[1], "+.1f"),
+    "coverage": Measure("within the 95 % prediction interval", "%", "held", lambda h: 100 * _mean(h), ".1f"),
 }
 WHO = {
-    # name: column of the DSC, of the one area and of the other; the network's area is corrected
-    "network against reader": ("dsc", "corrected_cm2", "reference_area_cm2"),
-    "network against truth": ("true_dsc", "corrected_cm2", "true_area_cm2"),
+    # name: column of the DSC, of the one area and of the other; the network's is corrected
+    "network against reader": ("dsc", "area_cm2", "reference_area_cm2"),
+    "network against truth": ("true_dsc", "area_cm2", "true_area_cm2"),
     "reader against truth": ("reader_dsc", "reference_area_cm2", "true_area_cm2"),
 }
+READER, TRUTH = "network against reader", "network against truth"
 
 
 def interval(statistic, *sizes):
@@ -84,30 +90,90 @@ def interval(statistic, *sizes):
     return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else (None, None)
 
 
-def estimate(values, reduce):
-    """A statistic of one sample of cases, with its interval.
+@dataclass(frozen=True)
+class Corrected:
+    """Area errors after a mean error was subtracted, which each draw learns anew from cases that it draws, too.
+
+    Attributes
+    ----------
+    errors_cm2 : array, shape (n,)
+        Before the correction.
+    taught_cm2 : array, shape (m,)
+        Errors that the mean error is learned on.
+    same : bool
+        Whether these are of the same cases as `errors_cm2`, which are then drawn once; NaN where one does not teach.
+    """
+
+    errors_cm2: np.ndarray
+    taught_cm2: np.ndarray
+    same: bool = False
+
+    @property
+    def sizes(self):
+        """Cases in each group that is drawn from."""
+        return (len(self.errors_cm2),) if self.same else (len(self.errors_cm2), len(self.taught_cm2))
+
+    def learned(self, pick, teachers=None):
+        """Number of teachers, mean and SD of their errors, of each draw; NaN of a draw that has none."""
+        taught = self.taught_cm2[pick if self.same else teachers]
+        n = np.isfinite(taught).sum(axis=-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.nansum(taught, axis=-1, keepdims=True) / n
+            return n, mean, np.sqrt(np.nansum(np.square(taught - mean), axis=-1, keepdims=True) / (n - 1))
+
+    def draw(self, pick, teachers=None):
+        """Errors after the correction, shape (1, draws, n)."""
+        _, mean, _ = self.learned(pick, teachers)
+        return (self.errors_cm2[pick] - mean)[None]
+
+
+class Held(Corrected):
+    """Whether an area lies in the 95 % prediction interval, learned on the cases that the mean error is learned on."""
+
+    def draw(self, pick, teachers=None):
+        """1 where it does, 0 where not, shape (1, draws, n)."""
+        from scipy import stats
+
+        n, mean, sd = self.learned(pick, teachers)
+        half = stats.t.ppf(0.975, n - 1) * sd * np.sqrt(1 + 1 / n)
+        return np.where(np.isfinite(half), np.abs(self.errors_cm2[pick] - mean) <= half, np.nan)[None]
+
+
+def _sizes(values):
+    return values.sizes if isinstance(values, Corrected) else (np.atleast_2d(values).shape[1],)
+
+
+def _draw(values, pick, *teachers):
+    return values.draw(pick, *teachers) if isinstance(values, Corrected) else np.atleast_2d(values)[:, pick]
+
+
+def estimate(values, reduce, before=None):
+    """A statistic of one sample of cases, or its change from another of the same cases, with its interval.
 
     Parameters
     ----------
-    values : array, shape (n,) or (k, n)
+    values : array, shape (n,) or (k, n), or Corrected
         Of `k` networks, each alone; the statistic is averaged over them.
     reduce : callable
         As `Measure.reduce`.
+    before : as values, optional
+        What the change is from.
 
     Returns
     -------
     value : float
-    low, high : float
-        Equal to the value where there is one case only.
+    low, high : float or None
+        As `interval` gives them; equal to the value where there is one case only.
     """
-    values = np.atleast_2d(values)
+    compared = [values] if before is None else [values, before]
+    sizes = max(map(_sizes, compared), key=len)
 
-    def statistic(pick):
-        return reduce(values[:, pick]).mean(axis=0)
+    def statistic(*picks):
+        after, *first = (reduce(_draw(one, *picks)).mean(axis=0) for one in compared)
+        return after - sum(first)
 
-    n = values.shape[1]
-    value = float(statistic(np.arange(n)))
-    low, high = interval(statistic, n) if n > 1 else (value, value)
+    value = float(statistic(*map(np.arange, sizes)))
+    low, high = interval(statistic, *sizes) if sizes[0] > 1 else (value, value)
     return value, low, high
 
 
@@ -126,10 +192,11 @@ def people(cases, cohort, split):
     Returns
     -------
     DataFrame
-        One row a case: the columns of cases.csv; sex, age, phase, height_m, weight_kg, slice_thickness_mm and maker of
-        cohort.csv; bmi; corrected_cm2 (the area after the bias correction) and error_cm2 (that minus the reader's).
+        One row a case: the columns of cases.csv; sex, age, phase, height_m, weight_kg, slice_thickness_mm, maker and
+        notes of cohort.csv; bmi; corrected_cm2 (the area after the bias correction) and error_cm2 (that minus the
+        reader's).
     """
-    known = ["case", "sex", "age", "phase", "height_m", "weight_kg", "slice_thickness_mm", "maker"]
+    known = ["case", "sex", "age", "phase", "height_m", "weight_kg", "slice_thickness_mm", "maker", "notes"]
     found = rows(cases, split).merge(cohort[known], on="case", how="left", validate="one_to_one")
     corrected = surface.correction_from_results(cases).apply(found["area_cm2"])
     return found.assign(
@@ -137,6 +204,40 @@ def people(cases, cohort, split):
         corrected_cm2=corrected,
         error_cm2=corrected - found["reference_area_cm2"],
     )
+
+
+def taught(cases):
+    """Area error of each validation case, cm2, whose mean is the correction; NaN where the case is not learned from."""
+    validation = rows(cases, "validation")
+    errors = metrics.errors(validation["area_cm2"], validation["reference_area_cm2"])
+    return np.where(validation["quality"].isin(CORRECTION_LABELS), errors, np.nan)
+
+
+def measured(cases, table, who=READER):
+    """What the measures are computed from, for some cases.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        cases.csv, for the correction.
+    table : DataFrame
+        Rows of it, one a case, as `rows` or `people` gives them.
+    who : str
+        One of `WHO`.
+
+    Returns
+    -------
+    dict
+        "dsc" and "error_cm2" of each case; of the network's areas the latter is `Corrected`, and "held" beside it.
+    """
+    dsc, one, other = WHO[who]
+    found = {"dsc": table[dsc].to_numpy(), "error_cm2": metrics.errors(table[one], table[other])}
+    if one == "area_cm2":
+        teachers = taught(cases)
+        same = list(table["case"]) == list(rows(cases, "validation")["case"])
+        learned = found["error_cm2"], teachers if same else teachers[np.isfinite(teachers)], same
+        found |= {"error_cm2": Corrected(*learned), "held": Held(*learned)}
+    return found
 
 
 # Headlines -----------------------------------------------------------------------------------------------------------
@@ -156,19 +257,19 @@ def headline(cases, split):
     -------
     DataFrame
         One row for each of `WHO` and `MEASURES`: columns who, measure, value, low, high, n. Masks have no bias
-        correction, areas have; the truth is left out where a case has none.
+        correction, areas have; a reader has no prediction interval; the truth is left out where a case has none.
     """
     import pandas as pd
 
     final = rows(cases, split)
-    final["corrected_cm2"] = surface.correction_from_results(cases).apply(final["area_cm2"])
     found = []
-    for who, (dsc, one, other) in WHO.items():
+    for who, (dsc, _, other) in WHO.items():
         if final[[dsc, other]].isna().any(axis=None):
             continue
-        sample = {"dsc": final[dsc].to_numpy(), "error_cm2": metrics.errors(final[one], final[other])}
+        sample = measured(cases, final, who)
         for name, measure in MEASURES.items():
-            found.append((who, name, *estimate(sample[measure.of], measure.reduce), len(final)))
+            if measure.of in sample:
+                found.append((who, name, *estimate(sample[measure.of], measure.reduce), len(final)))
     return pd.DataFrame(found, columns=["who", "measure", "value", "low", "high", "n"])
 
 
@@ -181,15 +282,17 @@ STAGES = {
 }
 
 
-def sample(cases, split, stage):
-    """DSC and area error of each case at one of `STAGES`, as arrays (networks, cases) in the same order of cases."""
-    step, which = STAGES[stage]
-    found = rows(cases, split, step, which)
-    shape = (found["subset"].nunique(), -1)
-    error = metrics.errors(found["area_cm2"], found["reference_area_cm2"]).reshape(shape)
+def at_stage(cases, split, stage):
+    """DSC and area error of each case at one of `STAGES`, as arrays (networks, cases) in the same order of cases.
+
+    After the bias correction the error is `Corrected`.
+    """
+    found = rows(cases, split, *STAGES[stage])
     if stage == "bias correction":
-        error = error - surface.correction_from_results(cases).mean_error_cm2
-    return {"dsc": found["dsc"].to_numpy().reshape(shape), "error_cm2": error}
+        return measured(cases, found)
+    shape = (found["subset"].nunique(), -1)
+    error = metrics.errors(found["area_cm2"], found["reference_area_cm2"])
+    return {"dsc": found["dsc"].to_numpy().reshape(shape), "error_cm2": error.reshape(shape)}
 
 
 def stages(cases, split, measures=("dsc", "rmse_cm2", "mae_cm2")):
@@ -210,40 +313,99 @@ def stages(cases, split, measures=("dsc", "rmse_cm2", "mae_cm2")):
     """
     import pandas as pd
 
-    samples = {stage: sample(cases, split, stage) for stage in STAGES}
+    samples = {stage: at_stage(cases, split, stage) for stage in STAGES}
     found = []
     for name in measures:
         measure, before = MEASURES[name], None
         for stage in STAGES:
             values = samples[stage][measure.of]
-            change = (np.nan,) * 3 if before is None else paired(before, values, measure.reduce)
+            change = (np.nan,) * 3 if before is None else estimate(values, measure.reduce, before)
             found.append((name, stage, *estimate(values, measure.reduce), *change))
             before = values
     columns = ["measure", "stage", "value", "low", "high", "change", "change_low", "change_high"]
     return pd.DataFrame(found, columns=columns)
 
 
-def paired(before, after, reduce):
-    """Change of a statistic from one sample to another of the same cases, with its interval.
+# Findings ------------------------------------------------------------------------------------------------------------
+
+EFFECTS = {
+    # name: its measure, before and after, and the sign that the paper reports
+    "post-processing raises DSC": ("dsc", "ensemble", "post-processing", 1),
+    "dilation overestimates": ("mean_error_cm2", 0, 1, 1),  # pixels
+    "bias correction lowers RMSE": ("rmse_cm2", "post-processing", "bias correction", -1),
+    "more members raise DSC": ("dsc", "baseline", "ensemble", 1),
+    "more members lower RMSE": ("rmse_cm2", "baseline", "ensemble", -1),
+}
+
+
+AS_IN_PAPER, OPPOSITE, UNCLEAR = "as in the paper", "opposite", "unclear"
+
+
+def _verdict(sign, low, high):
+    if low is None or low <= 0 <= high:
+        return UNCLEAR
+    return AS_IN_PAPER if sign * low > 0 else OPPOSITE
+
+
+def dilated(swept, split, pixels):
+    """DSC and area error of each case's final mask, dilated by so many pixels and then windowed.
 
     Parameters
     ----------
-    before, after : array, shape (n,) or (k, n)
-    reduce : callable
+    swept : DataFrame
+        sweeps.csv.
+    split : {"validation", "test"}
+    pixels : int
+
+    Raises
+    ------
+    SarcoError
+        The table has no such slice.
+    """
+    found = swept[(swept["split"] == split) & (swept["sweep"] == "dilation_px") & (swept["value"] == pixels)]
+    if found.empty:
+        raise SarcoError(f"sweeps.csv: no {split} slice dilated by {pixels} pixels; run 'sarco sweeps' again.")
+    found = found.sort_values("case")
+    return {"dsc": found["dsc"].to_numpy(), "error_cm2": metrics.errors(found["area_cm2"], found["reference_area_cm2"])}
+
+
+def effects(cases, swept, split):
+    """Whether the paper's findings come back in this run, each with its interval, paired by case.
+
+    Parameters
+    ----------
+    cases, swept : DataFrame
+        cases.csv and sweeps.csv.
+    split : {"validation", "test"}
+        On "validation" the bias correction is judged on the slices that it was learned on, as in the paper.
 
     Returns
     -------
-    change, low, high : float
+    DataFrame
+        One row for each of `EFFECTS`: columns before and after, each with _low and _high; effect (after minus before),
+        low, high; n; and verdict: "as in the paper", "opposite" or, where the interval holds 0, "unclear". A dilation
+        only ever adds, so that its effect alone proves nothing: "as in the paper" are masks that are too large with it
+        and not without it; "opposite" are masks that are too small with it, or too large without it.
     """
-    before, after = np.atleast_2d(before), np.atleast_2d(after)
+    import pandas as pd
 
-    def statistic(pick):
-        return reduce(after[:, pick]).mean(axis=0) - reduce(before[:, pick]).mean(axis=0)
-
-    n = before.shape[1]
-    value = float(statistic(np.arange(n)))
-    low, high = interval(statistic, n) if n > 1 else (value, value)
-    return value, low, high
+    found = []
+    for name, (of, first, then, sign) in EFFECTS.items():
+        dilation, measure = isinstance(first, int), MEASURES[of]
+        before, after = (
+            (dilated(swept, split, where) if dilation else at_stage(cases, split, where))[measure.of]
+            for where in (first, then)
+        )
+        was, now = (estimate(values, measure.reduce) for values in (before, after))
+        change = estimate(after, measure.reduce, before)
+        if dilation:
+            verdict = _verdict(sign, *now[1:]) if _verdict(sign, *was[1:]) != AS_IN_PAPER else OPPOSITE
+        else:
+            verdict = _verdict(sign, *change[1:])
+        found.append((name, *was, *now, *change, _sizes(before)[0], verdict))
+    columns = ["effect of", "before", "before_low", "before_high", "after", "after_low", "after_high", "effect", "low",
+               "high", "n", "verdict"]  # fmt: skip
+    return pd.DataFrame(found, columns=columns).set_index("effect of")
 
 
 # Subgroups -----------------------------------------------------------------------------------------------------------
@@ -268,7 +430,16 @@ SUBGROUPS = {
     "slice (mm)": lambda table: _bands(table["slice_thickness_mm"], (2, 4), ("under 2", "2 to 4", "over 4")),
     "scanner": lambda table: table["maker"].map(lambda name: str(name).split()[0]),
 }
-FIRST = ("plain", "women")  # before levels that come first by name; and so does what begins with "under"
+
+
+def _rare(table):
+    """Level of each rare thing of each case; what a table of one's own notes is none."""
+    level_of = table["notes"].astype(object).fillna("none").str.split(", ").explode()
+    return level_of.where(level_of.isin(["none", "noisy", *FEATURES]))
+
+
+RARE = {"what is rare": _rare}  # a case with several rare things is in several groups
+FIRST = ("none", "plain", "women")  # before levels that come first by name; and so does what begins with "under"
 
 
 def levels(level_of):
@@ -277,16 +448,35 @@ def levels(level_of):
     return sorted(found, key=lambda level: (level not in FIRST and not level.startswith("under"), level))
 
 
-def subgroups(table, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=SUBGROUPS):
+def parted(table, part):
+    """Rows of each level of a group, by level.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `people`.
+    part : callable
+        One of `SUBGROUPS` or `RARE`.
+    """
+    level_of = part(table)
+    return {level: table.loc[level_of.index[level_of == level]] for level in levels(level_of)}
+
+
+def subgroups(table, cases, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=SUBGROUPS, who=READER):
     """Measures in each group of people, with their intervals.
 
     Parameters
     ----------
     table : DataFrame
         From `people`; areas are corrected.
+    cases : DataFrame
+        cases.csv, for the cases that the correction was learned on.
     measures : sequence of str
         Keys of `MEASURES`.
     by : dict of str to callable
+        `SUBGROUPS` or `RARE`.
+    who : str
+        One of `WHO`.
 
     Returns
     -------
@@ -298,13 +488,42 @@ def subgroups(table, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=SUBGROUP
 
     found = []
     for group, part in by.items():
-        level_of = part(table)
-        for level in levels(level_of):
-            here = table[level_of == level]
-            row = {"group": group, "level": level, "n": len(here)}
+        for level, here in parted(table, part).items():
+            row, sample = {"group": group, "level": level, "n": len(here)}, measured(cases, here, who)
             for name in measures:
                 measure = MEASURES[name]
-                value, low, high = estimate(here[measure.of].to_numpy(), measure.reduce)
+                value, low, high = estimate(sample[measure.of], measure.reduce)
                 row |= {name: value, f"{name}_low": low, f"{name}_high": high}
             found.append(row)
     return pd.DataFrame(found)
+
+
+# The worst -----------------------------------------------------------------------------------------------------------
+
+CLEARLY = 2.0  # times as far from the truth as the other, and an error is one's own
+
+
+def worst(table, n=10):
+    """The cases with the largest errors after the correction, and whose error each is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `people`.
+    n : int
+
+    Returns
+    -------
+    DataFrame
+        `n` rows of `table`, the largest |error_cm2| first, with network_cm2 and reader_cm2 (their areas minus the true
+        one) and whose: "network" or "reader" where the one is more than `CLEARLY` times as far from the truth as the
+        other, else "both"; "not known" where there is no truth.
+    """
+    found = table.loc[table["error_cm2"].abs().sort_values(ascending=False, kind="stable").index[:n]]
+    found = found.assign(
+        network_cm2=found["corrected_cm2"] - found["true_area_cm2"],
+        reader_cm2=found["reference_area_cm2"] - found["true_area_cm2"],
+    )
+    network, reader = found["network_cm2"].abs(), found["reader_cm2"].abs()
+    rules = [network.isna(), network > CLEARLY * reader, reader > CLEARLY * network]
+    return found.assign(whose=np.select(rules, ["not known", "network", "reader"], "both"))
