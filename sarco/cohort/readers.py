@@ -4,10 +4,14 @@ A reader's contour differs from the true one in three ways: a fixed leaning outw
 hand (how far fascia and partial volume are taken for muscle), and an unsteady hand. On top of that come errors, of the
 kinds that the reader tends to.
 
-How far a reader is off is bounded by the paper: among its 500 test slices reader and network together are off by a root
-mean square of 3.7 cm2. The spreads give the reader about half of that variance. Two readers of a published study
-(doi 10.1186/s12891-022-05032-2: limits of agreement of -9.9 to +7.6 cm2) are further apart than that leaves room for:
-they measured in whole scans, the paper's readers one given slice, by a fixed protocol and with a review.
+How far readers lie apart is an assumption: no study measured the paper's. It comes from published evidence alone, and
+that is said here and nowhere else. Two readers who measured the muscle at L3 in the same 116 people had limits of
+agreement of -9.9 to +7.6 cm2 (doi 10.1186/s12891-022-05032-2), so `VIEW_MM` is set such that two of ours differ with that
+SD, 4.5 cm2, where neither makes an error that a review would find. Of the studies known to us it is the largest that
+prints these limits for the whole muscle area. It is the upper end: the people were measured in whole scans, at the
+inferior endplate. At the lower end, one reader who measures the same person twice is off by 0.98 cm2 on the mean, mostly
+by taking another slice (29 people, 3 radiologists, doi 10.1016/j.ejrad.2018.10.031). What the results would be with readers
+in between, `sarco.assumptions` computes.
 """
 
 from dataclasses import dataclass
@@ -23,12 +27,11 @@ QUALITY_SHARE = {"A": 0.46, "B": 0.30, "C": 0.18, "D": 0.06}  # ours: the paper 
 READERS = 11  # the paper, ground truth generation
 SLIGHT_CM2, LARGE_CM2 = 0.5, 5.0  # the paper: less than 0.5 is B, more is C; what counts as a large part is ours
 NOTHING_CM2 = 0.1  # a handful of pixels
-# Size of the errors that are drawn. The largest error that the paper prints among 500 test slices is 13 cm2, reader and
-# network together, so a reader's large error is well under that.
+# Size of the errors that are drawn; ours, like the shares.
 WRONG_CM2 = {"B": (0.15, 0.35), "C": (0.8, 3.0), "D": (5.5, 10.0)}
 # Mean and spread of the leaning among readers, and spread of one reader's view among cases. Readers draw a little
 # outside: what they include of the fat, the HU window takes out again.
-LEANING_MM, VIEW_MM = (0.12, 0.08), 0.25
+LEANING_MM, VIEW_MM = (0.12, 0.08), 0.34
 ERRORS = ("bowel", "fascia", "midline", "wall end", "quadratus", "muscle")  # what is added, then what is missed
 
 
@@ -90,7 +93,7 @@ def draw_quality(rng, share=None):
     return str(rng.choice(list(share), p=np.array(list(share.values())) / sum(share.values())))
 
 
-def draw_contour(rng, contour, reader, spacing_mm):
+def draw_contour(rng, contour, reader, spacing_mm, scale=1.0):
     """The contour as `reader` draws it where no error is made.
 
     Parameters
@@ -101,28 +104,32 @@ def draw_contour(rng, contour, reader, spacing_mm):
     reader : int
         1 to `READERS`.
     spacing_mm : tuple of float
+    scale : float
+        Of all that sets the reader apart from the truth: 0 draws the truth.
 
     Returns
     -------
     ndarray of bool, (rows, columns)
     """
+    if not scale:
+        return contour
     own = habits(reader)
     px = float(np.mean(spacing_mm))
     outward = own.leaning_mm + rng.normal(0, VIEW_MM)
     win = _box(contour, 4)
     # A blurred mask crosses the edge as the normal distribution does: its level tells the distance from the edge, to
     # a fraction of a pixel, and a bridged cleft or a rounded corner is what a wider blur makes of it.
-    sigma = max(0.6 * px, 0.5 * own.rounding_mm)
+    sigma = max(0.6 * px, 0.5 * own.rounding_mm * scale)
     level = ndimage.gaussian_filter(contour[win].astype(np.float32), sigma / px, truncate=4.0)
     shift_mm = outward + own.hand_mm * smooth_noise(rng, level.shape, own.wavelength_mm / px)
     # Within its pixel nobody knows where the true edge runs; without this an even edge would not give way at all.
     shift_mm += np.float32(0.25 * px) * smooth_noise(rng, level.shape, 3.0)
     drawn = np.zeros_like(contour)
-    drawn[win] = level > special.ndtr(-shift_mm / np.float32(sigma))
+    drawn[win] = level > special.ndtr(-np.float32(scale) * shift_mm / np.float32(sigma))
     return drawn
 
 
-def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None):
+def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None, scale=1.0):
     """Add the error that a quality label stands for, of a kind that the reader tends to.
 
     Parameters
@@ -138,12 +145,14 @@ def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None
         Whose habits count; 0 is nobody's, and every kind is as likely.
     parts : ndarray of uint8, optional
         Indices into `canvas.PARTS`; without them, only what passes the HU window near the muscle can be added.
+    scale : float
+        Of the size of the error.
 
     Returns
     -------
     ndarray of bool, (rows, columns)
     """
-    if quality == "A" or not contour.any():
+    if quality == "A" or not scale or not contour.any():
         return drawn
     win = _box(contour, 4)
     inside = contour[win]
@@ -161,7 +170,7 @@ def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None
         pool, seed = found
         if area_cm2(pool, spacing_mm) < WRONG_CM2[quality][0]:
             continue  # too small a place for such an error
-        patch = _grow(pool, seed, wanted_cm2, spacing_mm)
+        patch = _grow(pool, seed, scale * wanted_cm2, spacing_mm)
         missed = kind in ("wall end", "quadratus", "muscle")
         wrong[win] = wrong[win] & ~patch if missed else wrong[win] | patch
         return wrong
@@ -292,10 +301,10 @@ def review(mask, true_mask, spacing_mm):
     return "C" if total > SLIGHT_CM2 else "B" if total > NOTHING_CM2 else "A"
 
 
-def read(rng, phantom, reader, quality):
-    """One reader's mask of one phantom, cut to the HU window."""
-    drawn = draw_contour(rng, phantom.contour, reader, phantom.spacing_mm)
-    place = phantom.image_hu, quality, phantom.spacing_mm, reader, phantom.parts
+def read(rng, phantom, reader, quality, scale=1.0):
+    """One reader's mask of one phantom, cut to the HU window; `scale` makes all that the reader does wrong smaller."""
+    drawn = draw_contour(rng, phantom.contour, reader, phantom.spacing_mm, scale)
+    place = phantom.image_hu, quality, phantom.spacing_mm, reader, phantom.parts, scale
     drawn = err(rng, drawn, phantom.contour, *place)
     return drawn & (phantom.image_hu >= MUSCLE_HU[0]) & (phantom.image_hu <= MUSCLE_HU[1])
 
