@@ -66,13 +66,15 @@ def low(table, who):
     return pd.DataFrame(found, index=table.index)
 
 
-def changes(table, readers_sd_cm2=statistics.READERS_SD_CM2):
+def changes(table, cases, readers_sd_cm2=statistics.READERS_SD_CM2):
     """How many people change class with whose area is taken, by each cut-off.
 
     Parameters
     ----------
     table : DataFrame
         From `statistics.people`; the true area may be missing.
+    cases : DataFrame
+        cases.csv, for the cases that the correction was learned on: for the intervals they are drawn again, too.
     readers_sd_cm2 : float
         SD of the difference of two human readers.
 
@@ -87,24 +89,40 @@ def changes(table, readers_sd_cm2=statistics.READERS_SD_CM2):
     import pandas as pd
     from scipy import stats
 
-    known = [who for who, column in AREAS.items() if table[column].notna().all()]
-    called = {who: low(table, who) for who in known}
+    known = {who: table[column].to_numpy(float) for who, column in AREAS.items() if table[column].notna().all()}
+    taught = statistics.taught(cases)
+    taught = taught[np.isfinite(taught)]
+    network = statistics.Corrected(known["network"] + taught.mean(), taught)  # areas in place of errors
+
+    def areas(who, *picks):
+        return network.draw(*picks)[0] if who == "network" else known[who][picks[0]]
+
+    def off_cm2(*picks):
+        return metrics.root_mean_square(areas("network", *picks) - areas("reader", *picks))[..., None]
+
     limits = limits_cm2(table)
-    sizes_cm2 = {
-        "a reader as far off as the network": metrics.rmse(table[AREAS["network"]], table[AREAS["reader"]]),
-        "one reader for another": readers_sd_cm2,
-    }
-    pairs = [
-        pair for pair in (("network", "reader"), ("network", "truth"), ("reader", "truth")) if set(pair) <= set(known)
-    ]
     found = []
-    for name in CUTOFFS:
-        shares = {f"{one} for {other}": called[one][name] != called[other][name] for one, other in pairs}
-        distance = (table[AREAS["reader"]] - limits[name]).abs()
-        shares |= {what: stats.norm.sf(distance / size_cm2) for what, size_cm2 in sizes_cm2.items()}
-        for what, values in shares.items():
-            values = np.asarray(values, float)
-            found.append((name, what, *statistics.estimate(values, lambda v: v.mean(axis=-1)), len(values)))
+    for name, cutoff in CUTOFFS.items():
+        limit = limits[name].to_numpy()
+
+        def below(who, *picks, limit=limit, includes=cutoff.includes):
+            return areas(who, *picks) <= limit[picks[0]] if includes else areas(who, *picks) < limit[picks[0]]
+
+        def counted(one, other, below=below):
+            return lambda *picks: (below(one, *picks) != below(other, *picks)).mean(axis=-1)
+
+        def expected(size_cm2, limit=limit):
+            distance = np.abs(known["reader"] - limit)
+            return lambda *picks: stats.norm.sf(distance[picks[0]] / size_cm2(*picks)).mean(axis=-1)
+
+        pairs = (("network", "reader"), ("network", "truth"), ("reader", "truth"))
+        shares = {f"{one} for {other}": counted(one, other) for one, other in pairs if {one, other} <= set(known)}
+        shares["a reader as far off as the network"] = expected(off_cm2)
+        shares["one reader for another"] = expected(lambda *picks: readers_sd_cm2)
+        sizes = network.sizes
+        for what, share in shares.items():
+            value = float(share(*map(np.arange, sizes)))
+            found.append((name, what, value, *statistics.interval(share, *sizes), len(table)))
     return pd.DataFrame(found, columns=["cutoff", "what", "share", "low", "high", "n"])
 
 
