@@ -10,6 +10,7 @@ import sarco
 # The rooms in the paper's order: a module may import what stands before it, and nothing that stands after.
 ORDER = [
     "errors",
+    "sources",
     "files",
     "gpu",
     "paths",
@@ -24,10 +25,10 @@ ORDER = [
     "unet",
     "engine",
     "ensemble",
+    "metrics",
     "training",
     "cost",
     "postprocess",
-    "metrics",
     "surface",
     "evaluation",
     "elsewhere",
