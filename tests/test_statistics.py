@@ -22,7 +22,8 @@ def made(seed=0, n=N, offset=4.0, scatter=2.0, reader=3.0, phases=("plain", "por
             drawn = true + rng.normal(0, reader)
             wrong = (by_phase or {}).get(phase, offset) + rng.normal(0, scatter)
             cohort.append({"case": case, "sex": "FM"[i % 2], "age": 40 + i % 40, "phase": phase, "height_m": 1.7,
-                           "weight_kg": 60.0 + i % 40, "slice_thickness_mm": 3.0, "maker": "GE MEDICAL"})  # fmt: skip
+                           "weight_kg": 60.0 + i % 40, "slice_thickness_mm": 3.0, "maker": "GE MEDICAL",
+                           "notes": (None, "ascites", "arms, ascites")[i % 3]})  # fmt: skip
             for subset, members in (("1", 1), ("2", 1), ("1-2", 2), ("student", 1)):
                 for step in statistics.STAGES["ensemble"][0], "dilation", "window":
                     more = {"1": 1.0, "2": -1.0, "1-2": 0.0, "student": 50.0}[subset]
@@ -69,10 +70,49 @@ def test_an_interval_holds_the_truth_as_often_as_it_says():
     assert 105 <= hits <= 119  # 95 of 100, with room for chance and for small samples
 
 
+def test_an_interval_after_the_correction_knows_that_few_cases_taught_it():
+    rng = np.random.default_rng(0)
+    mean = statistics.MEASURES["mean_error_cm2"].reduce
+    held, too_narrow = 0, 0
+    for _ in range(60):
+        errors, taught = rng.normal(3, 4, 200), rng.normal(3, 4, 38)
+        _, low, high = statistics.estimate(statistics.Corrected(errors, taught), mean)
+        held += low <= 0 <= high
+        _, low, high = statistics.estimate(errors - taught.mean(), mean)
+        too_narrow += low <= 0 <= high
+    # What is subtracted is right in the mean, so 0 should be held in 95 of 100; a mean of 38 has an SD of 0.65 alone.
+    assert held >= 52 and too_narrow < 48
+
+
+def test_on_its_own_cases_the_correction_is_learned_anew_in_each_draw(run):
+    cases, _ = run
+    own = statistics.measured(cases, statistics.rows(cases, "validation"))["error_cm2"]
+    assert own.same and np.isnan(own.taught_cm2).sum() == N // 4  # a D does not teach
+    assert np.nanmean(own.taught_cm2) == pytest.approx(surface.correction_from_results(cases).mean_error_cm2)
+    everybody = statistics.Corrected(own.errors_cm2, own.errors_cm2, same=True)
+    assert statistics.estimate(everybody, statistics.MEASURES["mean_error_cm2"].reduce) == pytest.approx((0, 0, 0))
+    # Another split, or some of the cases, is corrected by the others' mean, and both are drawn.
+    other = statistics.measured(cases, statistics.rows(cases, "test"))["error_cm2"]
+    assert not other.same and len(other.taught_cm2) == N - N // 4
+    # A draw without any teacher has no value, and then there is no interval.
+    few = statistics.Corrected(np.array([1.0, 2.0]), np.array([1.0, np.nan]), same=True)
+    assert statistics.estimate(few, lambda e: e.mean(axis=-1)) == (0.5, None, None)
+
+
+def test_coverage_counts_the_readers_within_the_prediction_interval(run):
+    cases, _ = run
+    correction, test = surface.correction_from_results(cases), statistics.rows(cases, "test")
+    ends = [correction.interval(area) for area in test.area_cm2]
+    inside = [low <= area <= high for (low, high), area in zip(ends, test.reference_area_cm2, strict=True)]
+    told = statistics.headline(cases, "test").set_index(["who", "measure"]).loc[("network against reader", "coverage")]
+    assert told.value == pytest.approx(100 * np.mean(inside)) and told.low < told.value < told.high
+
+
 def test_headlines_know_reader_and_truth(run):
     cases, _ = run
     table = statistics.headline(cases, "test").set_index(["who", "measure"])
-    assert len(table) == len(statistics.WHO) * len(statistics.MEASURES) and (table.n == N).all()
+    assert len(table) == len(statistics.WHO) * len(statistics.MEASURES) - 1  # a reader has no prediction interval
+    assert (table.n == N).all()
     assert table.value["network against reader", "dsc"] == pytest.approx(0.96)
     assert table.value["reader against truth", "dsc"] == pytest.approx(0.98)
     rmse = table.value.xs("rmse_cm2", level="measure")
@@ -102,10 +142,55 @@ def test_stages_are_those_of_the_summary_and_leave_the_student_out(run):
         statistics.rows(cases, "train")
 
 
+def swept(without_cm2, with_cm2, n=40):
+    """sweeps.csv with the mean errors without and with a dilation, and a scatter of 2 cm2."""
+    scatter = np.random.default_rng(0).normal(0, 2, n)
+    rows = [
+        {"case": f"{i:04d}", "split": "test", "sweep": "dilation_px", "value": float(pixels), "dsc": 0.9,
+         "area_cm2": 100 + mean + scatter[i], "reference_area_cm2": 100.0}
+        for pixels, mean in enumerate((without_cm2, with_cm2))
+        for i in range(n)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("without_cm2", "with_cm2", "verdict"),
+    [
+        (-2, 3, "as in the paper"),
+        (0, 5, "as in the paper"),
+        (3, 8, "opposite"),  # too large by itself
+        (-8, -3, "opposite"),  # too small even then
+        (-4, 0, "unclear"),
+    ],
+)
+def test_a_dilation_overestimates_only_where_the_mask_was_not_too_large_before(run, without_cm2, with_cm2, verdict):
+    cases, _ = run
+    table = statistics.effects(cases, swept(without_cm2, with_cm2), "test")
+    row = table.loc["dilation overestimates"]
+    assert row.verdict == verdict
+    assert (row.effect, row.low, row.high) == pytest.approx([with_cm2 - without_cm2] * 3)  # paired by case
+
+
+def test_findings_say_which_way_they_came_out(run):
+    cases, _ = run
+    table = statistics.effects(cases, swept(-2, 3), "test")
+    assert list(table.index) == list(statistics.EFFECTS)
+    assert table.verdict["bias correction lowers RMSE"] == table.verdict["more members raise DSC"] == "as in the paper"
+    assert table.verdict["post-processing raises DSC"] == "unclear"  # the same DSC at every step
+    # Test masks that are too small: the learned correction now makes it worse, and that is said.
+    worse = cases.copy()
+    worse.loc[(worse.split == "test") & (worse.step == "window"), "area_cm2"] -= 8
+    again = statistics.effects(worse, swept(-2, 3), "test")
+    assert again.verdict["bias correction lowers RMSE"] == "opposite"
+    with pytest.raises(SarcoError, match="no validation slice dilated by 0 pixels"):
+        statistics.effects(cases, swept(-2, 3), "validation")
+
+
 def test_subgroups_part_everybody_once(run):
     cases, cohort = run
     people = statistics.people(cases, cohort, "test")
-    table = statistics.subgroups(people)
+    table = statistics.subgroups(people, cases)
     assert (table.groupby("group").n.sum() == N).all() and set(table.group) == set(statistics.SUBGROUPS)
     assert list(table.level[table.group == "phase"]) == ["plain", "portal"]
     assert list(table.level[table.group == "sex"]) == ["women", "men"]
@@ -115,8 +200,32 @@ def test_subgroups_part_everybody_once(run):
     assert row.rmse_cm2_low < row.rmse_cm2 < row.rmse_cm2_high
     # Where it is not known, a person is in no group, and in none that is called nan.
     people.loc[0, "phase"] = None
-    phases = statistics.subgroups(people).query("group == 'phase'")
+    phases = statistics.subgroups(people, cases).query("group == 'phase'")
     assert phases.n.sum() == N - 1 and list(phases.level) == ["plain", "portal"]
+
+
+def test_a_case_is_in_the_group_of_each_rare_thing_that_it_has(run):
+    cases, cohort = run
+    people = statistics.people(cases, cohort, "test")
+    table = statistics.subgroups(people, cases, ("rmse_cm2", "coverage"), statistics.RARE, statistics.TRUTH)
+    assert list(zip(table.level, table.n, strict=True)) == [("none", 20), ("arms", 20), ("ascites", 40)]
+    some = people[people.notes.str.contains("ascites", na=False)]
+    error = some.corrected_cm2 - some.true_area_cm2
+    assert table.rmse_cm2[2] == pytest.approx(np.sqrt((error**2).mean()))
+    # Notes of another kind are nothing rare.
+    own = people.assign(notes="Collection 3, 1.2 mm from the middle of L3")
+    assert statistics.subgroups(own, cases, by=statistics.RARE).empty
+
+
+def test_the_worst_are_told_whose_error_it_is(run):
+    cases, cohort = run
+    people = statistics.people(cases, cohort, "test").iloc[:5]
+    people = people.assign(true_area_cm2=[100.0, 100, 100, np.nan, 100], corrected_cm2=[110.0, 101, 106, 100, 100],
+                           reference_area_cm2=[101.0, 92, 96, 93, 100])  # fmt: skip
+    people["error_cm2"] = people.corrected_cm2 - people.reference_area_cm2
+    worst = statistics.worst(people, 4)
+    assert list(worst.error_cm2) == [10, 9, 9, 7] and list(worst.network_cm2[:3]) == [6, 10, 1]
+    assert list(worst.whose) == ["both", "network", "reader", "not known"]
 
 
 def test_few_cases_teach_less():
@@ -140,6 +249,15 @@ def test_left_out_is_worse_than_the_papers_way_and_no_worse_than_chance(run):
         evaluation.summarise(cases[cases.subset != "student"], "test").rmse_cm2["bias correction"]
     )
     assert table.rmse_cm2["none", "test"] > table.rmse_cm2[ours, "test"]
+    # Each left out, computed the long way; and the same intervals as everywhere.
+    validation = statistics.rows(cases, "validation")
+    x, y = validation.area_cm2.to_numpy(), validation.reference_area_cm2.to_numpy()
+    good = (validation.quality != "D").to_numpy()
+    lines = [np.polyfit(x[kept], y[kept], 1) for kept in (good & (np.arange(N) != i) for i in range(N))]
+    left_out = [np.polyval(line, area) for line, area in zip(lines, x, strict=True)]
+    assert table.rmse_cm2["along a line", bias.JUDGED[1]] == pytest.approx(metrics.rmse(left_out, y))
+    stage = statistics.stages(cases, "test", ["rmse_cm2"]).set_index("stage").loc["bias correction"]
+    assert list(table.loc[(ours, "test"), ["low", "high"]]) == pytest.approx([stage.low, stage.high], rel=0.05)
 
 
 def test_a_correction_from_elsewhere_can_do_harm():
@@ -193,7 +311,8 @@ def test_regression_to_the_mean_is_told_from_a_slope():
     assert table.low["the true area"] < 0 < table.high["the true area"]
 
 
-def test_labels_change_only_near_the_limit():
+def test_labels_change_only_near_the_limit(run):
+    cases, _ = run
     people = pd.DataFrame({
         "sex": ["F", "F", "M", "M"], "height_m": [1.6, 1.6, 1.8, 1.8], "weight_kg": [50.0, 90.0, 70.0, 95.0],
         "reference_area_cm2": [98.0, 99.0, 150.0, 150.0],
@@ -206,22 +325,22 @@ def test_labels_change_only_near_the_limit():
     called = sarcopenia.low(people, "reader")
     assert list(called["prado-2008"]) == [True, False, True, True]
     assert list(called["martin-2013"]) == [True, True, False, True]
-    table = sarcopenia.changes(people).set_index(["cutoff", "what"])
+    table = sarcopenia.changes(people, cases).set_index(["cutoff", "what"])
     assert table.share["prado-2008", "network for reader"] == 0.5
     assert table.share["martin-2013", "network for reader"] == 0
     # A difference of no size changes nobody; one without end changes half of them.
     for sd_cm2, share in ((1e-6, 0.0), (1e6, 0.5)):
-        expected = sarcopenia.changes(people, sd_cm2).set_index(["cutoff", "what"])
+        expected = sarcopenia.changes(people, cases, sd_cm2).set_index(["cutoff", "what"])
         assert expected.share["prado-2008", "one reader for another"] == pytest.approx(share, abs=1e-3)
     # As large an error as the network's: the same as if two readers differed by its RMSE.
     rmse_cm2 = metrics.rmse(people.corrected_cm2, people.reference_area_cm2)
-    both = sarcopenia.changes(people, rmse_cm2).set_index(["what", "cutoff"]).share
+    both = sarcopenia.changes(people, cases, rmse_cm2).set_index(["what", "cutoff"]).share
     assert (both["a reader as far off as the network"] == both["one reader for another"]).all()
     pairs = sarcopenia.between_cutoffs(people)
     assert pairs.loc["prado-2008", "prado-2008"] == 3 and pairs.loc["prado-2008", "martin-2013"] == 2
     assert (pairs == pairs.T).all(axis=None) and list(pairs) == list(CUTOFFS)
     # A patient has no truth.
     real = people.assign(true_area_cm2=np.nan)
-    assert set(sarcopenia.changes(real).what) == {
+    assert set(sarcopenia.changes(real, cases).what) == {
         "network for reader", "a reader as far off as the network", "one reader for another"
     }  # fmt: skip
