@@ -4,18 +4,19 @@ import gc
 import hashlib
 import json
 import os
+import re
 import sys
-from collections import Counter
+import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import report
+from . import report, tables
 from .cohort import masks
 from .cutoffs import Person
 from .errors import SarcoError
-from .files import atomic, sweep
+from .files import BAD_NAME, atomic, below, sweep
 
-IGNORED = ("thumbs.db", "desktop.ini")
 COLUMNS = (
     "file", "area_cm2", "area_corrected_cm2", "area_low_cm2", "area_high_cm2", "mean_hu", "sd_hu",
     "low_attenuation_cm2", "intermuscular_fat_cm2", "smi_cm2_m2", "smi_low_cm2_m2", "smi_high_cm2_m2",
@@ -37,7 +38,8 @@ class Batch:
     Attributes
     ----------
     numbers : dict of str to dict
-        For each slice that was done, by its name, what stands in its NAME.json.
+        For each slice that was done, by `Job.file`, what stands in its NAME.json. Its `file` is `Job.file`, and a
+        slice that was met before in this run has a warning more.
     problems : dict of str to str
         For each that was not, the sentence that says why.
     kept : int
@@ -61,11 +63,12 @@ class Job:
     target: Path
 
 
-def jobs(paths, out):
+def jobs(paths, out, people=None):
     """The slices to do, in a fixed order.
 
-    A folder stands for every file in it and below, whatever its name; hidden files, DICOMDIR and what lies in `out`
-    are left out. Their results lie in `out` as the slices lie in their folder.
+    A folder stands for every file in it and below, whatever its name; hidden files, DICOMDIR, the table of people and
+    what lies in `out` are left out. A slice is called by its path below the folder that holds all that was named, and
+    its results lie in `out` in the same way.
 
     Parameters
     ----------
@@ -73,6 +76,8 @@ def jobs(paths, out):
         Files and folders.
     out : Path
         Folder of the results.
+    people : Path, optional
+        Table of the people on the slices.
 
     Returns
     -------
@@ -83,40 +88,88 @@ def jobs(paths, out):
     SarcoError
         A folder holds no file, or a result would lie among the slices.
     """
-    found = {}
-    for path in paths:
-        if not path.is_dir():
-            found.setdefault(path, path.name)
+    found, tops = {}, []
+    leave = [out, people] if people else [out]
+    for path in map(_absolute, paths):
+        if not os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, and no error
+            found.setdefault(_known_by(path), path)
+            tops.append(path.parent)
             continue
         if out.resolve() == path.resolve():
             raise SarcoError(f"{out}: results would lie among the slices; choose another folder for them.")
-        inside = [file for file in sorted(path.rglob("*")) if _wanted(file, path, out)]
+        inside = [file for file in below(path, leave) if masks.kind_of(file) != "dicomdir"]
         if not inside:
             raise SarcoError(f"{path}: the folder holds no file; name a folder of slices.")
         for file in inside:
-            found.setdefault(file, str(file.relative_to(path)))
-    listed, taken = [], Counter()
-    for path, file in found.items():
-        target = Path(file).parent / report.file_name(path)
-        taken[target] += 1
-        if taken[target] > 1:  # two slices of one name
-            target = target.with_name(f"{target.name}-{taken[target]}")
-        listed.append(Job(path, file, target))
-    slices = {os.path.realpath(path) for path in found}
-    for job in listed:
-        for end in report.ENDS:
-            if os.path.realpath(out / f"{job.target}{end}") in slices:
-                raise SarcoError(f"{out / job.target}{end}: a slice would be replaced by a result; choose another "
-                                 "folder for them.")  # fmt: skip
+            found.setdefault(_known_by(file), file)
+        tops.append(path)
+    files = _names(found.values(), tops)
+    listed = [Job(*job) for job in zip(found.values(), files, _targets(files), strict=True)]
+    # By number, as a disk may not tell A.DCM from a.dcm.
+    slices = {(known.st_dev, known.st_ino) for path in found.values() if (known := _stat(path))}
+    written = [out / f"{job.target}{end}" for job in listed for end in report.ENDS]
+    for path in [*written, out / f"{TABLE}.csv", out / f"{TABLE}.xlsx"]:
+        there = _stat(path)
+        if there and (there.st_dev, there.st_ino) in slices:
+            raise SarcoError(f"{path}: a slice would be replaced by a result; choose another folder for them.")
+        if people and path.resolve() == people.resolve():
+            raise SarcoError(f"{people}: would be replaced by the table of results; choose another folder for them.")
     return listed
 
 
-def _wanted(file, folder, out):
-    parts = file.relative_to(folder).parts
-    if any(part.startswith(".") for part in parts) or file.name.lower() in IGNORED or not file.is_file():
-        return False
-    own = out.resolve().is_relative_to(folder.resolve()) and file.resolve().is_relative_to(out.resolve())
-    return not own and masks.kind_of(file) != "dicomdir"
+def _absolute(path):
+    """Without "..", which leads elsewhere behind a link."""
+    return Path(os.path.realpath(path)) if ".." in path.parts else Path.cwd() / path
+
+
+def _stat(path):
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _plain(name):
+    """Names that are one on some disk are one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(name)).casefold())
+
+
+def _known_by(path):
+    """The same for each way to name a file, and another for each file; a link is a file."""
+    path = path.parent.resolve() / path.name
+    try:
+        known = path.lstat()
+    except OSError:
+        return path
+    return _plain(path), known.st_dev, known.st_ino
+
+
+def _names(paths, tops):
+    try:
+        top = Path(os.path.commonpath(tops))
+    except ValueError:  # on several drives of Windows
+        return ["/".join((re.sub(r"\W", "", path.drive), *path.parts[1:])) for path in paths]
+    return [path.relative_to(top).as_posix() for path in paths]
+
+
+def _targets(files):
+    """Where the results of each slice lie, in the same way whatever the order: the shortest name that it alone has."""
+
+    def choices(file):
+        path = Path(file)
+        digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:8]
+        return [path.with_name(report.file_name(path)), path, path.with_name(f"{path.name}-{digest}")]
+
+    names = {file: choices(file) for file in files}
+    while True:
+        sharing = defaultdict(list)
+        for file in files:
+            sharing[_plain(names[file][0])].append(file)
+        clashing = [file for group in sharing.values() if len(group) > 1 for file in group if len(names[file]) > 1]
+        if not clashing:
+            return [names[file][0] for file in files]
+        for file in clashing:
+            del names[file][0]
 
 
 PERSON = ("height_m", "weight_kg", "sex")  # columns of a table of people
@@ -128,8 +181,8 @@ def people(table, listed, given):
     Parameters
     ----------
     table : Path
-        CSV with the column file (or case): the slice as `Job.file` names it, with or without its suffix; and any of
-        `PERSON`. An empty cell means what `given` says.
+        CSV with the column file (or case), the slice as `Job.file` names it, with or without its suffix, or with
+        sop_instance_uid, or both; and any of `PERSON`. An empty cell means what `given` says.
     listed : list of Job
     given : dict
         height_m, weight_kg, sex and cutoff where the table says nothing.
@@ -142,40 +195,56 @@ def people(table, listed, given):
     Raises
     ------
     SarcoError
-        Not such a table, a row of no slice or of two, a value that no adult has, or a slice without what the cut-off
-        needs.
+        Not such a table, a row of no slice or of several, a value that no adult has, or a slice without what the
+        cut-off needs.
     """
-    import pandas as pd
-
-    try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise SarcoError(f"{table}: not a readable table ({error}); write it as CSV in UTF-8.") from None
-    key = next((name for name in ("file", "case") if name in rows), None)
-    if key is None or not set(PERSON) & set(rows):
-        raise SarcoError(f"{table}: it needs the column file and one of {', '.join(PERSON)}.")
-    names = {job.file: job.file for job in listed}
-    for job in listed:  # without the suffix, where that says which
+    rows = tables.read(table)
+    columns = set(rows[0]) if rows else set()
+    keys = [name for name in ("file", "case", "sop_instance_uid") if name in columns]
+    if not keys or not set(PERSON) & columns:
+        raise SarcoError(f"{table}: it needs the column file or sop_instance_uid, one of {', '.join(PERSON)}, and a "
+                         "row.")  # fmt: skip
+    known = {key: defaultdict(list) for key in keys}
+    for job in listed:
         short = Path(job.file).with_name(report.file_name(Path(job.file))).as_posix()
-        names[short] = None if names.get(short, job.file) != job.file else job.file
+        for key in set(keys) & {"file", "case"}:
+            for name in {job.file, short}:
+                known[key][_written(name)].append(job)
+        if "sop_instance_uid" in keys:
+            known["sop_instance_uid"][masks.sop_instance_uid(job.path)].append(job)
+    for job in listed:  # a whole name goes before another one without its suffix
+        for key in set(keys) & {"file", "case"}:
+            known[key][_written(job.file)] = [job]
     found = {}
-    for row in rows.to_dict("records"):
-        file = names.get(row[key].strip())
-        if file is None or file in found:
-            what = "stands there twice" if file else "is no slice, or more than one"
-            raise SarcoError(f"{table}: {row[key]!r} {what}; correct the column {key}.")
-        said = {name: row[name].strip() for name in PERSON if row.get(name, "").strip()}
-        for name in {"height_m", "weight_kg"} & said.keys():
-            try:
-                said[name] = float(said[name])
-            except ValueError:
-                raise SarcoError(f"{table}: {name} of {file} is {said[name]!r}, where a number is wanted.") from None
-        found[file] = said
+    for row in rows:
+        said = {key: row[key] for key in keys if row[key]}
+        fits = listed if said else []
+        for key, text in said.items():
+            there = known[key].get(text if key == "sop_instance_uid" else _written(text), [])
+            fits = [job for job in fits if job in there]
+        if len(fits) != 1:
+            what = f"is {len(fits)} slices ({_some(fits)})" if fits else f"is no slice; there are {_some(listed)}"
+            raise SarcoError(f"{table}: {' with '.join(map(repr, said.values())) or 'a row without a name'} {what}; "
+                             "write the path as table.csv has it, or the column sop_instance_uid.")  # fmt: skip
+        (file,) = (job.file for job in fits)
+        if file in found:
+            raise SarcoError(f"{table}: {file!r} stands there twice; keep one row.")
+        found[file] = {name: row[name] for name in PERSON if row.get(name)}
     try:
         file = None
         return {(file := job.file): Person(**(given | found.get(job.file, {}))) for job in listed}
     except SarcoError as error:
         raise SarcoError(f"{table}: {file}: {error}") from None
+
+
+def _written(name):
+    """A name as it is compared: with the slashes of any system, and letters with accents in one form."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/")).removeprefix("./")
+
+
+def _some(listed):
+    names = ", ".join(job.file for job in listed[:3])
+    return f"{names} and {len(listed) - 3} more" if len(listed) > 3 else names
 
 
 def run(
@@ -185,6 +254,7 @@ def run(
     person=None,
     *,
     number=None,
+    phase=None,
     with_patient=False,
     table=False,
     progress=False,
@@ -200,6 +270,8 @@ def run(
         On all slices, or by `Job.file` (`people`).
     number : int, optional
         Slice of NIfTI volumes and enhanced CT, from 1 at the feet.
+    phase : int, optional
+        Phase or stack of enhanced CT, from 1 in the order of time.
     with_patient : bool
         See `sarco.report.write`.
     table : bool
@@ -227,14 +299,14 @@ def run(
             if position % COLLECT_EVERY == 0:
                 gc.collect()
             who = person.get(job.file) if isinstance(person, dict) else person
-            made_from = _fingerprint(job, segmenter, (who, number, with_patient))
+            made_from = _fingerprint(job, segmenter, (who, number, phase, with_patient))
             numbers_path = out / f"{job.target}.json"
             said = _finished(numbers_path, made_from) if table else None
             if said is not None:
                 done.kept += 1
             else:
                 try:
-                    image = report.read_slice(job.path, number)
+                    image = report.read_slice(job.path, number, phase)
                 except SarcoError as error:
                     done.problems[job.file] = str(error)
                     bar.write(str(error), file=sys.stderr)

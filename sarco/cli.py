@@ -112,6 +112,10 @@ EXIT_CODES = "Exit codes: 0 all was done, 1 some slices could not be, 2 none cou
 Number = Annotated[
     int | None, typer.Option("--slice", min=1, help="Slice of a NIfTI volume or enhanced CT, from 1 at the feet.")
 ]
+Phase = Annotated[
+    int | None,
+    typer.Option("--phase", min=1, help="Phase or stack of an enhanced CT that has several, from 1 in time."),
+]
 Height = Annotated[float | None, typer.Option(help="In m, for the skeletal muscle index.")]
 Weight = Annotated[float | None, typer.Option(help="In kg, where the cut-off depends on the BMI.")]
 SexOption = Annotated[Sex | None, typer.Option(help="For the cut-off.")]
@@ -162,6 +166,7 @@ def segment(
     ] = False,
     engine: EngineOption = "auto",
     number: Number = None,
+    phase: Phase = None,
     height: Height = None,
     weight: Weight = None,
     sex: SexOption = None,
@@ -191,8 +196,9 @@ def segment(
     many = len(listed) > 1 or slices[0].is_dir()
     segmenter = report.Segmenter(weights, quick=quick, engine=engine)
     done = batch.run(
-        listed, out, segmenter, person, number=number, with_patient=with_patient, table=many, progress=many
-    )
+        listed, out, segmenter, person, number=number, phase=phase, with_patient=with_patient,
+        table=many, progress=many,
+    )  # fmt: skip
     if json_:
         _print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:
@@ -229,6 +235,7 @@ def measure(
         NiftiRule, typer.Option(help="Map NIfTI axes by the affine, or as stored (columns, then rows).")
     ] = NiftiRule.affine,
     number: Number = None,
+    phase: Phase = None,
     height: Height = None,
     weight: Weight = None,
     sex: SexOption = None,
@@ -245,7 +252,7 @@ def measure(
     from . import report
 
     done = report.measure_again(
-        slice_, mask, before, number=number, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
+        slice_, mask, before, number=number, phase=phase, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
         weight_kg=weight, sex=sex and sex.value, cutoff=cutoff,
     )  # fmt: skip
     files = []
@@ -612,6 +619,16 @@ def elsewhere(profile: Profile, json_: Json = False):
     from . import elsewhere
 
     _print_written(elsewhere.run(profile), json_)
+
+
+@app.command(epilog="Example:  `sarco readings --profile smoke`")
+@told
+def readings(profile: Profile, json_: Json = False):
+    """Set the members' masks against readers who draw the same, and err less or more."""
+    _prepare_inference()
+    from . import assumptions
+
+    _print_written(assumptions.run(profile), json_)
 
 
 @app.command(epilog="Example:  `sarco bench --slices 500 --out data/results`")

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -169,6 +169,7 @@ class Segmenter:
         """
         from .preprocess import to_native
 
+        stored, image = image, image.upright()  # found as the networks know it, given as the file has it
         shape, spacing = image.image_hu.shape, self.ensemble.network_spacing_mm
         alone = self.ensemble.predict_members(image.image_hu, image.spacing_mm)
         probability = to_native(alone.mean(0), image.spacing_mm, shape, spacing)  # as `Ensemble.predict` does
@@ -191,14 +192,15 @@ class Segmenter:
             )
         made_with = {"engine": _made_with(self.ensemble.engine), "weights": _weights(self.manifest)}
         versions = environment.versions() | made_with
+        mask, probability = dicom.as_stored(mask, stored.header), dicom.as_stored(probability, stored.header)
         return _result(
-            image, mask, person or Person(), self.correction, said,
+            stored, mask, person or Person(), self.correction, said,
             probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
             disagreement_share=share, versions=versions,
         )  # fmt: skip
 
 
-def read_slice(path, number=None):
+def read_slice(path, number=None, phase=None):
     """Read a slice from a DICOM or a NIfTI file, whatever its name: `dicom.read_slice`, `nifti.read_slice`.
 
     Parameters
@@ -206,6 +208,8 @@ def read_slice(path, number=None):
     path : str or Path
     number : int, optional
         Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
+    phase : int, optional
+        Phase or stack of an enhanced CT that has several, from 1 in the order of time.
 
     Returns
     -------
@@ -213,7 +217,7 @@ def read_slice(path, number=None):
     """
     if masks.kind_of(path) == "nifti":
         return nifti.read_slice(Path(path), number)
-    return dicom.read_slice(path, number)
+    return dicom.read_slice(path, number, phase)
 
 
 def segment(
@@ -224,6 +228,7 @@ def segment(
     quick=False,
     engine=engines.AUTO,
     number=None,
+    phase=None,
     height_m=None,
     weight_kg=None,
     sex=None,
@@ -237,8 +242,8 @@ def segment(
         A DICOM file, or a NIfTI volume.
     weights, results, quick, engine
         See `Segmenter`.
-    number : int, optional
-        Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
+    number, phase : int, optional
+        See `read_slice`.
     height_m, weight_kg : float, optional
         Of the person; with a height there is a skeletal muscle index.
     sex : {"F", "M"}, optional
@@ -255,12 +260,22 @@ def segment(
         The file is not a readable CT slice, the weights are missing or broken, or a cut-off lacks what it needs.
     """
     person = Person(height_m, weight_kg, sex, cutoff)
-    image = read_slice(path, number)  # before the slow part: a wrong file is told at once
+    image = read_slice(path, number, phase)  # before the slow part: a wrong file is told at once
     return Segmenter(weights, results, quick, engine).segment(image, person)
 
 
 def measure(
-    path, mask, *, number=None, labels=(), nifti="affine", height_m=None, weight_kg=None, sex=None, cutoff=None
+    path,
+    mask,
+    *,
+    number=None,
+    phase=None,
+    labels=(),
+    nifti="affine",
+    height_m=None,
+    weight_kg=None,
+    sex=None,
+    cutoff=None,
 ):
     """Measure a mask on its slice: one corrected by hand, or drawn by other software.
 
@@ -270,8 +285,8 @@ def measure(
         A DICOM file, or a NIfTI volume.
     mask : str or Path, or array of bool, shape (H, W)
         PNG, NIfTI, NumPy or DICOM SEG, on the slice's grid. What lies outside [-29, 150] HU is no muscle and is cut.
-    number
-        See `segment`.
+    number, phase
+        See `read_slice`.
     labels, nifti
         See `sarco.cohort.masks.read`.
     height_m, weight_kg, sex, cutoff
@@ -288,7 +303,7 @@ def measure(
         Slice or mask cannot be read, or do not belong together.
     """
     person = Person(height_m, weight_kg, sex, cutoff)
-    image = read_slice(path, number)
+    image = read_slice(path, number, phase)
     mask_path = None
     if not isinstance(mask, np.ndarray):
         mask_path = Path(mask)
@@ -335,7 +350,7 @@ def _result(image, mask, person, correction, said, *, versions, probability=None
                 f"The area lies outside {correction.smallest_cm2:.0f} to {correction.largest_cm2:.0f} cm², where the "
                 "networks' error is known: the slice may not be at L3, and the interval does not hold."
             )
-    said += checks.check(image, mask)
+    said += checks.check(image.upright(), dicom.upright(mask, image.header))
     smi = smi_interval = class_ = None
     if person.height_m is not None:
         smi = (found.area_cm2 if corrected is None else corrected) / person.height_m**2
@@ -559,12 +574,12 @@ class Again:
     mask_change: dict | None = None
 
 
-def measure_again(path, mask, before=None, *, number=None, labels=(), nifti="affine", **person):
+def measure_again(path, mask, before=None, *, number=None, phase=None, labels=(), nifti="affine", **person):
     """Measure a mask and compare it with the mask, or with the JSON, of a first run.
 
     Parameters
     ----------
-    path, mask, number, labels, nifti
+    path, mask, number, phase, labels, nifti
         See `measure`.
     before : str or Path, optional
         A mask, or NAME.json of `sarco segment`, whose height, weight, sex and cut-off then hold unless given.
@@ -580,7 +595,7 @@ def measure_again(path, mask, before=None, *, number=None, labels=(), nifti="aff
     SarcoError
         As `measure`, or `before` is neither or belongs to another slice.
     """
-    reading = {"number": number, "labels": labels, "nifti": nifti}
+    reading = {"number": number, "phase": phase, "labels": labels, "nifti": nifti}
     if before is None:
         return Again(measure(path, mask, **reading, **person))
     first = _read_numbers(before)
@@ -639,6 +654,7 @@ def overlay_png(found):
     """The slice in grey with the outline of the mask and the fat within it, in true proportions; a PNG, bytes."""
     from PIL import Image
 
+    found = _upright(found)
     (rows, columns), (row_mm, column_mm) = found.mask.shape, found.spacing_mm
     scale = PICTURE_PX / max(columns * column_mm, rows * row_mm)
     width, height = max(1, round(columns * column_mm * scale)), max(1, round(rows * row_mm * scale))
@@ -651,6 +667,13 @@ def overlay_png(found):
     file = io.BytesIO()
     picture.save(file, "png")
     return file.getvalue()
+
+
+def _upright(found):
+    """What was found, turned as a slice is shown: the back below, the patient's left at the right."""
+    image = dicom.Slice(found.image_hu, found.spacing_mm, header=found.header).upright()
+    mask = dicom.upright(found.mask, found.header)
+    return replace(found, image_hu=image.image_hu, spacing_mm=image.spacing_mm, mask=mask, header=image.header)
 
 
 def _coloured(found):

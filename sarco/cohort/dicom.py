@@ -6,11 +6,12 @@ the object is one axial CT frame, how stored values turn into Hounsfield units, 
 
 import hashlib
 import math
+import re
 import struct
 import threading
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ SPACING_LIMITS_MM = (0.1, 5.0)
 MATRIX_LIMITS = (64, 4096)
 AIR_HU = -1024
 HU_LIMITS = (AIR_HU, 3071)  # what 12 bits hold, which is what most scanners write
+# What tells Hounsfield units from stored values, with wide margins: real slices have fat of half the soft tissue.
+FAT_HU, SOFT_HU, DENSE_HU = (-190, -30), (-30, 300), (800, np.inf)
+LEAST_SOFT, LEAST_FAT, MOST_DENSE = 0.001, 0.02, 0.25  # of the picture, of the soft tissue twice
+# As files spell RescaleType, small letters alone; US is "unspecified", which CT images of the past carry.
+HOUNSFIELD = {"hu", "us", "unspecified", "hounsfield", "hounsfieldunit", "hounsfieldunits", "hnsfu"}
 
 MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 # What a frame of enhanced CT says in a sequence, and a classic slice says plainly.
@@ -49,12 +55,16 @@ OF_FRAME = {
     "PlaneOrientationSequence": ("ImageOrientationPatient",),
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
     "CTAcquisitionDetailsSequence": ("GantryDetectorTilt",),
+    "CTReconstructionSequence": ("ReconstructionDiameter",),
+    "CTImageFrameTypeSequence": ("FrameType",),
+    "FrameContentSequence": ("StackID", "TemporalPositionIndex", "FrameAcquisitionNumber"),
 }
 PIXEL_DATA = 0x7FE00010
 DEFERRED_BYTES = 1 << 26  # twice the largest slice: what is larger stays on disk until it is needed
 UNPACKED_BYTES = 1 << 28
 
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
+END_OF_IMAGE = b"\xff\xd9"
 COMMENT, START_OF_TILE = b"\xff\x64", b"\xff\x90"  # markers of JPEG 2000
 
 # `warnings.catch_warnings` changes the state of the whole process, so readers take turns.
@@ -138,7 +148,7 @@ def draw_encoding(rng, maker):
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One CT slice with its geometry.
+    """One CT slice with its geometry, on the grid of its file.
 
     Attributes
     ----------
@@ -160,8 +170,61 @@ class Slice:
     header: Dataset | None = None
     frame: int | None = None
 
+    def upright(self):
+        """The same slice with rows running to the patient's back and columns to the left, as the networks know it."""
+        transposed, flipped = _turn(self.header)
+        if not transposed and not flipped:
+            return self
+        (rows, columns), (row_mm, column_mm) = self.image_hu.shape, self.spacing_mm
+        header, orientation = Dataset(), numbers(self.header, "ImageOrientationPatient")
+        header.update(self.header)
+        corner = numbers(self.header, "ImagePositionPatient")
+        along = [np.array(orientation[3:]), np.array(orientation[:3])]  # rows follow each other along the first
+        steps = [along[0] * row_mm * (rows - 1), along[1] * column_mm * (columns - 1)]
+        if transposed:
+            along, steps = along[::-1], steps[::-1]
+        for axis in flipped:
+            along[axis] = -along[axis]
+            corner = corner and [float(value) for value in corner + steps[axis]]
+        # New elements: a changed one would change in the first header too.
+        header.add_new("ImageOrientationPatient", "DS", [float(value) for value in (*along[1], *along[0])])
+        if corner:
+            header.add_new("ImagePositionPatient", "DS", corner)
+        spacing_mm = self.spacing_mm[::-1] if transposed else self.spacing_mm
+        return replace(self, image_hu=upright(self.image_hu, self.header), spacing_mm=spacing_mm, header=header)
 
-def read_slice(path, number=None):
+
+def _turn(header):
+    """How a slice lies on its file's grid: whether rows and columns change places, then which axes are flipped.
+
+    To the nearest of the eight ways, by ImageOrientationPatient alone, which says it for a prone patient and for one
+    who lies feet first too. A slice that does not say it is taken to lie as usual.
+    """
+    orientation = header and numbers(header, "ImageOrientationPatient")
+    if not orientation or len(orientation) != 6:
+        return False, ()
+    row, column = np.array(orientation[:2]), np.array(orientation[3:5])
+    transposed = abs(row[0]) + abs(column[1]) < abs(row[1]) + abs(column[0])
+    if transposed:
+        row, column = column, row
+    return bool(transposed), tuple(axis for axis, along in ((0, column[1]), (1, row[0])) if along < 0)
+
+
+def upright(values, header):
+    """Turn an array on the grid of a slice's file as `Slice.upright` turns the slice; leading axes stay."""
+    transposed, flipped = _turn(header)
+    values = np.swapaxes(values, -2, -1) if transposed else values
+    return np.ascontiguousarray(np.flip(values, [axis - 2 for axis in flipped]))
+
+
+def as_stored(values, header):
+    """Turn an array back to the grid of the slice's file: the inverse of `upright`."""
+    transposed, flipped = _turn(header)
+    values = np.flip(values, [axis - 2 for axis in flipped])
+    return np.ascontiguousarray(np.swapaxes(values, -2, -1) if transposed else values)
+
+
+def read_slice(path, number=None, phase=None):
     """Read one axial CT slice.
 
     Parameters
@@ -170,6 +233,8 @@ def read_slice(path, number=None):
         A DICOM file. Its name plays no role.
     number : int, optional
         Which slice of an enhanced (multi-frame) CT, from 1, counted from feet to head. Not needed where there is one.
+    phase : int, optional
+        Which phase, or stack, of an enhanced CT that has several, from 1, in the order of time.
 
     Returns
     -------
@@ -187,7 +252,7 @@ def read_slice(path, number=None):
     with _reading, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = _parse(path)
-        frame = _check_object(header, path, number)
+        frame = _check_object(header, path, number, phase)
         spacing_mm = _spacing(header, path)
         slope, intercept = _rescale(header, path)
         stored = _pixels(header, path, frame)
@@ -195,7 +260,9 @@ def read_slice(path, number=None):
         padding = _number(header, "PixelPaddingValue")
         if padding is not None:
             # Outside the reconstructed circle there is no measurement: take it as air, as viewers do.
-            image_hu[stored == padding] = AIR_HU
+            limit = _number(header, "PixelPaddingRangeLimit")
+            low, high = sorted((padding, padding if limit is None else limit))
+            image_hu[(stored >= low) & (stored <= high)] = AIR_HU
     _check_hounsfield(image_hu, path)
     del header.PixelData
     return Slice(image_hu, spacing_mm, path, header, frame)
@@ -208,7 +275,7 @@ def _parse(path):
         if path.stat().st_size == 0:
             raise SarcoError(f"{path}: the file is empty; copy or export it again.")
         check_unpacked(path)
-        header = pydicom.dcmread(path, defer_size=DEFERRED_BYTES)
+        header = parse(path, defer_size=DEFERRED_BYTES)
         _forget_unreadable(header)
         _forget_unreadable(header.file_meta)
         return header
@@ -224,6 +291,47 @@ def _parse(path):
         raise SarcoError(f"{path}: cannot be read ({error.strerror or _first_line(error)}); copy it again.") from None
     except Exception as error:  # a broken file can fail anywhere in the parser
         raise SarcoError(f"{path}: broken DICOM file ({_first_line(error)}); export it again.") from error
+
+
+def parse(path, **options):
+    """`pydicom.dcmread`, which reads a data set without preamble and meta information too.
+
+    Raises
+    ------
+    pydicom.errors.InvalidDicomError
+        The file does not begin as DICOM does.
+    """
+    with path.open("rb") as file:
+        alone = begins_as_dataset(file.read(132))
+    header = pydicom.dcmread(path, force=alone, **options)
+    if alone and "TransferSyntaxUID" not in header.file_meta:
+        implicit, little = header.original_encoding
+        plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        compressed = "PixelData" in header and header.get_item("PixelData").length == 0xFFFFFFFF
+        if little and not compressed:
+            header.file_meta.TransferSyntaxUID = plain
+    return header
+
+
+def read_orientation(path):
+    """ImageOrientationPatient of a slice in a data set of its own; an empty one where it cannot be read."""
+    try:
+        return parse(path, stop_before_pixels=True, specific_tags=["ImageOrientationPatient"])
+    except Exception:  # `read_slice` says what is wrong with the file
+        return Dataset()
+
+
+def begins_as_dataset(head):
+    """Whether a file that begins so may be a data set alone, as old archives and tools save it.
+
+    Its first element is of one of the first groups and its value is short. What else is no DICOM begins so hardly ever,
+    and lacks a SOP class then.
+    """
+    if len(head) < 12 or head[128:132] == b"DICM":
+        return False
+    group, element, length = struct.unpack("<2HI", head[:8])
+    explicit = re.match(rb"[A-Z]{2}", head[4:6])
+    return group in (2, 8) and element < 0x100 and (bool(explicit) or length <= 128)
 
 
 def _forget_unreadable(header):
@@ -259,7 +367,7 @@ def check_unpacked(path):
                 raise SarcoError(f"{path}: unpacks to more than {UNPACKED_BYTES >> 20} MiB; export it uncompressed.")
 
 
-def _check_object(header, path, number):
+def _check_object(header, path, number, phase):
     """Refuse what is no axial CT slice; returns which frame it is, None where there are no frames."""
     kind = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
     modality = header.get("Modality")
@@ -272,7 +380,7 @@ def _check_object(header, path, number):
         raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
     frame = None
     if kind in MULTI_FRAME:
-        frame = _choose_frame(header, path, number)
+        frame = _choose_frame(header, path, number, phase)
     elif (frames := _number(header, "NumberOfFrames")) is not None and frames != 1:
         raise SarcoError(f"{path}: {frames:g} frames, where one slice is wanted; export that slice alone.")
     samples = _number(header, "SamplesPerPixel")
@@ -291,7 +399,7 @@ def _check_object(header, path, number):
     return frame
 
 
-def _choose_frame(header, path, number):
+def _choose_frame(header, path, number, phase):
     """Which frame of enhanced CT is slice `number` from the feet; what it says of itself goes to the top level."""
     try:
         frames, shared = (
@@ -304,18 +412,60 @@ def _choose_frame(header, path, number):
         count, own = 0, []
     if count == 0 or count != _number(header, "NumberOfFrames"):
         raise SarcoError(f"{path}: its frames are not described (broken, or cut short); export it again.")
-    if number is None and count != 1:
-        raise SarcoError(f"{path}: {count} slices; say with --slice which is at L3, from 1 at the feet, or export it "
-                         "alone.")  # fmt: skip
-    if not 1 <= (number or 1) <= count:
-        raise SarcoError(f"{path}: no slice {number}; it has {count}.")
-    places = [numbers(frame, "ImagePositionPatient") for frame in own]
-    if count > 1 and not all(place and len(place) == 3 and math.isfinite(place[2]) for place in places):
-        raise SarcoError(f"{path}: its frames do not say where they lie, so no slice can be chosen; export it alone.")
-    order = sorted(range(count), key=lambda i: places[i][2]) if count > 1 else [0]  # the head is where z is largest
-    chosen = order[(number or 1) - 1]
+    slices = [i for i, frame in enumerate(own) if "LOCALIZER" not in (frame.get("FrameType") or ())]
+    if not slices:
+        raise SarcoError(f"{path}: this is a scout view, not a slice; give the axial slice at L3.")
+    slices = [i for i in slices if _is_axial(numbers(own[i], "ImageOrientationPatient"))] or slices
+    phases = _phases(own, slices, path)
+    if len(phases) > 1 and phase is None:
+        sizes = " and ".join(str(len(found)) for found in phases)
+        raise SarcoError(f"{path}: {len(phases)} phases or stacks, of {sizes} slices; say with --phase which, from 1 "
+                         "in the order of time.")  # fmt: skip
+    if not 1 <= (phase or 1) <= len(phases):
+        raise SarcoError(f"{path}: no phase {phase}; it has {len(phases)}.")
+    found = phases[(phase or 1) - 1]
+    if number is None and len(found) != 1:
+        raise SarcoError(f"{path}: {len(found)} slices; say with --slice which is at L3, from 1 at the feet, or export "
+                         "it alone.")  # fmt: skip
+    if not 1 <= (number or 1) <= len(found):
+        raise SarcoError(f"{path}: no slice {number}; it has {len(found)}.")
+    chosen = found[(number or 1) - 1]
     header.update(own[chosen])
     return chosen + 1
+
+
+def _phases(own, slices, path):
+    """Frames of enhanced CT by time and stack, each phase from feet to head.
+
+    Raises
+    ------
+    SarcoError
+        Frames do not say where they lie, or nothing tells two at one place apart.
+    """
+    if len(slices) == 1:
+        return [slices]
+    places = {i: numbers(own[i], "ImagePositionPatient") for i in slices}
+    if not all(place and len(place) == 3 and math.isfinite(place[2]) for place in places.values()):
+        raise SarcoError(f"{path}: its frames do not say where they lie, so no slice can be chosen; export it alone.")
+
+    def grouped(*names):
+        groups = {}
+        for i in sorted(slices, key=lambda i: places[i][2]):  # the head is where z is largest
+            said = (str(own[i].get(name, "")) for name in names)
+            groups.setdefault(tuple((len(word), word) for word in said), []).append(i)  # 2 before 10
+        return [groups[key] for key in sorted(groups)]
+
+    def apart(group):
+        return np.diff([places[i][2] for i in group]).min(initial=np.inf) > 0.01
+
+    (every,), by_time = grouped(), ("TemporalPositionIndex", "StackID")
+    if apart(every) and len(grouped(*by_time)) == len(slices):
+        return [every]  # a time for each place
+    for names in (by_time, (*by_time, "FrameAcquisitionNumber")):
+        if all(map(apart, found := grouped(*names))):
+            return found
+    raise SarcoError(f"{path}: several frames lie at one place, and neither time, stack nor acquisition tells them "
+                     "apart; export the slice alone.")  # fmt: skip
 
 
 def _of_frame(frame, shared):
@@ -332,9 +482,15 @@ def _check_axial(header, path):
     orientation = numbers(header, "ImageOrientationPatient")
     if orientation is None or len(orientation) != 6:
         return  # the attribute is often stripped; what remains cannot say anything against the slice
-    along_z = orientation[0] * orientation[4] - orientation[1] * orientation[3]
-    if not abs(along_z) > 0.8:  # a gantry is tilted by 30 degrees at most
+    if not _is_axial(orientation):
         raise SarcoError(f"{path}: not an axial slice (ImageOrientationPatient {orientation}); give one.")
+
+
+def _is_axial(orientation):
+    if orientation is None or len(orientation) != 6:
+        return False
+    along_z = orientation[0] * orientation[4] - orientation[1] * orientation[3]
+    return abs(along_z) > 0.8  # a gantry is tilted by 30 degrees at most
 
 
 def _spacing(header, path):
@@ -352,13 +508,13 @@ def _spacing(header, path):
 
 def _rescale(header, path):
     slope, intercept = _number(header, "RescaleSlope"), _number(header, "RescaleIntercept")
-    unit = header.get("RescaleType") or "HU"
+    unit = str(header.get("RescaleType") or "HU")
     if slope is None or intercept is None or not math.isfinite(slope * intercept) or slope == 0:
         raise SarcoError(
             f"{path}: no usable RescaleSlope and RescaleIntercept, so no Hounsfield units; "
             "export the original CT slice."
         )
-    if unit not in ("HU", "US"):  # US is "unspecified", which CT images of the past carry
+    if re.sub("[^a-z]", "", unit.lower()) not in HOUNSFIELD:
         raise SarcoError(f"{path}: pixels are in {_short(unit)}, not in Hounsfield units; give the usual CT image.")
     return slope, intercept
 
@@ -376,20 +532,40 @@ def _pixels(header, path, frame=None):
         raise SarcoError(
             f"{path}: compressed as {name} ({syntax}), which no installed decoder reads; export it uncompressed."
         )
+    shift = _shift(header, path, syntax.is_encapsulated)
+    # GDCM reads what nothing else does. It comes first in pydicom, and fails worse on broken data than the others.
+    plugins = get_decoder(syntax).available_plugins
+    options = {"decoding_plugin": min(plugins, key=lambda name: name == "gdcm")} if plugins else {}
+    if shift:
+        options["correct_unused_bits"] = False
     try:
         if syntax.is_encapsulated:
             count = 1 if frame is None else int(header.NumberOfFrames)
             _check_stream(get_frame(header.PixelData, (frame or 1) - 1, number_of_frames=count), header)
         # Of many frames stored plainly, only the one is read, which works on a file as it lies there.
-        plain = not syntax.is_encapsulated and syntax != DeflatedExplicitVRLittleEndian
-        pixels = header.pixel_array if frame is None else pixel_array(path if plain else header, index=frame - 1)
+        plain = not syntax.is_encapsulated and syntax != DeflatedExplicitVRLittleEndian and header.preamble
+        pixels = pixel_array(path if plain and frame else header, index=(frame or 1) - 1, **options)
     except Exception as error:  # each decoder fails in its own way on broken data
         raise SarcoError(
             f"{path}: the pixel data cannot be decoded ({_first_line(error)}); export it again."
         ) from error
     if pixels.ndim != 2:
         raise SarcoError(f"{path}: pixel data of shape {pixels.shape}, where one slice is wanted.")
+    if shift:
+        left, right = shift
+        pixels = np.right_shift(np.left_shift(pixels, left), right)
     return pixels
+
+
+def _shift(header, path, compressed):
+    """By how many bits stored values go left and then right where they do not end at the lowest bit; None elsewhere."""
+    allocated, stored, high = (_number(header, name) for name in ("BitsAllocated", "BitsStored", "HighBit"))
+    if None in (allocated, stored, high) or high == stored - 1:
+        return None
+    if compressed or not stored - 1 <= high < allocated:
+        raise SarcoError(f"{path}: BitsStored {stored:g} and HighBit {high:g} do not say where in {allocated:g} bits "
+                         "the values lie; export the original slice.")  # fmt: skip
+    return int(allocated - 1 - high), int(allocated - stored)
 
 
 def _check_stream(stream, header):
@@ -411,21 +587,25 @@ def _check_stream(stream, header):
                 size = struct.unpack(">2H", stream[at + 5 : at + 9])
                 break
             at += 1 if marker == 0xFF else 2 + length
+        if not stream.rstrip(b"\0").endswith(END_OF_IMAGE):  # decoders make up what is missing
+            raise ValueError("the picture is cut short")
     if size not in (None, (header.Rows, header.Columns)):
         raise ValueError(f"a picture of {size[0]} x {size[1]} in a slice of {header.Rows} x {header.Columns}")
 
 
 def _check_hounsfield(image_hu, path):
-    # Any slice of an abdomen shows fat or air, and soft tissue. Stored values that were never rescaled show
-    # nothing below zero.
+    # Any slice of an abdomen shows fat and soft tissue; air alone may be padding. Stored values that were never
+    # rescaled show air where soft tissue is, no fat or noise alone, and the body where bone is.
     if not np.isfinite(image_hu).all():
         raise SarcoError(f"{path}: some pixels are not finite; export the original slice.")
-    dark, soft = np.mean(image_hu < -30), np.mean((image_hu > -30) & (image_hu < 300))
-    if dark < 0.001 or soft < 0.001:
+    fat, soft, dense = (
+        np.count_nonzero((image_hu >= low) & (image_hu < high)) for low, high in (FAT_HU, SOFT_HU, DENSE_HU)
+    )
+    if soft < LEAST_SOFT * image_hu.size or fat < LEAST_FAT * soft or dense > MOST_DENSE * soft:
         low, high = image_hu.min(), image_hu.max()
         raise SarcoError(
-            f"{path}: values from {low:g} to {high:g} are not the Hounsfield units of a body (no fat or air, "
-            "or no soft tissue); export the original CT slice."
+            f"{path}: values from {low:g} to {high:g} are not the Hounsfield units of a body (no fat, no soft tissue, "
+            "or hardly anything else than bone); export the original CT slice."
         )
 
 

@@ -101,17 +101,20 @@ class Cohort:
         return self.root / kind / f"{case}.{'dcm' if kind == 'images' else 'png'}"
 
     def read_slice(self, case):
-        """The CT slice, as `dicom.read_slice` returns it."""
-        return dicom.read_slice(self.path("images", case))
+        """The CT slice, as `dicom.read_slice` returns it, upright."""
+        return dicom.read_slice(self.path("images", case)).upright()
 
     def read_mask(self, case):
-        """Ground truth of the reader, bool (rows, columns)."""
-        return read_mask(self.path("masks", case))
+        """Ground truth of the reader, bool (rows, columns), upright as the slice is."""
+        return self._upright(read_mask(self.path("masks", case)), case)
 
     def read_true_mask(self, case):
-        """True muscle of a phantom, bool (rows, columns); None where the cohort has none."""
+        """True muscle of a phantom, bool (rows, columns), upright too; None where the cohort has none."""
         path = self.path("true", case)
-        return read_mask(path) if path.exists() else None
+        return self._upright(read_mask(path), case) if path.exists() else None
+
+    def _upright(self, mask, case):
+        return dicom.upright(mask, dicom.read_orientation(self.path("images", case)))
 
 
 def read_table(path):
