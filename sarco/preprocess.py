@@ -13,6 +13,7 @@ from .paper import FIELD_MM, WINDOW_HU
 
 ORDER = 3
 MASK_ORDER = 1  # of masks, in place of the paper's 3: a cubic spline rings at their edge, below 0 and above 1
+STRONG_REDUCTION = 1.5  # pixels of a slice to one of the grid, from which on it is blurred before; ours
 MARGIN_PX = 3  # of the network's grid; a spline's ringing beyond an edge is under a tenth there
 
 
@@ -30,7 +31,7 @@ def _resample(image, spacing_in, shape_out, spacing_out, order, cval):
 
 def _antialias(image, ratio):
     """Blur before a strong reduction; nothing at the paper's 1 mm, where the grids are about equally fine."""
-    sigma = [(r - 1) / 2 if r > 1.5 else 0.0 for r in ratio]
+    sigma = [(r - 1) / 2 if r > STRONG_REDUCTION else 0.0 for r in ratio]
     return ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3) if any(sigma) else image
 
 
