@@ -109,12 +109,46 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
     return layout.Cohort.open(root)
 
 
+def phantom_of(cohort, case):
+    """The phantom that a case of a cohort is, drawn again: with all that its files do not hold.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        That `make` wrote, with every group of the randomised setting.
+    case : str
+
+    Returns
+    -------
+    sarco.cohort.phantom.Phantom
+
+    Raises
+    ------
+    SarcoError
+        The cohort was not made here, or by other code, so that the slice drawn again is another one.
+    """
+    stamp = cohort.root / "recipe.txt"
+    if not stamp.is_file():
+        raise SarcoError(f"{stamp}: not there, so the slices are no phantoms that could be drawn again; give a cohort "
+                         "of 'sarco cohort make'.")  # fmt: skip
+    recipe = dict(part.split("=") for part in stamp.read_text().split())
+    p = _draw(recipe["setting"], int(recipe["seed"]), int(case) - 1, int(recipe["matrix"]))
+    if not np.array_equal(p.image_hu, cohort.read_slice(case).image_hu):
+        raise SarcoError(f"{cohort.path('images', case)}: not the slice that is drawn now, so other code made it; make "
+                         "the cohort again.")  # fmt: skip
+    return p
+
+
+def _draw(setting, seed, index, matrix, groups=GROUPS):
+    kind = (DIFFICULT[index % len(DIFFICULT)],) if setting == "difficult" else ()
+    wide = draw_groups(np.random.default_rng((seed, 5, index)), groups)
+    return phantom((seed, SETTINGS.index(setting), index), setting, matrix, wide, kind)
+
+
 def _write_case(job):
     """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
     root, case, index, setting, seed, matrix, groups, misplaced = job
-    kind = (DIFFICULT[index % len(DIFFICULT)],) if setting == "difficult" else ()
-    wide = draw_groups(np.random.default_rng((seed, 5, index)), groups)
-    p = phantom((seed, SETTINGS.index(setting), index), setting, matrix, wide, kind)
+    p = _draw(setting, seed, index, matrix, groups)
     mask = p.mask
     if misplaced:
         rng = np.random.default_rng((seed, 3, index))
@@ -134,6 +168,6 @@ def _write_case(job):
         "height_m": p.subject.height_m, "phase": p.subject.phase, "weight_kg": p.subject.weight_kg,
         "mean_hu": round(float(p.image_hu[mask].mean()), 2) if mask.any() else float("nan"), "reader": p.reader,
         "slice_thickness_mm": p.protocol.slice_thickness_mm, "maker": p.protocol.maker,
-        "notes": ", ".join(kind or p.notes),
+        "notes": DIFFICULT[index % len(DIFFICULT)] if setting == "difficult" else ", ".join(p.notes),
         "outside_share": layout.outside_window_share(p.image_hu, mask),
     }  # fmt: skip
