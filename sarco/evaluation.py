@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import metrics, postprocess, surface
+from . import metrics, postprocess, sources, surface
 from .composition import LOW_ATTENUATION_HU
 from .engine import FLOAT32, cores
 from .errors import SarcoError
@@ -337,11 +337,8 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
     taught = [] if student is None else weights_sha256(student.manifest)
     table = (profile.cohort_dir / "cohort.csv").read_bytes()
     # The name says what the rows belong to, so other members, another cohort or other code never go on with them.
-    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    made_from = (
-        table + code + json.dumps([weights, taught, ensemble.network_spacing_mm, ensemble.engine.made_with]).encode()
-    )
-    key = hashlib.sha256(made_from).hexdigest()[:12]
+    made_with = [weights, taught, ensemble.network_spacing_mm, ensemble.engine.made_with, sources.digest(__name__)]
+    key = hashlib.sha256(table + json.dumps(made_with).encode()).hexdigest()[:12]
     # Beside the results, so that these hold nothing but tables.
     folder = profile.run_path / "blocks"
     if block is not None:
