@@ -27,6 +27,7 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 
 PIXELS_PER_INCH = 112  # on the page; at this size a figure's text is as large as the text around it
+SAME_CM2 = 0.1  # ten pixels or more: what another machine's last digits may move, and no other phantom comes as near
 GLUE_PREFIX = "application/papermill.record/"  # what myst_nb looks for
 
 
@@ -104,6 +105,42 @@ class Run:
         """
         stored = set(self.results("cases").case)
         return sorted(case for case in self.cohort.cases(split) if case in stored)
+
+    def read_case(self, case):
+        """A slice with the reader's mask and the true one; a phantom whose files are not here is drawn again.
+
+        Parameters
+        ----------
+        case : str
+
+        Returns
+        -------
+        image : sarco.cohort.dicom.Slice
+        reader, true : (H, W) bool array
+            The true mask is None where the cohort has none.
+
+        Raises
+        ------
+        SarcoError
+            What is drawn again is not the phantom whose results are stored.
+        """
+        from .area import area_cm2
+        from .cohort.dicom import Slice
+        from .cohort.phantom import SETTINGS, phantom
+
+        if case in self.cohort.cases():
+            return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)
+        drawn = phantom((self.profile.seed, SETTINGS.index("reference"), int(case) - 1))
+        stored = self.results("cohort").set_index("case").loc[case]
+        for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
+            found_cm2 = area_cm2(mask, drawn.spacing_mm)
+            if abs(found_cm2 - stored[column]) > SAME_CM2:
+                raise SarcoError(
+                    f"{self.profile.results_dir / 'cohort.csv'}: {column} of case {case} is {stored[column]:.1f}, and "
+                    f"{found_cm2:.1f} where its phantom is drawn again, so the table is of another generator; make the "
+                    "results anew."
+                )
+        return Slice(drawn.image_hu, drawn.spacing_mm), drawn.mask, drawn.true_mask
 
     def _require(self, path):
         if not path.is_file():

@@ -398,6 +398,40 @@ def quality_labels(rows, field_mm=100):
     return fig
 
 
+@styled
+def worst(rows, columns=2):
+    """Where network and reader are wrong: their wrong pixels, each in a colour, about the true contour.
+
+    Parameters
+    ----------
+    rows : list of (label, image_hu, spacing_mm, true, reader, network)
+        Masks are (H, W) bool.
+    """
+    from scipy import ndimage
+
+    boxes = [box_of(true | reader | network, margin=12) for *_, true, reader, network in rows]
+    shapes = [
+        (box[0].stop - box[0].start) * spacing_mm[0] / ((box[1].stop - box[1].start) * spacing_mm[1])
+        for box, (_, _, spacing_mm, *_) in zip(boxes, rows, strict=True)
+    ]
+    lines = -(-len(rows) // columns)
+    fig, axes = _figure((WIDTH / columns * np.median(shapes) + 0.25) * lines + 0.5, lines, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    colours = (ORANGE, SKY, PURPLE)
+    for axis, box, (label, image_hu, spacing_mm, true, reader, network) in zip(axes.flat, boxes, rows, strict=False):
+        _ct(axis, image_hu, spacing_mm, box)
+        wrong_network, wrong_reader = network ^ true, reader ^ true
+        parts = (wrong_network & ~wrong_reader, wrong_reader & ~wrong_network, wrong_network & wrong_reader)
+        for part, colour in zip(parts, colours, strict=True):
+            _paint(axis, part, box, colour, 0.85)
+        # Without the gaps that the HU window leaves, which would be more line than picture.
+        _outline(axis, ndimage.binary_fill_holes(ndimage.binary_closing(true, iterations=2)), box, "white", 0.7)
+        axis.set_title(label, loc="left", fontsize=9, pad=3)
+    _strip_of_colours(fig, list(zip(colours, ("network wrong", "reader wrong", "both wrong"), strict=True)))
+    return fig
+
+
 def _densest(mask):
     """Row and column about which a mask has most of its pixels."""
     from scipy import ndimage
@@ -792,7 +826,9 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None)
         axis.bar(i, after - before, bottom=before, color=GREEN if good else ORANGE, width=0.6)
         axis.plot([i - 0.7, i + 0.3], [before, before], color="black", linewidth=0.8)
         low, high = (after, after) if changes is None else (before + change for change in changes[i - 1])
-        if changes is not None:
+        if not np.isfinite([low, high]).all():  # a change without an interval
+            low, high = after, after
+        elif changes is not None:
             axis.errorbar(i, after, [[after - low], [high - after]], color="black", linewidth=1.2, capsize=4)
         axis.text(
             i,

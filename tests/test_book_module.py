@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -11,6 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from sarco import book
+from sarco.area import area_cm2
+from sarco.cohort.phantom import phantom
 from sarco.errors import SarcoError
 
 
@@ -50,6 +53,24 @@ def test_case_names_keep_their_zeros(tmp_path, monkeypatch):
     (tmp_path / "results/cases.csv").write_text("case,subset,dsc\n0007,1,0.9\n0007,1-2,0.95\n")
     cases = run.results("cases")
     assert list(cases.case) == ["0007", "0007"] and list(cases.subset) == ["1", "1-2"]
+
+
+def test_a_phantom_whose_files_are_not_here_is_drawn_again(tmp_path, monkeypatch):
+    run = _run(tmp_path, monkeypatch)
+    run.__dict__["cohort"] = SimpleNamespace(cases=list)
+    drawn = phantom((run.profile.seed, 0, 6))
+    stored = pd.DataFrame(
+        {"case": ["0007"], "area_cm2": area_cm2(drawn.mask, drawn.spacing_mm),
+         "true_area_cm2": area_cm2(drawn.true_mask, drawn.spacing_mm)}
+    )  # fmt: skip
+    stored.round(3).to_csv(tmp_path / "results/cohort.csv", index=False)
+    image, reader, true = run.read_case("0007")
+    assert (image.image_hu == drawn.image_hu).all() and image.spacing_mm == drawn.spacing_mm
+    assert (reader == drawn.mask).all() and (true == drawn.true_mask).all()
+    # A table that another generator made is not shown with this one's pictures.
+    stored.assign(area_cm2=stored.area_cm2 + 1).to_csv(tmp_path / "results/cohort.csv", index=False)
+    with pytest.raises(SarcoError, match="another generator"):
+        run.read_case("0007")
 
 
 def test_the_run_does_not_depend_on_the_folder(tmp_path):

@@ -100,6 +100,7 @@ def drawings(slice_hu, mask):
         "uncertainty": lambda: figures.uncertainty(doubt, curve),
         "violins": lambda: figures.violins(cases),
         "waterfall": lambda: figures.waterfall(["baseline", "ensemble"], [0.93, 0.95], "DSC"),
+        "worst": lambda: figures.worst([("A", slice_hu, SPACING, mask, mask, ~mask)] * 3),
     }
 
 
@@ -247,3 +248,22 @@ def test_groups_of_disagreement_are_equally_large():
     above, _ = figures.uncertainty(table, curve, bins=2).axes
     [groups] = [line for line in above.lines if line.get_label() == "median of 2 groups of cases"]
     assert groups.get_xydata().tolist() == [[1.5, 2], [6, 6]]
+
+
+def test_wrong_pixels_have_the_colour_of_who_is_wrong(slice_hu, mask):
+    true, network, reader = mask.copy(), mask.copy(), mask.copy()
+    network[40:44, 70:75] = True  # not in the mask: the network alone
+    reader[45:47, 40:45] = False  # in the mask: the reader alone
+    network[52:54, 80:83] = reader[52:54, 80:83] = False
+    figure = figures.worst([("A", slice_hu, SPACING, true, reader, network)])
+    painted = [np.asarray(layer.get_array()) for layer in figure.axes[0].images[1:]]
+    for layer, colour, count in zip(painted, (figures.ORANGE, figures.SKY, figures.PURPLE), (20, 10, 6), strict=True):
+        seen = layer[layer[..., 3] > 0][:, :3]
+        assert len(seen) == count and np.allclose(seen, matplotlib.colors.to_rgb(colour))
+
+
+def test_a_change_without_an_interval_has_no_whisker():
+    figure = figures.waterfall(["one", "other"], [4.0, 3.0], "RMSE", "lower", changes=[(np.nan, np.nan)])
+    axis = figure.axes[0]
+    assert "ErrorbarContainer" not in {type(container).__name__ for container in axis.containers}
+    assert all(np.isfinite(text.get_position()).all() for text in axis.texts)
