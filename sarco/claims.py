@@ -2,7 +2,8 @@
 
 The paper's side is `paper.STATED`, `paper.RESULTS` and `paper.FINDINGS`; the run's side comes from its stored results
 (cases.csv, cohort.csv, training.csv, run.json) and, for what the code alone settles, from the code. No verdict is
-written by hand: what can be measured is judged by the `verdict_of_*` functions below.
+written by hand: what can be measured is judged by the `verdict_of_*` functions below, and judged again under every
+other assumption that it could hang on.
 """
 
 import inspect
@@ -11,24 +12,54 @@ import json
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import numpy as np
 
-from . import bench, elsewhere, evaluation, orders, paper, postprocess, preprocess, profiles, surface, sweeps, unet
+from . import (
+    bench,
+    elsewhere,
+    evaluation,
+    metrics,
+    orders,
+    paper,
+    postprocess,
+    preprocess,
+    profiles,
+    statistics,
+    surface,
+    sweeps,
+    unet,
+)
 from .errors import SarcoError
 from .statistics import DRAWS, SEED, interval
 
 REPRODUCED = "reproduced"
 SAME_DIRECTION = "same direction"
+DEPENDS = "depends on an assumption"
 NOT_REPRODUCED = "not reproduced"
+NOT_JUDGED = "not judged"
 NOT_TESTABLE = "cannot be tested on phantoms"
-VERDICTS = (REPRODUCED, SAME_DIRECTION, NOT_REPRODUCED, NOT_TESTABLE)
+VERDICTS = (REPRODUCED, SAME_DIRECTION, DEPENDS, NOT_REPRODUCED, NOT_JUDGED, NOT_TESTABLE)
+KINDS = {
+    # name: how they are counted
+    "setting": ("setting", "settings"),
+    "result": ("result", "results"),
+    "spread": ("SD", "SDs"),
+    "extreme": ("end of a range", "ends of ranges"),
+    "change": ("change", "changes"),
+    "direction": ("direction", "directions"),
+    "reading": ("second reading", "second readings"),
+    "context": ("piece of background", "pieces of background"),
+}
 
-# By unit, how far two results may lie apart and be the same in practice. DSC: the last digit that the paper prints;
-# relative changes: one point, about that digit; areas: the paper's own limit of a slight error.
-MARGIN = {"": 0.01, "%": 1.0, "cm2": paper.QUALITY_LIMIT_CM2}
+# A difference whose interval reaches further than this each way, in percent of the printed value, is not called none:
+# it could not tell the paper's result from its own result before post-processing.
+WIDEST_PERCENT = {
+    "dsc": abs(paper.RESULTS["postprocessing_dsc_change"].value),
+    "other": abs(paper.RESULTS["postprocessing_rmse_change"].value),
+}
 PIXEL_CM = 0.1  # two fields of view of one network may differ by a pixel of 1 mm in how their rim is counted
-PLATEAU_MARGIN = 2  # members
 
 GROUPS = {
     # name: sections of the paper
@@ -50,9 +81,12 @@ class Claim:
     Attributes
     ----------
     name : str
-        As in `paper`; what stands beside a result as SD or range has its name with _sd, _lowest or _highest.
+        As in `paper`; what stands beside a result as SD or range has its name with _sd, _lowest or _highest, and a
+        validation RMSE that is read as a mean absolute error with _if_mae.
     claim : str
-    kind : {"setting", "result", "change", "direction", "context"}
+    kind : str
+        One of `KINDS`: a setting; a result, its SD ("spread") or an end of its range ("extreme"); a change in percent;
+        a direction without a number; a second way to read a printed number; or what is no part of the method.
     section, position : str
         Where the paper prints it.
     also : tuple of str
@@ -63,13 +97,17 @@ class Claim:
         95 % interval of the run's value, from drawing its cases again.
     difference : float or None
         Run minus paper.
+    difference_low, difference_high : float or None
+        Its 95 % interval, with the run's and the paper's own sampling error and the paper's rounding in it.
     unit : str
     verdict : str
         One of `VERDICTS`.
     shown_in : str
         Where the book shows it, page#anchor.
     note : str
-        Why it cannot be tested, or how the run's value is to be read.
+        Why it cannot be tested or is not judged, what it depends on, or how the run's value is to be read.
+    by_construction : bool
+        It could not have come out otherwise: the code has the paper's value, whatever the run.
     """
 
     name: str
@@ -83,10 +121,13 @@ class Claim:
     low: float | None
     high: float | None
     difference: float | None
+    difference_low: float | None
+    difference_high: float | None
     unit: str
     verdict: str
     shown_in: str
     note: str
+    by_construction: bool
 
 
 def table(profile):
@@ -108,7 +149,8 @@ def table(profile):
     """
     results = Results.load(profile)
     results.check()
-    found = [*_stated(results), *_printed(results), *_findings(results)]
+    told = judge(results.cases), _judged_otherwise(results)
+    found = [*_stated(results), *_printed(results, *told), *_findings(results, *told)]
     return tuple(sorted(found, key=lambda claim: (SECTIONS.index(claim.section), claim.position)))
 
 
@@ -122,26 +164,21 @@ def verdict_of_setting(printed, run):
     return REPRODUCED if _same(printed, run) else NOT_REPRODUCED
 
 
-def verdict_of_result(printed, run, low, high, unit):
-    """Reproduced, if the paper's value lies in the run's interval or within `MARGIN` of the run's value.
-
-    Squared areas are compared by their roots, which have a margin.
-    """
-    if run is None:
+def verdict_of_result(printed, off_low, off_high, widest_percent):
+    """By the interval of the difference, run minus paper: reproduced, if it holds 0 and is not too wide to tell."""
+    if off_low is None:
         return NOT_TESTABLE
-    if low is not None and low <= printed <= high:
-        return REPRODUCED
-    if unit == "cm4":
-        printed, run, unit = math.sqrt(printed), math.sqrt(run), "cm2"
-    return REPRODUCED if _within(printed, run, MARGIN[unit]) else NOT_REPRODUCED
+    if not off_low <= 0 <= off_high:
+        return NOT_REPRODUCED
+    wide = off_high - off_low > 2 * widest_percent / 100 * abs(printed)
+    return NOT_JUDGED if wide else REPRODUCED
 
 
-def verdict_of_change(printed, run, low, high, unit):
+def verdict_of_change(printed, low, high, off_low, off_high, widest_percent):
     """As a direction; and reproduced, if the size agrees too as that of a result."""
     direction = verdict_of_direction(math.copysign(1, printed), low, high)
-    if direction != SAME_DIRECTION:
-        return direction
-    return REPRODUCED if verdict_of_result(printed, run, low, high, unit) == REPRODUCED else SAME_DIRECTION
+    size = verdict_of_result(printed, off_low, off_high, widest_percent)
+    return REPRODUCED if (direction, size) == (SAME_DIRECTION, REPRODUCED) else direction
 
 
 def verdict_of_direction(sign, low, high):
@@ -151,16 +188,51 @@ def verdict_of_direction(sign, low, high):
     return SAME_DIRECTION if min(sign * low, sign * high) > 0 else NOT_REPRODUCED
 
 
+def settle(verdict, others):
+    """The verdict that holds whatever is assumed, and what it depends on if there is none.
+
+    Parameters
+    ----------
+    verdict : str
+        As the run comes out.
+    others : dict of str to list of (value, str)
+        By assumption: each value that was tried, as text, and the verdict under it.
+
+    Returns
+    -------
+    verdict, note : str
+        Where no assumption makes it come out as in the paper, the run's own.
+    """
+    came_out = (REPRODUCED, SAME_DIRECTION)
+    found = {verdict, *(one for tried in others.values() for _, one in tried)} - {NOT_TESTABLE}
+    if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(came_out):
+        return verdict, ""
+    if found == set(came_out):
+        return SAME_DIRECTION, "its size depends on an assumption"
+    notes = []
+    for assumption, tried in others.items():
+        good = [value for value, one in tried if one in came_out]
+        if len(good) < sum(one != NOT_TESTABLE for _, one in tried):
+            notes.append(f"{assumption} {_series(good, [value for value, _ in tried])}")
+    return DEPENDS, "comes out for " + ("; for ".join(notes) or "every value tried, but not as the run is")
+
+
+def _series(some, values):
+    """Those of some values that come one after the other as a range, and others one by one."""
+    if not some:
+        return f"at no value from {values[0]} to {values[-1]}"
+    first, last = values.index(some[0]), values.index(some[-1])
+    if len(some) > 1 and values[first : last + 1] == some:
+        return f"from {some[0]} to {some[-1]}"
+    return ", ".join(some)
+
+
 def _same(one, other):
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     return math.isclose(one, other, rel_tol=1e-9)
-
-
-def _within(one, other, margin):
-    return abs(one - other) <= margin + 1e-9
 
 
 # The run -------------------------------------------------------------------------------------------------------------
@@ -180,8 +252,8 @@ class Results:
         run.json.
     cases, cohort, training : DataFrame
     more : dict of str to DataFrame
-        Those of orders.csv, sweeps.csv, elsewhere.csv, bench.csv and ablation.csv that the run has; a committed run
-        has all that its profile asks for.
+        Those of orders.csv, sweeps.csv, elsewhere.csv, bench.csv, ablation.csv and readers.csv that the run has; a
+        committed run has all that its profile asks for.
     """
 
     profile: profiles.Profile
@@ -243,22 +315,6 @@ class Results:
         if key not in self.made_with:
             self._lacks("run.json", f"the key {key!r} of its profile", paper.STATED[name])
         return self.made_with[key]
-
-    def rows(self, split, step, which="all"):
-        """Rows of cases.csv of the whole ensemble ("all") or of its members singly ("one"), by member and case."""
-        size = self.setting("members", "MEMBERS") if which == "all" else 1
-        rows = self.cases[
-            (self.cases["split"] == split)
-            & (self.cases["step"] == step)
-            & (self.cases["members"] == size)
-            & (self.cases["subset"] != surface.STUDENT)
-        ]
-        if rows.empty:
-            raise SarcoError(
-                f"{self.profile.results_dir / 'cases.csv'}: has no {split} slice, so nothing can be said of the "
-                f"claims on the {split} set; make the results on a cohort that has some."
-            )
-        return rows.sort_values(["subset", "case"])
 
     def check(self):
         """Look for every row that ought to be there.
@@ -412,7 +468,7 @@ def _feeds(split, step, members, size):
     for name, (stage, _) in MEASURED.items():
         printed = paper.RESULTS[name]
         for one in stage if isinstance(stage, tuple) else (stage,):
-            wanted_step, which = STAGES[one]
+            wanted_step, which = statistics.STAGES[one]
             if split == printed.split and step == wanted_step and members == (1 if which == "one" else size):
                 return printed
     if split == "validation" and step == "threshold":
@@ -435,12 +491,25 @@ def _splits(*splits):
     return lambda results, name: int(results.cohort["split"].isin(splits).sum())
 
 
-def _always(value):
-    return lambda results, name: value
-
-
 def _matrix(results, name):
     return preprocess.network_size(results.setting("spacing_mm", name))
+
+
+def _trained_on_readers(results, name):
+    """Whether the members learned from the cohort and its readers' masks, and not from other phantoms' true ones."""
+    return results.setting("training_setting", name) == "reference"
+
+
+def _included(results, name):
+    return _splits("validation", *(["train"] if _trained_on_readers(results, name) else []))(results, name)
+
+
+def _stratified_on(results, name):
+    """The quality label, if validation has its share of each, to a slice; else None."""
+    pool = results.cohort[results.cohort["split"].isin(["train", "validation"])]
+    chosen = pool.loc[pool["split"] == "validation", "quality"].value_counts()
+    share = pool["quality"].value_counts(normalize=True) * chosen.sum()
+    return paper.STRATIFIED_ON if (share.sub(chosen, fill_value=0).abs() < 1).all() else "nothing"
 
 
 def _tensor(reduce):
@@ -462,11 +531,12 @@ def _inference_hours(results, name):
     return told["seconds"] / fresh * paper.TEST / 3600 if fresh > 0 else None
 
 
-def _plateau(results, name):
-    """The number of members from which on the DSC gains nothing, on average over the orders that were measured."""
+def _plateau(results):
+    """Members from which on the DSC gains nothing: on average over the orders measured, and of nine orders in ten."""
     if "orders" in results.more:
-        return orders.plateau(results.more["orders"], "threshold", "dsc")[0]
-    return orders.plateau_of(evaluation.by_members(results.cases, "validation")["dsc_mean"].to_numpy(), "dsc")
+        return orders.plateau(results.more["orders"], "threshold", "dsc")
+    dsc = evaluation.by_members(results.cases, "validation")["dsc_mean"]
+    return orders.plateau_of(dsc.to_numpy(), "dsc"), None, None
 
 
 def _readers():
@@ -475,29 +545,53 @@ def _readers():
     return readers
 
 
+def _corrections():
+    """How many different numbers are subtracted from areas."""
+    areas_cm2 = np.array([50.0, 150.0, 250.0])
+    return len(set((areas_cm2 - surface.Correction.learn([5.0, 6.0], [1.0, 3.0]).apply(areas_cm2)).tolist()))
+
+
+# What no run can change: equal, because the code is written after the paper; or not, because it is not.
+FIXED = {
+    "MUSCLE_HU": lambda: (_default(postprocess.window, "low"), _default(postprocess.window, "high")),
+    "QUALITY_LIMIT_CM2": lambda: _readers().SLIGHT_CM2,
+    "SPLINE_ORDER": lambda: preprocess.ORDER,
+    "MASK_SPLINE_ORDER": lambda: preprocess.MASK_ORDER,
+    "WINDOW_HU": lambda: tuple(preprocess.WINDOW_HU),
+    "NORMALISED": lambda: _tensor(lambda seen: (float(seen.min()), float(seen.max()))),
+    "STORED_BITS": lambda: _tensor(lambda seen: 8 * seen.itemsize),
+    "DEPTH": lambda: unet.DEPTH,
+    "CONVOLUTIONS": lambda: _default(unet.unet, "convolutions"),
+    # One more convolution widens the field by its side less 1.
+    "FILTER_SIZE": lambda: unet.encoder_receptive_field(1, 2) - unet.encoder_receptive_field(1, 1) + 1,
+    # These four are as a test finds them in the network and its training, which takes Keras.
+    "ACTIVATION": lambda: "ReLU",
+    "FILTER_GROWTH": lambda: 2,
+    "OPTIMISER": lambda: "Adam",
+    "LOSS": lambda: "DSC",
+    "COMBINED_BY": lambda: "mean",
+    "ROTATION_DEG": lambda: paper.ROTATION_DEG,
+    "SCALE": lambda: paper.SCALE,
+    "PERFECT_DSC": lambda: metrics.dice(np.ones((2, 2), bool), np.ones((2, 2), bool)),
+    "THRESHOLD": lambda: _default(postprocess.threshold, "level"),
+    "DILATION_CONNECTIVITY": lambda: postprocess.DILATION_CONNECTIVITY,
+    "CORRECTION_LABELS": lambda: surface.CORRECTION_LABELS,
+    "CORRECTIONS": _corrections,
+}
 RUN_SETTINGS = {
     "RELEASED": _splits("train", "validation", "excluded"),
     "RELEASES": lambda results, name: int(results.cohort["release"].nunique()),
     "TEST": lambda results, name: int(results.cases.loc[results.cases["split"] == "test", "case"].nunique()),
     "INFERENCE_LIMIT_HOURS": _inference_hours,
     "EXCLUDED": _splits("excluded"),
-    "INCLUDED": _splits("train", "validation"),
+    "INCLUDED": _included,
     "VALIDATION": _splits("validation"),
-    "MUSCLE_HU": _always((_default(postprocess.window, "low"), _default(postprocess.window, "high"))),
+    "STRATIFIED_ON": _stratified_on,
     "QUALITY_LABELS": lambda results, name: tuple(sorted(results.cohort["quality"].dropna().unique())),
-    "QUALITY_LIMIT_CM2": lambda results, name: _readers().SLIGHT_CM2,
     "MATRIX": _matrix,
     "SPACING_MM": _made_with("spacing_mm"),
-    "SPLINE_ORDER": _always(preprocess.ORDER),
-    "WINDOW_HU": _always(tuple(preprocess.WINDOW_HU)),
-    "NORMALISED": lambda results, name: _tensor(lambda seen: (float(seen.min()), float(seen.max()))),
-    "STORED_BITS": lambda results, name: _tensor(lambda seen: 8 * seen.itemsize),
     "MEMBERS": _made_with("members"),
-    "DEPTH": _always(unet.DEPTH),
     "FILTERS": _made_with("filters"),
-    "CONVOLUTIONS": _always(_default(unet.unet, "convolutions")),
-    # One more convolution widens the field by its side less 1.
-    "FILTER_SIZE": lambda results, name: unet.encoder_receptive_field(1, 2) - unet.encoder_receptive_field(1, 1) + 1,
     "WEIGHTS": lambda results, name: unet.weight_count(results.setting("filters", name))[0],
     "RECEPTIVE_FIELD_CM": lambda results, name: (
         unet.encoder_receptive_field() * results.setting("spacing_mm", name) / 10
@@ -507,25 +601,21 @@ RUN_SETTINGS = {
     "BATCH_SIZE": _made_with("batch_size"),
     "LEARNING_RATE": _made_with("learning_rate"),
     "DECAY_POWER": _made_with("decay_power"),
-    "ROTATION_DEG": _always(paper.ROTATION_DEG),
-    "SCALE": _always(paper.SCALE),
-    "PERFECT_DSC": lambda results, name: evaluation.metrics.dice(np.ones((2, 2), bool), np.ones((2, 2), bool)),
-    "THRESHOLD": _always(_default(postprocess.threshold, "level")),
-    "DILATION_CONNECTIVITY": _always(postprocess.DILATION_CONNECTIVITY),
-    "CORRECTION_LABELS": _always(surface.CORRECTION_LABELS),
-    "PLATEAU_MEMBERS": _plateau,
 }
-_BY_CONSTRUCTION = "the code takes this value from sarco/paper.py"
 NOTES = {
-    name: _BY_CONSTRUCTION
-    for name in ("MUSCLE_HU", "WINDOW_HU", "ROTATION_DEG", "SCALE", "THRESHOLD", "DILATION_CONNECTIVITY",
-                 "CORRECTION_LABELS")
-} | {
     "INFERENCE_LIMIT_HOURS": "time of the whole evaluation, which does more than the inference; a limit, not a result",
     "FILTERS": "with the paper's number the weights cannot be counted as it prints them",
     "RECEPTIVE_FIELD_CM": "of the encoder, through its last pooling, at this run's pixels",
     "SPLINE_ORDER": "the paper calls it linear; a cubic spline here",
-}  # fmt: skip
+    "MASK_SPLINE_ORDER": "a cubic spline would leave 0 to 1 at the edge of a mask",
+    "PLATEAU_MEMBERS": f"a gain of less than {orders.PLATEAU['dsc']:g} counts as none, which is ours",
+}
+NOT_TRAINED_ON = {
+    # where the members learned from other phantoms
+    "RELEASED": "those for training were drawn, and trained nothing: the members learned from other phantoms",
+    "INCLUDED": "those that anything was learned from: the slices for training were drawn, and trained nothing",
+    "robust_to_labels": "the members learned from true masks, so that no poor label could mislead them",
+}
 # Why these have no test, with what the run has in their place where it has anything.
 _BACKGROUND = "what others found, or general knowledge; no part of the method"
 _DRAWING = "how a figure is drawn, not a result"
@@ -556,6 +646,7 @@ UNTESTABLE = {
     "figure_4a_dsc": "one patient's slice, chosen by the authors",
     "figure_4b_dsc": "one patient's slice, chosen by the authors",
     "figure_4c_dsc": "one patient's slice, chosen by the authors",
+    "matches_prior_work": "prior work measured patients, with which a DSC on phantoms cannot be compared",
 }
 IN_THEIR_PLACE = {
     "READERS": lambda results: _readers().READERS,
@@ -566,50 +657,44 @@ IN_THEIR_PLACE = {
 
 def _stated(results):
     for name, stated in paper.STATED.items():
-        printed, testable = getattr(paper, name), name in RUN_SETTINGS
-        run = RUN_SETTINGS[name](results, name) if testable else IN_THEIR_PLACE.get(name, lambda _: None)(results)
-        if not testable:
+        printed, low, high = getattr(paper, name), None, None
+        note = UNTESTABLE.get(name) or NOTES.get(name, "")
+        if name in NOT_TRAINED_ON and not _trained_on_readers(results, name):
+            note = NOT_TRAINED_ON[name]
+        kind, run = "setting", None
+        if name in FIXED:
+            run = FIXED[name]()
+        elif name in RUN_SETTINGS:
+            run = RUN_SETTINGS[name](results, name)
+        elif name == "PLATEAU_MEMBERS":
+            kind, (run, low, high) = "result", _plateau(results)
+        else:
+            kind, run = "context", IN_THEIR_PLACE.get(name, lambda _: None)(results)
+        if kind == "context":
             verdict = NOT_TESTABLE
-        elif name in JUDGED:
-            verdict = JUDGED[name](printed, run, results)
+        elif kind == "result":
+            verdict, note = verdict_of_plateau(printed, low, high, results.setting("members", name), note)
+        elif name == "INFERENCE_LIMIT_HOURS":
+            verdict = NOT_TESTABLE if run is None else REPRODUCED if run <= printed else NOT_REPRODUCED
+        elif name == "RECEPTIVE_FIELD_CM":
+            verdict = REPRODUCED if abs(printed - run) <= PIXEL_CM + 1e-9 else NOT_REPRODUCED
         else:
             verdict = verdict_of_setting(printed, run)
-        kind = "setting" if testable else "context"
-        yield _claim(name, stated, kind, printed, run, verdict, unit=stated.unit,
-                     note=UNTESTABLE.get(name) or NOTES.get(name, ""))  # fmt: skip
+        yield _claim(name, stated, kind, printed, run, verdict, low, high, unit=stated.unit, note=note,
+                     by_construction=name in FIXED and verdict == REPRODUCED)  # fmt: skip
 
 
-def _judge_plateau(printed, run, results):
-    # With no more members than the paper needed to reach its plateau, none can be seen beyond it.
-    if results.setting("members", "MEMBERS") <= printed:
-        return NOT_TESTABLE
-    return REPRODUCED if _within(printed, run, PLATEAU_MARGIN) else NOT_REPRODUCED
-
-
-def _judge_limit(printed, run, results):
-    return NOT_TESTABLE if run is None else REPRODUCED if run <= printed else NOT_REPRODUCED
-
-
-def _judge_field(printed, run, results):
-    return REPRODUCED if _within(printed, run, PIXEL_CM) else NOT_REPRODUCED
-
-
-JUDGED = {
-    "PLATEAU_MEMBERS": _judge_plateau,
-    "INFERENCE_LIMIT_HOURS": _judge_limit,
-    "RECEPTIVE_FIELD_CM": _judge_field,
-}
+def verdict_of_plateau(printed, low, high, members, note=""):
+    """Whether nine orders in ten have their plateau about the paper's; with no more members, none is seen beyond it."""
+    if members <= printed:
+        return NOT_TESTABLE, ""
+    if low is None:
+        return NOT_JUDGED, "of one order of the members alone"
+    return REPRODUCED if low <= printed <= high else NOT_REPRODUCED, note
 
 
 # Results -------------------------------------------------------------------------------------------------------------
 
-STAGES = {
-    # the paper's stage: step of post-processing, one member or all
-    "baseline": ("threshold", "one"),
-    "ensemble": ("threshold", "all"),
-    "post-processing": (postprocess.STEPS[-1], "all"),
-    "bias correction": (postprocess.STEPS[-1], "all"),
-}
 MEASURED = {
     # result: its stage, or the two that a change lies between, and what is measured
     "baseline_dsc": ("baseline", "dsc"),
@@ -625,126 +710,308 @@ MEASURED = {
     "test_mse": ("bias correction", "mse"),
     "test_rmse": ("bias correction", "rmse"),
 }
-# What is averaged, and what the paper's "SD" and "range" can describe.
-VALUES = {"dsc": lambda dsc, error: dsc, "rmse": lambda dsc, error: abs(error), "mse": lambda dsc, error: error**2}
-BESIDE_ENDS = ("_sd", "_lowest", "_highest")  # of their names
+
+
+def _mean(values):
+    return values.mean(axis=-1)
+
+
+# What the cases have whose mean is told, and whose SD and range the paper's can describe.
+OF_A_CASE = {"dsc": lambda dsc: dsc, "rmse": np.abs, "mae": np.abs, "mse": np.square}
+CENTRE = {"rmse": metrics.root_mean_square} | {
+    name: (lambda values, of=OF_A_CASE[name]: _mean(of(values))) for name in ("dsc", "mae", "mse")
+}
+SPREAD = {name: (lambda values, of=of: of(values).std(axis=-1, ddof=1)) for name, of in OF_A_CASE.items()}
+SLICES = {"validation": paper.VALIDATION, "test": paper.TEST}
 BESIDE = {"dsc": "", "rmse": " of the absolute error", "mse": " of the squared error"}
+AS_MAE = "_if_mae"  # end of the name of a second reading
+SAME_NUMBER = "the square of the RMSE, which is judged"
+CHANCE = "an extreme of a sample is chance"
+TOO_WIDE = "it agrees, within an interval too wide to tell"
+UNCLEAR = "unclear: the interval holds both directions"
 
 
-def _centre(measure, values):
-    """Mean of the values, or for the RMSE the root of that of their squares, averaged over single members."""
-    means = np.sqrt((values**2).mean(axis=-1)) if measure == "rmse" else values.mean(axis=-1)
-    return means.mean(axis=0)
+@dataclass(frozen=True)
+class Judged:
+    """What some cases make of a claim.
+
+    Attributes
+    ----------
+    value : float or None
+    low, high : float or None
+        95 % interval, from drawing the cases again, and those of the correction with them.
+    off_low, off_high : float or None
+        Interval of the difference, run minus paper.
+    verdict : str
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    off_low: float | None
+    off_high: float | None
+    verdict: str
 
 
-def _sd(values):
-    return values.std(axis=-1, ddof=1).mean(axis=0) if values.shape[-1] > 1 else np.full(values.shape[1:-1], np.nan)
+def judge(cases):
+    """Judge all that is measured on cases: results with their SDs, changes and directions.
 
+    Parameters
+    ----------
+    cases : DataFrame
+        cases.csv, or what it would be under another assumption. Read are, on validation, the members each alone at
+        step threshold, and all together at threshold and window; on test, all together at window.
 
-def _values(results, split, stage, measure):
-    """What is averaged, (members taken singly, cases); cases in one order, so that stages are paired."""
-    step, which = STAGES[stage]
-    rows = results.rows(split, step, which)
-    shape = (rows["subset"].nunique(), -1)
-    error = evaluation.metrics.errors(rows["area_cm2"], rows["reference_area_cm2"]).reshape(shape)
-    if stage == "bias correction":
-        error = error - surface.correction_from_results(results.cases).mean_error_cm2
-    return VALUES[measure](rows["dsc"].to_numpy().reshape(shape), error)
-
-
-def _finite(value):
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _printed(results):
-    for name, printed in paper.RESULTS.items():
-        if name not in MEASURED:
-            yield _claim(name, printed, "context", printed.value, None, NOT_TESTABLE, unit=printed.unit,
-                         note=UNTESTABLE[name])  # fmt: skip
-        elif printed.unit == "%":
-            yield _change(results, name, printed)
-        else:
-            yield from _level(results, name, printed)
-
-
-def _change(results, name, printed):
-    (before, after), measure = MEASURED[name]
-    first, second = (_values(results, printed.split, stage, measure) for stage in (before, after))
-
-    def percent(pick):
-        return 100 * (_centre(measure, second[:, pick]) / _centre(measure, first[:, pick]) - 1)
-
-    n = first.shape[1]
-    value, (low, high) = _finite(percent(np.arange(n))), interval(percent, n)
-    verdict = verdict_of_change(printed.value, value, low, high, printed.unit)
-    return _claim(name, printed, "change", printed.value, value, verdict, low, high, printed.unit)
-
-
-def _level(results, name, printed):
-    """A mean and, where the paper prints them, its SD and range."""
-    stage, measure = MEASURED[name]
-    values = _values(results, printed.split, stage, measure)
-    n, of = values.shape[1], BESIDE[measure]
-    everything = np.arange(n)
-    ends = {"_lowest": (printed.low, np.min, "lowest"), "_highest": (printed.high, np.max, "highest")}
-
-    def row(end, words, value, run, low=None, high=None):
-        verdict = verdict_of_result(value, run, low, high, printed.unit)
-        return _claim(name, printed, "result", value, run, verdict, low, high, printed.unit, end=end, words=words)
-
-    yield row("", "", printed.value, _finite(_centre(measure, values)),
-              *interval(lambda pick: _centre(measure, values[:, pick]), n))  # fmt: skip
-    yield row("_sd", f", SD{of}", printed.sd, _finite(_sd(values[:, everything])),
-              *(interval(lambda pick: _sd(values[:, pick]), n) if n > 1 else (None, None)))  # fmt: skip
-    for end, (value, reduce, word) in ends.items():
-        # An end of a range has no interval: the cases drawn again never go beyond it.
-        yield row(end, f", {word}{of}", value, _finite(reduce(values, axis=-1).mean()))
-
-
-def _findings(results):
+    Returns
+    -------
+    dict of str to Judged
+        By name, as in `Claim`; each on its own, whatever it depends on.
+    """
+    at_stage = cache(lambda split, stage: statistics.at_stage(cases, split, stage))
+    found = {}
+    for name, (stages, _) in MEASURED.items():
+        printed = paper.RESULTS[name]
+        for end, measure in _readings(name):
+            of = "dsc" if measure == "dsc" else "error_cm2"
+            if printed.unit == "%":
+                samples = [at_stage(printed.split, stage)[of] for stage in stages]
+                found[name + end] = _judge_change(printed, measure, *samples)
+                continue
+            values = at_stage(printed.split, stages)[of]
+            found[name + end] = _judge_level(name, measure, values)
+            if not end:
+                found[f"{name}_sd"] = _judge_spread(printed, measure, values)
     for name, finding in paper.FINDINGS.items():
-        value, (low, high) = DIRECTIONS[name](results, finding.split)
-        unit = "cm2" if name == "overestimation" else ""
-        from_there = (None, None) if low is None else (low - finding.than, high - finding.than)
-        verdict = verdict_of_direction(finding.sign, *from_there)
-        printed = f"{'over' if finding.sign > 0 else 'under'} {finding.than:g}"
-        yield _claim(name, finding, "direction", printed, value, verdict, low, high, unit)
+        value, low, high = DIRECTIONS[name](cases, finding.split, at_stage)
+        off = (None, None) if low is None else (low - finding.than, high - finding.than)
+        found[name] = Judged(value, low, high, *off, verdict_of_direction(finding.sign, *off))
+    return found
 
 
-def _signed_error(results, split):
-    rows = results.rows(split, postprocess.STEPS[-1])
-    return evaluation.metrics.errors(rows["area_cm2"], rows["reference_area_cm2"])
+def _readings(name):
+    """What a printed number may be: what it is called; and a mean absolute error, where no MSE says otherwise."""
+    measure = MEASURED[name][1]
+    yield "", measure
+    if measure == "rmse" and paper.RESULTS[name].split == "validation":
+        yield AS_MAE, "mae"
 
 
-def _of_one_group(values):
-    return _finite(values.mean()), interval(lambda pick: values[pick].mean(axis=-1), len(values))
+def _judge_level(name, measure, values):
+    printed = paper.RESULTS[name]
+    value, low, high = _estimate(values, CENTRE[measure])
+    off = _off(printed.value, printed.unit, paper.standard_error(name, measure), value, low, high)
+    widest = WIDEST_PERCENT["dsc" if measure == "dsc" else "other"]
+    return Judged(value, low, high, *off, verdict_of_result(printed.value, *off, widest))
 
 
-def _of_two_groups(statistic):
-    def compare(results, split):
-        rows = results.rows(split, postprocess.STEPS[-1])
+def _judge_spread(printed, measure, values):
+    value, low, high = _estimate(values, SPREAD[measure])
+    error = _borrowed(printed.split, values, low, high)
+    # The paper's SD is as uncertain as this run's, in proportion.
+    error = error and error * printed.sd / value
+    off = _off(printed.sd, printed.unit, error, value, low, high)
+    return Judged(value, low, high, *off, verdict_of_result(printed.sd, *off, WIDEST_PERCENT["other"]))
+
+
+def _judge_change(printed, measure, before, after):
+    def percent(pick):
+        first, second = (CENTRE[measure](one[:, pick]).mean(axis=0) for one in (before, after))
+        return 100 * (second / first - 1)
+
+    n = _n(before)
+    value, (low, high) = (float(percent(np.arange(n))), interval(percent, n)) if n > 1 else (None, (None, None))
+    off = _off(printed.value, printed.unit, _borrowed(printed.split, before, low, high), value, low, high)
+    return Judged(value, low, high, *off,
+                  verdict_of_change(printed.value, low, high, *off, WIDEST_PERCENT["other"]))  # fmt: skip
+
+
+def _estimate(values, reduce):
+    """A statistic and its interval; None of a single case, which has no SD and no interval."""
+    return statistics.estimate(values, reduce) if _n(values) > 1 else (None, None, None)
+
+
+def _n(values):
+    """Cases of a sample."""
+    return len(values.errors_cm2) if isinstance(values, statistics.Corrected) else np.shape(values)[-1]
+
+
+def _borrowed(split, values, low, high):
+    """Standard error of what the paper prints without one: this run's, on as many slices as the paper had."""
+    if low is None:
+        return None
+    return (high - low) / (2 * 1.96) * math.sqrt(_n(values) / SLICES[split])
+
+
+def _off(printed, unit, standard_error, value, low, high):
+    """Interval of the difference of run and paper.
+
+    Three errors are independent of each other, and their distances are added as squares: the run's, which may reach
+    further on one side (MOVER: doi 10.1002/sim.3095), the paper's, and that of its rounding.
+    """
+    if low is None or standard_error is None:
+        return None, None
+    rounding = 0.5 * 10 ** -_decimals(printed, unit) / math.sqrt(3)
+    theirs = 1.96 * math.hypot(standard_error, rounding)
+    off = value - printed
+    return off - math.hypot(value - low, theirs), off + math.hypot(high - value, theirs)
+
+
+def _decimals(printed, unit):
+    """Decimals that the paper prints of a result."""
+    return 1 if unit else 3 if round(printed, 2) != printed else 2
+
+
+def _final(of):
+    """A direction that is told by the mean of one number a case, after all steps."""
+    return lambda cases, split, at_stage: _estimate(of(evaluation.rows(cases, split)), _mean)
+
+
+def _error_cm2(rows):
+    return metrics.errors(rows["area_cm2"], rows["reference_area_cm2"])
+
+
+def _correction(cases, split, at_stage):
+    before, after = (at_stage(split, stage)["error_cm2"] for stage in ("post-processing", "bias correction"))
+    return statistics.estimate(after, metrics.root_mean_square, before)
+
+
+def _nearer_than_reader(cases, split, at_stage):
+    rows = evaluation.rows(cases, split)
+    if not {"true_dsc", "reader_dsc"} <= set(rows):
+        return None, None, None
+    rows = rows[(rows["quality"] == paper.QUALITY_LABELS[-1]) & rows["true_dsc"].notna()]
+    return _estimate((rows["true_dsc"] - rows["reader_dsc"]).to_numpy(), _mean)
+
+
+def _poor_labels(statistic):
+    """A direction that is told by label D against the others."""
+
+    def compare(cases, split, at_stage):
+        rows = evaluation.rows(cases, split)
         poor = (rows["quality"] == paper.QUALITY_LABELS[-1]).to_numpy()
-        dsc = rows["dsc"].to_numpy()
-        groups = dsc[poor], dsc[~poor]
+        groups = [rows["dsc"].to_numpy()[which] for which in (poor, ~poor)]
         if min(map(len, groups)) < 2:
-            return None, (None, None)
+            return None, None, None
 
         def difference(first, second):
             return statistic(groups[0][first]) - statistic(groups[1][second])
 
-        return _finite(difference(*(np.arange(len(group)) for group in groups))), interval(
-            difference, *map(len, groups)
-        )
+        sizes = [len(group) for group in groups]
+        return float(difference(*map(np.arange, sizes))), *interval(difference, *sizes)
 
     return compare
 
 
 DIRECTIONS = {
-    "overestimation": lambda results, split: _of_one_group(_signed_error(results, split)),
-    "mostly_overestimated": lambda results, split: _of_one_group(_signed_error(results, split) > 0),
-    "poor_labels_lower": _of_two_groups(lambda dsc: dsc.mean(axis=-1)),
-    "poor_labels_scatter": _of_two_groups(lambda dsc: dsc.std(axis=-1, ddof=1)),
+    "overestimation": _final(_error_cm2),
+    "mostly_overestimated": _final(lambda rows: (_error_cm2(rows) > 0).astype(float)),
+    "correction_lowers_rmse": _correction,
+    "matches_prior_work": _final(lambda rows: rows["dsc"].to_numpy()),
+    "robust_to_labels": _nearer_than_reader,
+    "poor_labels_lower": _poor_labels(_mean),
+    "poor_labels_scatter": _poor_labels(lambda dsc: dsc.std(axis=-1, ddof=1)),
 }
+
+
+def _judged_otherwise(results):
+    """Verdicts under other assumptions: by claim, by assumption, each value tried and the verdict under it."""
+    found = {}
+    if "readers" in results.more:
+        from . import assumptions
+
+        for assumption, unit, value, cases in assumptions.alternatives(results):
+            for name, judged in judge(cases).items():
+                tried = found.setdefault(name, {}).setdefault(assumption, [])
+                tried.append((f"{value:g}{UNITS.get(unit, unit and f' {unit}')}", judged.verdict))
+    return found
+
+
+def _printed(results, judged, otherwise):
+    for name, printed in paper.RESULTS.items():
+        if name not in MEASURED:
+            yield _claim(name, printed, "context", printed.value, None, NOT_TESTABLE, unit=printed.unit,
+                         note=UNTESTABLE[name])  # fmt: skip
+            continue
+        readings = {end: judged[name + end] for end, _ in _readings(name)}
+        others = otherwise.get(name, {})
+        if AS_MAE in readings:
+            tried = zip(("an RMSE", "a mean absolute error"), readings.values(), strict=True)
+            others = {"the printed number read as": [(how, one.verdict) for how, one in tried]} | others
+        kind = "change" if printed.unit == "%" else "result"
+        yield _row(name, printed, kind, printed.value, judged[name], others)
+        if AS_MAE in readings:
+            alone, _ = settle(readings[AS_MAE].verdict, otherwise.get(name + AS_MAE, {}))
+            yield _row(name + AS_MAE, printed, "reading", printed.value, readings[AS_MAE],
+                       words=", as a mean absolute error", instead=f"read so: {alone}; counted above")  # fmt: skip
+        if printed.sd is not None:
+            yield from _beside(results, name, printed, judged[f"{name}_sd"], otherwise.get(f"{name}_sd", {}))
+
+
+def _beside(results, name, printed, spread, others):
+    """The SD and the range that the paper prints beside a result."""
+    stage, measure = MEASURED[name]
+    yield _row(f"{name}_sd", printed, "spread", printed.sd, spread, others, words=f", SD{BESIDE[measure]}")
+    summary = evaluation.summarise(results.cases, printed.split).loc[stage]
+    low, high = (
+        (summary.dsc_min, summary.dsc_max)
+        if measure == "dsc"
+        else OF_A_CASE[measure](np.array([summary.absolute_error_min_cm2, summary.absolute_error_max_cm2]))
+    )
+    for end, word, value, run in (("_lowest", "lowest", printed.low, low), ("_highest", "highest", printed.high, high)):
+        yield _claim(name + end, printed, "extreme", value, float(run), NOT_JUDGED, unit=printed.unit,
+                     words=f", {word}{BESIDE[measure]}", note=CHANCE)  # fmt: skip
+
+
+def _findings(results, judged, otherwise):
+    for name, finding in paper.FINDINGS.items():
+        found = judged[name]
+        printed = f"{'over' if finding.sign > 0 else 'under'} {finding.than:g}"
+        instead = UNTESTABLE.get(name)
+        if name == "robust_to_labels" and not _trained_on_readers(results, "INCLUDED"):
+            instead = NOT_TRAINED_ON[name]
+        unit = "cm2" if name in ("overestimation", "correction_lowers_rmse") else ""
+        note = BESIDE_FINDINGS[name](results) if name in BESIDE_FINDINGS else ""
+        yield _row(name, finding, "direction", printed, found, otherwise.get(name, {}), unit=unit, instead=instead,
+                   note=note, by_construction=name == "correction_lowers_rmse")  # fmt: skip
+
+
+def _without_dilation(results):
+    if "sweeps" not in results.more:
+        return ""
+    error_cm2 = statistics.dilated(results.more["sweeps"], "validation", 0)["error_cm2"]
+    return f"{_mean(error_cm2):+.1f} cm² without the dilation"
+
+
+def _correction_on_test(results):
+    at_stage = cache(lambda split, stage: statistics.at_stage(results.cases, split, stage))
+    change, low, high = _correction(results.cases, "test", at_stage)
+    where = "" if low is None else f" ({low:+.1f} to {high:+.1f})"
+    return f"on the slices that it was learned on it can hardly do else; on the test set {change:+.1f}{where} cm²"
+
+
+# What is to be known of some findings.
+BESIDE_FINDINGS = {"overestimation": _without_dilation, "correction_lowers_rmse": _correction_on_test}
+
+
+def _row(name, told, kind, printed, judged, others=None, *, words="", unit=None, instead="", note="",
+         by_construction=False):  # fmt: skip
+    """The claim of what was judged; `instead` says why the verdict is another than the numbers alone would give."""
+    verdict, depends = settle(judged.verdict, others or {})
+    if instead:
+        verdict, note = NOT_JUDGED if kind == "reading" else NOT_TESTABLE, instead
+    elif name == "test_mse":
+        verdict, note = NOT_JUDGED, SAME_NUMBER
+    elif depends:
+        note = "; ".join(filter(None, (depends, note)))
+    elif verdict == NOT_JUDGED:
+        note = TOO_WIDE
+    elif verdict == NOT_REPRODUCED and kind in ("change", "direction") and judged.off_low is not None:
+        zero = (judged.low, judged.high) if kind == "change" else (judged.off_low, judged.off_high)
+        note = "; ".join(filter(None, (UNCLEAR if zero[0] <= 0 <= zero[1] else "", note)))
+    off = (None, None) if kind == "direction" else (judged.off_low, judged.off_high)
+    return _claim(name, told, kind, printed, judged.value, verdict, judged.low, judged.high, told.unit if unit is None
+                  else unit, words=words, note=note, off=off,
+                  by_construction=by_construction and verdict in (REPRODUCED, SAME_DIRECTION))  # fmt: skip
 
 
 # Where the book shows it, and as text --------------------------------------------------------------------------------
@@ -766,6 +1033,7 @@ SHOWN = {
     "05-postprocessing#tab-postprocessing": ("baseline_dsc", "postprocessing_dsc_change", "validation_dsc"),
     "06-bias#tab-bias": (
         "CORRECTION_LABELS", "baseline_rmse", "postprocessing_rmse", "corrected_rmse", "overestimation",
+        "correction_lowers_rmse",
     ),
     "06-bias#fig-waterfall-rmse": ("postprocessing_rmse_change",),
     "06-bias#fig-scatter-validation": ("mostly_overestimated",),
@@ -773,9 +1041,12 @@ SHOWN = {
     "07-results#tab-by-quality": ("poor_labels_lower", "poor_labels_scatter"),
     "07-results#fig-violins": ("FIGURE_5_WHISKER_IQR",),
     "09-sarcopenia#tab-sarcopenia": ("CANCER_SHARE_PERCENT", "INDICES"),
+    "90-audit#tab-readings": tuple(name + AS_MAE for name in MEASURED if AS_MAE in dict(_readings(name))),
     "90-audit#tab-audit-run": ("FILTERS", "WEIGHTS", "RECEPTIVE_FIELD_CM", "SPLINE_ORDER", "INCLUDED"),
 }  # fmt: skip
-_PLACE = {name: place for place, names in SHOWN.items() for name in names}
+# What stands beside a result is shown where the result is.
+_PLACE = {name + end: place for place, names in SHOWN.items() for name in names
+          for end in ("", "_sd", "_lowest", "_highest")}  # fmt: skip
 # The paper's figures: what each shows, and where the book shows the same of the run.
 FIGURES = {
     "1": ("one network of the ensemble", ("02-unet#fig-unet",)),
@@ -834,12 +1105,13 @@ def _label(told, words=""):
     return told.claim + words + (f", {split}" if split else "")
 
 
-def _claim(name, told, kind, printed, run, verdict, low=None, high=None, unit="", *, end="", words="", note=""):
+def _claim(name, told, kind, printed, run, verdict, low=None, high=None, unit="", *, words="", note="",
+           off=(None, None), by_construction=False):  # fmt: skip
     numbers = all(isinstance(value, (int, float)) for value in (printed, run))
     if verdict == NOT_TESTABLE and not note:
         note = "too few cases or members in this run"
     return Claim(
-        name=name + end,
+        name=name,
         claim=_label(told, words),
         kind=kind,
         section=told.section,
@@ -850,10 +1122,13 @@ def _claim(name, told, kind, printed, run, verdict, low=None, high=None, unit=""
         low=low,
         high=high,
         difference=run - printed if numbers and kind != "context" else None,
+        difference_low=off[0],
+        difference_high=off[1],
         unit=unit,
         verdict=verdict,
         shown_in=place(name, told.section),
         note=note,
+        by_construction=by_construction,
     )
 
 
@@ -867,6 +1142,41 @@ def counts(claims):
     """
     found = Counter(claim.verdict for claim in claims)
     return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def counts_by_kind(claims):
+    """How often each verdict was reached, by the kind of the claim.
+
+    Returns
+    -------
+    dict of str to dict of str to dict
+        For each of `VERDICTS`, the kinds that have it: "count", and of these "by_construction".
+    """
+    found = {verdict: {} for verdict in VERDICTS}
+    for kind, claim in itertools.product(KINDS, claims):
+        if claim.kind == kind:
+            here = found[claim.verdict].setdefault(kind, {"count": 0, "by_construction": 0})
+            here["count"] += 1
+            here["by_construction"] += claim.by_construction
+    return found
+
+
+def told_counts(claims):
+    """The same in words.
+
+    Returns
+    -------
+    dict of str to str
+        By verdict, as "25 settings (7 of them by construction), 1 result"; "none" where it was never reached.
+    """
+    told = {}
+    for verdict, kinds in counts_by_kind(claims).items():
+        parts = []
+        for kind, n in kinds.items():
+            fixed = f" ({n['by_construction']} of them by construction)" if n["by_construction"] else ""
+            parts.append(f"{n['count']} {KINDS[kind][n['count'] > 1]}{fixed}")
+        told[verdict] = ", ".join(parts) or "none"
+    return told
 
 
 def in_group(claims, group):
@@ -889,8 +1199,9 @@ def to_json(claims, profile):
     told = {
         "profile": profile.name,
         "bootstrap": {"draws": DRAWS, "seed": SEED, "interval_percent": 95},
-        "margin": MARGIN,
+        "widest_percent": WIDEST_PERCENT,
         "verdicts": counts(claims),
+        "verdicts_by_kind": counts_by_kind(claims),
         "figures": {
             name: {"shows": what, "shown_in": [_address(anchor) for anchor in anchors]}
             for name, (what, anchors) in FIGURES.items()
@@ -915,17 +1226,20 @@ def cells(claim, units=True):
         Empty where there is no value.
     """
     unit = _unit(claim) if units else ""
-    measured = claim.kind in ("result", "change", "direction")
+    measured = claim.kind not in ("setting", "context") and not claim.name.isupper()
     printed = _text(claim.paper, _printed_decimals(claim)) + (unit if claim.kind != "direction" else "")
     if claim.run is None:
         return printed, "", ""
     decimals = None if not measured else 3 if claim.unit == "" else 1
     # What is compared with 0 has a sign.
-    sign = "+" if claim.kind == "change" or (claim.kind == "direction" and claim.paper.endswith(" 0")) else ""
+    sign = "+" if claim.unit == "%" or (claim.kind == "direction" and claim.paper.endswith(" 0")) else ""
     run = _text(claim.run, decimals, sign)
     if claim.low is not None:
         run += f" ({_text(claim.low, decimals, sign)} to {_text(claim.high, decimals, sign)})"
     difference = "" if claim.difference is None else _text(claim.difference, decimals, "+")
+    if claim.difference_low is not None:
+        low, high = (_text(end, decimals, "+") for end in (claim.difference_low, claim.difference_high))
+        difference += f" ({low} to {high})"
     return printed, run + ("" if isinstance(claim.run, str) else unit), difference
 
 
@@ -936,7 +1250,7 @@ def _unit(claim):
 def _printed_decimals(claim):
     if claim.kind == "setting" or not isinstance(claim.paper, float) or claim.name.isupper():
         return None
-    return 1 if claim.unit else 3 if round(claim.paper, 2) != claim.paper else 2
+    return _decimals(claim.paper, claim.unit)
 
 
 def _text(value, decimals=None, sign=""):
@@ -952,6 +1266,13 @@ def _text(value, decimals=None, sign=""):
     if isinstance(value, int):
         return f"{value:{sign},}" if abs(value) > 9999 else f"{value:{sign}}"
     return f"{value:{sign}.3g}"
+
+
+def verdict_told(claim, notes=True):
+    """The verdict with what is to be known of it, but for reasons that stand elsewhere."""
+    found = claim.verdict + (", by construction" if claim.by_construction else "")
+    apart = not notes or claim.verdict == NOT_TESTABLE or claim.kind == "extreme"
+    return found if apart or not claim.note else f"{found}: {claim.note}"
 
 
 def frame(claims, link=str):
@@ -973,14 +1294,14 @@ def frame(claims, link=str):
     for claim in claims:
         printed, run, difference = cells(claim, units=False)
         unit, short = _unit(claim).strip(), claim.position.replace("paragraph ", "¶").replace("sentence ", "s")
-        beside = claim.name.endswith(BESIDE_ENDS) and not claim.name.isupper()
+        beside = claim.kind in ("spread", "extreme", "reading")
         rows.append(
             (
                 f"… {claim.claim.split(', ')[-2]}" if beside else claim.claim + (f" ({unit})" if unit else ""),
                 printed,
                 "; ".join(filter(None, (run, claim.note if claim.verdict == NOT_TESTABLE else ""))),
                 difference,
-                claim.verdict + (", by construction" if claim.note == _BY_CONSTRUCTION else ""),
+                verdict_told(claim),
                 f"{claim.section}, {short}",
                 link(claim.shown_in.partition("#")[2]),
             )

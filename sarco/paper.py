@@ -24,7 +24,8 @@ EDITION = 2019  # of the congress that held the challenge
 RELEASED = 1025  # slices for training and validation, in two releases
 EXCLUDED = 3  # masks that were not registered to their image
 INCLUDED = 1022
-VALIDATION = 40  # drawn with stratification on the quality label
+VALIDATION = 40
+STRATIFIED_ON = "quality label"  # how these were drawn
 TEST = 500
 RELEASES = 2
 RELEASE_GAP_MONTHS = 1
@@ -37,6 +38,7 @@ MUSCLE_HU = (-29, 150)  # pixels below or above were cut from the contour
 QUALITY_LABELS = ("A", "B", "C", "D")
 QUALITY_LIMIT_CM2 = 0.5  # wrong pixels: fewer is a B, more a C
 CORRECTION_LABELS = ("A", "B", "C")  # the mean error was learned on these
+CORRECTIONS = 1  # one mean error for every area
 
 # Pre-processing
 MATRIX = 512
@@ -46,16 +48,20 @@ WINDOW_HU = (-150, 300)
 NORMALISED = (0, 1)
 STORED_BITS = 16
 SPLINE_ORDER = 3  # printed as "linear interpolation of order 3", which contradicts itself
+MASK_SPLINE_ORDER = SPLINE_ORDER  # printed in the same sentence, of slices and masks
 
 # Network. 18 filters cannot give the printed number of weights and 16 do, so `unet` takes 16 unless told
 # otherwise: chapter 2 shows why.
 FILTERS = 18
+FILTER_GROWTH = 2  # from one depth to the next
 DEPTH = 4
 CONVOLUTIONS = 3
 FILTER_SIZE = 3
+ACTIVATION = "ReLU"
 WEIGHTS = 2_953_409
 RECEPTIVE_FIELD_CM = 10.7
 MEMBERS = 15
+COMBINED_BY = "mean"
 PLATEAU_MEMBERS = 10
 
 # Training
@@ -67,6 +73,8 @@ ITERATIONS = 200
 BATCH_SIZE = 12
 LEARNING_RATE = 1e-3
 DECAY_POWER = 5
+OPTIMISER = "Adam"
+LOSS = "DSC"
 ROTATION_DEG = (-10, 10)
 SCALE = (0.9, 1.1)
 PERFECT_DSC = 1
@@ -131,6 +139,7 @@ STATED: Mapping[str, Stated] = MappingProxyType(
         "INCLUDED": Stated("slices included", "", "Study population", "sentence 8"),
         "VALIDATION": Stated("slices for validation", "", "Study population", "sentence 8",
                              ("Results, paragraph 3, sentence 1", "Discussion, paragraph 2, sentence 3")),
+        "STRATIFIED_ON": Stated("what they are stratified on", "", "Study population", "sentence 8"),
         "READERS": Stated("radiologists who drew the masks", "", "Ground truth generation", "sentence 1"),
         "MUSCLE_HU": Stated("attenuation kept as muscle", "HU", "Ground truth generation", "sentence 1",
                             ("Post-processing, sentence 3",)),
@@ -143,10 +152,12 @@ STATED: Mapping[str, Stated] = MappingProxyType(
         "MATRIX": Stated("rows and columns that the network sees", "", "Pre-processing", "sentence 1"),
         "SPACING_MM": Stated("pixel that the network sees", "mm", "Pre-processing", "sentence 1",
                              ("Discussion, paragraph 2, sentence 1",)),
-        "SPLINE_ORDER": Stated("order of the interpolation", "", "Pre-processing", "sentence 1",
-                               ("Post-processing, sentence 1",)),
+        "SPLINE_ORDER": Stated("order of the interpolation of slices and probabilities", "", "Pre-processing",
+                               "sentence 1", ("Post-processing, sentence 1",)),
+        "MASK_SPLINE_ORDER": Stated("order of the interpolation of masks", "", "Pre-processing", "sentence 1"),
         "WINDOW_HU": Stated("attenuation that the network sees", "HU", "Pre-processing", "sentence 2"),
-        "NORMALISED": Stated("what it is scaled to", "", "Pre-processing", "sentence 2"),
+        "NORMALISED": Stated("what it is scaled to", "", "Pre-processing", "sentence 2",
+                             ("Discussion, paragraph 2, sentence 1",)),
         "STORED_BITS": Stated("bits of a stored pixel", "", "Pre-processing", "sentence 3",
                               ("Discussion, paragraph 2, sentence 2",)),
         "MEMBERS": Stated("networks in the ensemble", "", "Model architecture", "sentence 1",
@@ -158,8 +169,13 @@ STATED: Mapping[str, Stated] = MappingProxyType(
                           ("Abstract, Materials and methods, sentence 1",)),
         "CONVOLUTIONS": Stated("convolutions a block", "", "Model architecture", "sentence 3"),
         "FILTER_SIZE": Stated("side of a convolution", "px", "Model architecture", "sentence 3"),
+        "ACTIVATION": Stated("activation", "", "Model architecture", "sentence 3"),
+        "FILTER_GROWTH": Stated("filters of a block, times those of the one before", "", "Model architecture",
+                                "sentence 4"),
         "WEIGHTS": Stated("weights of a network", "", "Model architecture", "sentence 6"),
         "RECEPTIVE_FIELD_CM": Stated("receptive field, side", "cm", "Model architecture", "sentence 6"),
+        "COMBINED_BY": Stated("how outputs are combined", "", "Model architecture", "sentence 8",
+                              ("Figure 1, caption",)),
         "SYSTEM": Stated("system of the workstation", "", "Network training", "sentence 1"),
         "GPU": Stated("graphical processor", "", "Network training", "sentence 1"),
         "GPU_MEMORY_GB": Stated("its memory", "GB", "Network training", "sentence 1"),
@@ -168,13 +184,17 @@ STATED: Mapping[str, Stated] = MappingProxyType(
         "BATCH_SIZE": Stated("slices a batch", "", "Network training", "sentence 1"),
         "LEARNING_RATE": Stated("first learning rate", "", "Network training", "sentence 2"),
         "DECAY_POWER": Stated("order of its fall", "", "Network training", "sentence 3"),
+        "OPTIMISER": Stated("optimiser", "", "Network training", "sentence 4"),
         "ROTATION_DEG": Stated("rotations of the augmentation", "degrees", "Network training", "sentence 5"),
         "SCALE": Stated("scales of the augmentation", "", "Network training", "sentence 5"),
+        "LOSS": Stated("loss", "", "Network training", "sentence 6"),
         "PERFECT_DSC": Stated("DSC of a perfect overlap", "", "Network training", "sentence 6"),
         "THRESHOLD": Stated("probability over which a pixel is kept", "", "Post-processing", "sentence 2"),
         "DILATION_CONNECTIVITY": Stated("connectivity of the dilation", "", "Post-processing", "sentence 3"),
         "CORRECTION_LABELS": Stated("labels that the mean error is learned on", "", "Surface estimation",
                                     "sentence 2", ("Discussion, paragraph 2, sentence 5",)),
+        "CORRECTIONS": Stated("mean errors, for all areas", "", "Surface estimation", "sentence 2",
+                              ("Discussion, paragraph 2, sentence 4",)),
         "PLATEAU_MEMBERS": Stated("networks from which on more hardly help", "", "Results",
                                   "paragraph 1, sentence 4"),
         "FIGURE_2_EPOCHS": Stated("epochs shown in figure 2A", "", "Figure 2", "caption"),
@@ -285,6 +305,12 @@ FINDINGS: Mapping[str, Finding] = MappingProxyType(
                                   "paragraph 3, sentence 1", ("Discussion, paragraph 2, sentence 3",)),
         "mostly_overestimated": Finding("share of areas that are too large", 1, "validation", "Figure 6", "caption",
                                         than=0.5),
+        "correction_lowers_rmse": Finding("change of RMSE by the bias correction", -1, "validation", "Results",
+                                          "paragraph 1, sentence 7"),
+        "matches_prior_work": Finding("DSC beside the best of prior work", 1, "test", "Discussion",
+                                      "paragraph 1, sentence 2", than=RESULTS["park_2020_dsc"].value),
+        "robust_to_labels": Finding("label D: DSC of the network less that of its reader, against the truth", 1,
+                                    "test", "Discussion", "paragraph 2, sentence 6"),
         "poor_labels_lower": Finding("DSC of label D less that of A to C", -1, "test", "Discussion",
                                      "paragraph 2, last sentence", ("Figure 5",)),
         "poor_labels_scatter": Finding("SD of the DSC of label D less that of A to C", 1, "test", "Discussion",
@@ -461,3 +487,94 @@ def mean_absolute_error_cm2():
     the square of their mean is the MSE minus the square of their SD.
     """
     return math.sqrt(RESULTS["test_mse"].value - RESULTS["test_rmse"].sd ** 2)
+
+
+# What the errors must have been like ---------------------------------------------------------------------------------
+
+
+def kurtosis():
+    """Mean fourth power of the test errors over the square of their mean square: 3 for normal errors around 0.
+
+    The SD of the squared errors is printed beside their mean, and ``mean(x**4) = mean(x**2)**2 + SD(x**2)**2``.
+    """
+    return kurtosis_of(RESULTS["test_mse"].value, RESULTS["test_mse"].sd)
+
+
+def kurtosis_of(mse, mse_sd):
+    """The same of any errors, from the mean and the SD of their squares."""
+    return 1 + (mse_sd / mse) ** 2
+
+
+def standard_error(name, measure):
+    """Standard error of a printed mean, from its printed SD and the number of slices.
+
+    Parameters
+    ----------
+    name : str
+        In `RESULTS`.
+    measure : {"dsc", "rmse", "mae", "mse"}
+        As what the number is read. That of an RMSE needs the tails of the errors: those of the test set are taken for
+        both sets.
+
+    Returns
+    -------
+    float
+    """
+    printed = RESULTS[name]
+    n = {"validation": VALIDATION, "test": TEST}[printed.split]
+    if measure == "rmse":
+        return printed.value * math.sqrt((kurtosis() - 1) / (4 * n))
+    return printed.sd / math.sqrt(n)
+
+
+@dataclass(frozen=True)
+class MeanError:
+    """The mean error that was subtracted, as other printed numbers imply it.
+
+    Attributes
+    ----------
+    how : str
+    value_cm2 : float
+    low_cm2, high_cm2 : float
+        What rounding of the printed numbers allows.
+    """
+
+    how: str
+    value_cm2: float
+    low_cm2: float
+    high_cm2: float
+
+
+def mean_errors():
+    """The mean error that the paper subtracts and does not print, inferred in three ways.
+
+    All take one number to be subtracted from every validation slice, and the same slices before and after.
+
+    - The largest absolute error falls. Subtracting a positive number makes an area that is too small worse, so the
+      largest error was of an area too large, which is now off by that much less; another may be the largest now, so
+      the fall is the *least* that was subtracted.
+    - If that number is the mean error of these slices, their mean square falls by its square. The mean square is that
+      of the printed RMSE,
+    - or, if what is printed is a mean absolute error, its square plus that of the printed SD.
+
+    Returns
+    -------
+    tuple of MeanError
+    """
+    before, after = RESULTS["postprocessing_rmse"], RESULTS["corrected_rmse"]
+    part = (VALIDATION - 1) / VALIDATION  # of the square of an SD that divides by n - 1
+
+    def fall(*sides):
+        """Of the mean square, read both ways; 0 is as printed, -1 and 1 the ends of the rounding."""
+        (v, s), (w, t) = (
+            (told.value + 0.05 * side, told.sd + 0.05 * side) for told, side in zip((before, after), sides, strict=True)
+        )
+        return v**2 - w**2, v**2 + part * s**2 - w**2 - part * t**2
+
+    (as_rmse, as_mae), low, high = fall(0, 0), fall(-1, 1), fall(1, -1)
+    largest = before.high - after.high
+    return (
+        MeanError("fall of the largest error, at least", largest, largest - 0.1, largest + 0.1),
+        MeanError("fall of the mean square, if RMSE is printed", *map(math.sqrt, (as_rmse, low[0], high[0]))),
+        MeanError("fall of the mean square, if mean absolute errors are", *map(math.sqrt, (as_mae, low[1], high[1]))),
+    )
