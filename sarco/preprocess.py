@@ -30,7 +30,7 @@ def _resample(image, spacing_in, shape_out, spacing_out, order, cval):
 
 
 def _antialias(image, ratio):
-    """Blur before a strong reduction; nothing at the paper's 1 mm, where the grids are about equally fine."""
+    """Blur before a strong reduction; at the paper's 1 mm only slices of pixels under two thirds of that."""
     sigma = [(r - 1) / 2 if r > STRONG_REDUCTION else 0.0 for r in ratio]
     return ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3) if any(sigma) else image
 
