@@ -1,5 +1,8 @@
 """The paper's numbers agree with each other where they can, and disagree where we say so."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from sarco import paper
@@ -60,6 +63,41 @@ def test_the_two_readings_of_an_error_with_an_sd():
     assert pytest.approx(((1 - 2 / 3.14159265) / (2 / 3.14159265)) ** 0.5, abs=1e-6) == paper.NORMAL_RATIO
     # On the test set only one reading agrees with the printed MSE.
     assert abs(test.rmse_cm2**2 - paper.RESULTS["test_mse"].value) > 5
+
+
+def test_the_mean_error_that_is_not_printed():
+    largest, as_rmse, as_mae = paper.mean_errors()
+    assert largest.value_cm2 == pytest.approx(13.4 - 10.7)
+    assert as_rmse.value_cm2 == pytest.approx(1.93, abs=0.005) and as_mae.value_cm2 == pytest.approx(2.45, abs=0.005)
+    # Only one reading of the RMSE can have lost as much as the largest error did.
+    assert as_rmse.high_cm2 < largest.low_cm2 < as_mae.high_cm2
+
+
+def test_the_inference_finds_a_mean_error_that_is_known(monkeypatch):
+    errors = np.random.default_rng(0).normal(2.5, 3, paper.VALIDATION)
+    absolute = {"postprocessing_rmse": abs(errors), "corrected_rmse": abs(errors - errors.mean())}
+
+    def printed(value):
+        return {name: dataclasses.replace(paper.RESULTS[name], value=value(e), sd=e.std(ddof=1), high=e.max())
+                for name, e in absolute.items()}  # fmt: skip
+
+    monkeypatch.setattr(paper, "RESULTS", {**paper.RESULTS, **printed(lambda e: np.sqrt(np.mean(e**2)))})
+    largest, as_rmse, _ = paper.mean_errors()
+    assert as_rmse.value_cm2 == pytest.approx(errors.mean()) and largest.value_cm2 <= errors.mean() + 1e-9
+    monkeypatch.setattr(paper, "RESULTS", {**paper.RESULTS, **printed(np.mean)})
+    assert paper.mean_errors()[2].value_cm2 == pytest.approx(errors.mean())
+
+
+def test_tails_and_what_they_make_of_an_rmse(monkeypatch):
+    assert paper.kurtosis() == pytest.approx(4.0, abs=0.05)
+    errors = np.random.default_rng(1).normal(0, 3.7, (20_000, 100))
+    square = errors.ravel() ** 2
+    assert paper.kurtosis_of(square.mean(), square.std()) == pytest.approx(3, abs=0.02)
+    # The standard error of an RMSE of 100 normal errors, by formula and by doing it 20,000 times.
+    monkeypatch.setattr(paper, "TEST", 100)
+    monkeypatch.setattr(paper, "kurtosis", lambda: 3)
+    by_formula = paper.standard_error("test_rmse", "rmse")
+    assert by_formula == pytest.approx(np.sqrt((errors**2).mean(axis=1)).std(), rel=0.03)
 
 
 @pytest.mark.parametrize("name", paper.RESULTS)
