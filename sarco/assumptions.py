@@ -18,7 +18,7 @@ from .files import write_csv
 SCALES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.1)
 COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
 DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
-SHARES = (0, 2)  # times the cohort's
+SHARES = (0, 1, 2)  # times the cohort's
 
 
 def run(profile, progress=True):

@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 
 from . import (
+    assumptions,
     bench,
     elsewhere,
     evaluation,
@@ -59,6 +60,7 @@ WIDEST_PERCENT = {
     "dsc": abs(paper.RESULTS["postprocessing_dsc_change"].value),
     "other": abs(paper.RESULTS["postprocessing_rmse_change"].value),
 }
+SAME_CM2 = 0.1  # what rounding leaves of one area in two tables
 PIXEL_CM = 0.1  # two fields of view of one network may differ by a pixel of 1 mm in how their rim is counted
 
 GROUPS = {
@@ -296,6 +298,7 @@ class Results:
             ("sweeps", True),
             ("elsewhere", True),
             ("bench", True),
+            ("readers", False),
             ("ablation", info.get("profile", {}).get("ablation_variants")),
         ):
             if (wanted and profile.committed) or (folder / f"{name}.csv").is_file():
@@ -388,20 +391,36 @@ class Results:
         numbers = ["dsc", "area_cm2", "reference_area_cm2"]
         for case, sweep, value in self._missing(table, ["case", "sweep", "value"], wanted, numbers):
             self._lacks("sweeps.csv", f"the row of case {case}, {sweep} {value:g}", paper.STATED[SWEPT[sweep]])
-        # Both tables hold the paper's own setting: it must be the same there, or they are of two runs.
-        size, final = self.setting("members", "MEMBERS"), postprocess.STEPS[-1]
-        ours = self.cases[(self.cases["members"] == size) & (self.cases["step"] == final)]
-        ours = ours[ours["subset"] != surface.STUDENT].set_index("case")["area_cm2"]
-        here = table[(table["sweep"] == "threshold") & (table["value"] == paper.THRESHOLD)].set_index("case")[
-            "area_cm2"
-        ]
-        apart = (here - ours[here.index]).abs()
-        if (apart > 0.1).any():
-            raise SarcoError(
-                f"{self.profile.results_dir / 'sweeps.csv'}: at the paper's setting case {apart.idxmax()} has "
-                f"{here[apart.idxmax()]:.1f} cm2, and {ours[apart.idxmax()]:.1f} cm2 in cases.csv, so they are of two "
-                f"runs; {_remedy(self.profile)}."
-            )
+        # Both tables hold the paper's own setting.
+        paper_s = (table["sweep"] == "threshold") & (table["value"] == paper.THRESHOLD)
+        self._same_run("sweeps.csv", table[paper_s], "area_cm2")
+
+    def _check_readers(self, table):
+        size = self.setting("members", "MEMBERS")
+        keys = ["case", "scale", "subset", "step"]
+        there = self.cases.drop_duplicates("case").sort_values(["split", "case"])
+        feeds = {
+            (case, scale, subset, step): _feeds(split, step, len(members), size)
+            for case, split in zip(there["case"], there["split"], strict=True)
+            for scale in assumptions.SCALES
+            for (subset, step), members in assumptions.judged(size, split).items()
+        }
+        for key in self._missing(table, keys, feeds, ["dsc", "reference_area_cm2"]):
+            case, scale, subset, step = key
+            what = f"the row of case {case}, readers' scale {scale:g}, members {subset}, step {step}"
+            self._lacks("readers.csv", what, feeds[key])
+        self._same_run("readers.csv", table[table["scale"] == 1].drop_duplicates("case"), "reference_area_cm2")
+
+    def _same_run(self, file, here, column):
+        """Refuse a table whose cases have another area than in cases.csv, where they must have the same."""
+        ours = evaluation.rows(self.cases, "validation"), evaluation.rows(self.cases, "test")
+        ours = {case: cm2 for rows in ours for case, cm2 in zip(rows["case"], rows[column], strict=True)}
+        for case, cm2 in zip(here["case"], here[column], strict=True):
+            if abs(cm2 - ours[case]) > SAME_CM2:
+                raise SarcoError(
+                    f"{self.profile.results_dir / file}: case {case} has {cm2:.1f} cm2, and {ours[case]:.1f} cm2 in "
+                    f"cases.csv, so they are of two runs; {_remedy(self.profile)}."
+                )
 
     def _check_elsewhere(self, table):
         wanted = list(itertools.product(elsewhere.POPULATIONS, self._difficult(), elsewhere.STEPS))
@@ -917,12 +936,10 @@ def _judged_otherwise(results):
     """Verdicts under other assumptions: by claim, by assumption, each value tried and the verdict under it."""
     found = {}
     if "readers" in results.more:
-        from . import assumptions
-
         for assumption, unit, value, cases in assumptions.alternatives(results):
             for name, judged in judge(cases).items():
                 tried = found.setdefault(name, {}).setdefault(assumption, [])
-                tried.append((f"{value:g}{UNITS.get(unit, unit and f' {unit}')}", judged.verdict))
+                tried.append((f"{value:.2g}{UNITS.get(unit, unit and f' {unit}')}", judged.verdict))
     return found
 
 

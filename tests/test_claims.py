@@ -5,8 +5,6 @@ import json
 import math
 import re
 import shutil
-import sys
-import types
 
 import nbformat
 import numpy as np
@@ -14,8 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-import sarco
-from sarco import claims, cli, elsewhere, evaluation, paper, postprocess, profiles, surface
+from sarco import assumptions, claims, cli, elsewhere, evaluation, paper, postprocess, profiles, surface
 from sarco.errors import SarcoError
 
 MEMBERS, EPOCHS = 2, 3
@@ -277,18 +274,19 @@ def test_what_an_assumption_can_turn_is_not_called_reproduced(run, others, wante
 def test_assumptions_are_asked(profile, monkeypatch):
     results = claims.Results.load(profile)
     results.more["readers"] = pd.DataFrame()
-    found = types.ModuleType("sarco.assumptions")
-    found.alternatives = lambda results: (
-        ("the readers' SD", "cm2", cm2, results.cases.assign(area_cm2=results.cases["area_cm2"] - 8 * (cm2 > 1)))
-        for cm2 in (0.0, 0.8, 1.6, 3.2)
+    smaller = results.cases.assign(area_cm2=results.cases["area_cm2"] - 8)
+    monkeypatch.setattr(
+        claims.assumptions,
+        "alternatives",
+        lambda results: (
+            ("the readers' SD", "cm2", cm2, smaller if cm2 > 1 else results.cases) for cm2 in (0.0, 0.81, 1.6, 3.2)
+        ),
     )
-    monkeypatch.setitem(sys.modules, "sarco.assumptions", found)
-    monkeypatch.setattr(sarco, "assumptions", found, raising=False)
     monkeypatch.setattr(claims.Results, "load", lambda profile: results)
     monkeypatch.setattr(claims.Results, "check", lambda self: None)
     claim = next(claim for claim in claims.table(profile) if claim.name == "overestimation")
     assert claim.verdict == claims.DEPENDS
-    assert claim.note.startswith("comes out for the readers' SD from 0 cm² to 0.8 cm²")
+    assert claim.note.startswith("comes out for the readers' SD from 0 cm² to 0.81 cm²")
 
 
 def test_claims_are_counted_by_kind(table):
@@ -383,6 +381,23 @@ def test_no_row_can_go_unnoticed(profile):
                 claims.Results(**{**vars(whole), name: table.drop(index=row)}).check()
 
 
+def test_no_row_of_the_readers_can_go_unnoticed(profile):
+    whole = claims.Results.load(profile)
+    table = pd.DataFrame(
+        (case.case, scale, subset, step, 0.9, case.reference_area_cm2)
+        for case in whole.cases.drop_duplicates("case").itertuples()
+        for scale in assumptions.SCALES
+        for subset, step in assumptions.judged(MEMBERS, case.split)
+    ).set_axis(["case", "scale", "subset", "step", "dsc", "reference_area_cm2"], axis=1)
+    whole._check_readers(table)
+    for row in table.index:
+        with pytest.raises(SarcoError, match=r"readers\.csv: lacks the row of case .*, which feeds the claim "):
+            whole._check_readers(table.drop(index=row))
+    table["reference_area_cm2"] += 1
+    with pytest.raises(SarcoError, match=r"readers\.csv: case \d+ has .* so they are of two runs"):
+        whole._check_readers(table)
+
+
 def test_no_row_of_the_other_committed_tables_can_go_unnoticed():
     whole = claims.Results.load("published")
     for name, table in whole.more.items():
@@ -453,7 +468,7 @@ def test_tables_of_two_runs_are_told_apart(committed):
     table = pd.read_csv(path, dtype={"case": str})
     table.loc[table.case == table.case.iloc[-1], "area_cm2"] += 5
     table.to_csv(path, index=False)
-    assert f"at the paper's setting case {table.case.iloc[-1]} has" in published().stderr
+    assert f"sweeps.csv: case {table.case.iloc[-1]} has" in published().stderr
 
 
 def test_each_place_is_in_the_book(chapters, table):
