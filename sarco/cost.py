@@ -77,16 +77,10 @@ def step_seconds(profile, images, masks, steps=3):
     float
         Median, s.
     """
-    import keras
-
     from . import environment, training
 
-    before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(profile.precision)
-    try:
-        model = training.compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power)
-    finally:
-        keras.mixed_precision.set_dtype_policy(before)
+    model = training.compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power,
+                                   profile.precision)  # fmt: skip
     draw = functools.partial(training.batch, images, masks)
     if environment.hardware()["accelerators"]:
         draw = training.OnDevice(images, masks).batch

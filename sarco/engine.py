@@ -11,23 +11,18 @@ then as good as in float32, at no cost in time.
 """
 
 import importlib.util
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from . import gpu
+from .environment import cores
 from .errors import SarcoError
 
 AUTO, FLOAT32 = "auto", "float32"
 CONVOLUTIONS = 3  # a block, see `sarco.unet.unet`
 BATCH_NORMALISATION_EPSILON = 1e-3  # Keras' own
-
-
-def cores():
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available():
@@ -42,7 +37,8 @@ def choose(name=AUTO):
     ----------
     name : {"auto", "float32", "openvino", "keras"}
         "auto" is Keras where it sees a GPU, else OpenVINO where that is installed, else Keras. "float32" is the same,
-        but never in bfloat16: two machines then agree to the last printed digit, so tables of results are made with it.
+        but in nothing narrower: two machines then agree to the last printed digit, so tables of results are made with
+        it.
 
     Returns
     -------
@@ -102,6 +98,26 @@ def network(weights):
     return built
 
 
+def whole_float32():
+    """Let Keras' backend keep every digit of float32 in this process: a GPU may round to TF32's 10 binary digits."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")  # of convolutions too
+    elif backend == "torch":
+        import torch
+
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+
+
 def _keras_sees_a_gpu():
     if not gpu.usable():  # asked first: Keras takes seconds to load
         return False
@@ -115,7 +131,7 @@ def _keras_sees_a_gpu():
 
 
 class Keras:
-    """Float32, by Keras' backend; on a GPU where that sees one.
+    """What Keras' backend computes; on a GPU where that sees one, and there in float32 as well, not in TF32.
 
     Attributes
     ----------
@@ -128,7 +144,10 @@ class Keras:
     def __init__(self, networks):
         import keras
 
-        self.made_with = {"name": self.name, "version": keras.__version__, "precision": "float32"}
+        whole_float32()
+        # float32 unless whoever built the networks chose a narrower type.
+        precision = min(layer.compute_dtype for network in networks for layer in network.layers)
+        self.made_with = {"name": self.name, "version": keras.__version__, "precision": precision}
         self._lock = threading.Lock()  # one member uses all cores
         self._steps = networks
         if keras.backend.backend() == "tensorflow":
@@ -183,7 +202,6 @@ class OpenVINO:
             precision = "bfloat16"
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "float32"
-        self.made_with = {"name": self.name, "version": openvino.__version__.split("-")[0], "precision": precision}
         self._split = precision == "bfloat16" and not plain
         # With one thread a member nothing waits for another thread, and no sum depends on how many there are.
         threads = 1 if len(weights) > 1 else cores()
@@ -200,6 +218,9 @@ class OpenVINO:
 
         self._requests = list(self._pool.map(request, weights))
         self._locks = [threading.Lock() for _ in weights]
+        computed = self._requests[0].get_compiled_model().get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.made_with = {"name": self.name, "version": openvino.__version__.split("-")[0],
+                          "precision": {"bf16": "bfloat16", "f32": "float32"}[computed]}  # fmt: skip
 
     def probabilities(self, image):
         """As `Keras.probabilities`; may be called from several threads at once."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import __version__, paths
 
-PACKAGES = ("numpy", "scipy", "pandas", "pydicom", "keras", "tensorflow")
+PACKAGES = ("numpy", "scipy", "pandas", "pydicom", "keras", "tensorflow", "jax", "torch", "openvino")
 
 
 def versions():
@@ -31,8 +31,13 @@ def versions():
     return found
 
 
+def cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def hardware():
-    """Processor, number of cores and accelerators.
+    """Processor, number of cores that this process may use, and accelerators that Keras' backend sees.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def hardware():
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "accelerators": _accelerators(),
     }
 
@@ -74,12 +79,19 @@ def _accelerators():
 
 
 def commit():
-    """Commit of the code, with "-dirty" where files differ from it; None outside a repository."""
+    """Commit of the code, with "-dirty" where the code differs from it; None where no repository tracks the code.
+
+    An installed package may well lie within the repository of something else.
+    """
+
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, timeout=20,
+                              check=True).stdout.strip()  # fmt: skip
+
+    code = Path(__file__).resolve().parent.name
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=paths.root(), capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
+        git("ls-files", "--error-unmatch", "--", f"{code}/{Path(__file__).name}")
+        changed = git("status", "--porcelain", "--", code, "workflow")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None

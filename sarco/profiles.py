@@ -64,7 +64,7 @@ class Profile:
     filters: int
     members: int
     goes_on_from: str | None
-    """Profile whose trained members this run goes on from, on phantoms of its own; null means from nothing."""
+    """Profile whose trained members this run goes on from, on other phantoms (`cohort_seed`); null: from nothing."""
     epochs: int
     """In all, with those of the profile that it goes on from."""
     iterations: int
@@ -210,6 +210,29 @@ def parts(profile):
     return [*before, (profile, profile.epochs * profile.iterations - sum(batches for _, batches in before))]
 
 
+def cohort_seed(profile, cohort):
+    """Seed of a cohort.
+
+    A profile that goes on from another draws other phantoms to learn from, or its members would see the same again.
+    Those that it is judged on stay the same, and so do those of the ablation, whose networks begin from nothing.
+
+    Parameters
+    ----------
+    profile : Profile
+    cohort : {"reference", "training", "student", "unseen", "difficult", "ablation"}
+        What it is for.
+
+    Returns
+    -------
+    int
+    """
+    before = 2 * (len(parts(profile)) - 1)
+    last = {"training": before + 1 if before else "", "student": before + 2 if before else 1, "unseen": 2}
+    if profile.training_setting == "reference":  # then that is what the members learn from
+        del last["training"]
+    return int(f"{profile.seed}{last.get(cohort, '')}")
+
+
 def _folder():
     return paths.root() / "workflow" / "profiles"
 
@@ -331,7 +354,7 @@ def _check_start(path, profile):
             f"{path}: goes_on_from is {profile.goes_on_from!r}; write null, or another of {', '.join(names())}."
         )
     before = _read(_folder() / f"{profile.goes_on_from}.yaml")
-    for key in ("filters", "iterations"):
+    for key in ("seed", "filters", "iterations"):  # seeds of cohorts differ within a chain by their ends alone
         if getattr(profile, key) != before.get(key):
             raise SarcoError(
                 f"{path}: {key} is {getattr(profile, key)}; write {before.get(key)}, as {profile.goes_on_from} has it."

@@ -1,6 +1,7 @@
 """Train one member, or all of them: one member is one seed (the paper, Network training)."""
 
 import hashlib
+import itertools
 import json
 import os
 import time
@@ -10,18 +11,21 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from . import environment, paper
+from . import environment, metrics, paper, preprocess, sources
 from .cohort.layout import Cohort
+from .engine import whole_float32
 from .ensemble import checksum, pack, unpack
 from .errors import SarcoError
 from .files import alone, atomic
 from .preprocess import body_box, mask_to_network, to_network
-from .profiles import RECIPE, start_weights
+from .profiles import RECIPE, cohort_seed, start_weights
 from .unet import DEPTH, unet
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
            "validation_dsc_max", "seconds")  # fmt: skip
 SETTLING_BATCHES = 40
+# Of the augmentation, ours: the paper names rotation and scaling only, and no order of interpolation.
+SHIFT_SHARE, AUGMENTATION_ORDER = 0.06, 1
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -43,11 +47,15 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
     images, masks : numpy.memmap of float16, (cases, n, n)
         Images in [0, 1]; masks as the share of a pixel that is muscle.
     """
-    # The table holds the area of every mask: another cohort, or another choice of cases, has another key.
-    key = hashlib.sha256(
-        f"{spacing_mm} {cases} {cohort.table.loc[cases, ['pixel_spacing_mm', 'area_cm2']].to_csv()}".encode()
-    ).hexdigest()[:12]
-    path = cohort.root / "cache" / f"{key}.npy"
+    # The name says what the arrays are made from: with other slices or other pre-processing they are other arrays.
+    code = sources.digest("sarco.preprocess", "sarco.cohort.layout")
+    made_from = hashlib.sha256(repr((spacing_mm, preprocess.WINDOW_HU, preprocess.ORDER, code)).encode())
+    try:
+        for case, kind in itertools.product(cases, ("images", "masks")):
+            made_from.update(f"{case} {checksum(cohort.path(kind, case))}".encode())
+    except OSError as error:
+        raise SarcoError(f"{error.filename}: cannot be read ({error.strerror}); make the cohort again.") from error
+    path = cohort.root / "cache" / f"{made_from.hexdigest()[:12]}.npy"
     if not path.exists():
         # Members that start together need them once.
         with alone(path.with_suffix(".lock")):
@@ -102,7 +110,7 @@ def draw_place(centre, patch_px, rng):
     angle = np.deg2rad(rng.uniform(*paper.ROTATION_DEG))
     scale = rng.uniform(*paper.SCALE)
     # A body smaller or larger than the patch is seen from a place that varies: no pixel is always the spine.
-    centre = centre + rng.uniform(-0.06, 0.06, 2) * patch_px
+    centre = centre + rng.uniform(-SHIFT_SHARE, SHIFT_SHARE, 2) * patch_px
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     return matrix, centre - matrix @ ((np.array(patch_px) - 1) / 2)
 
@@ -123,7 +131,7 @@ def augment(image, mask, patch_px, rng):
     """
     matrix, offset = draw_place(body_centre(image), patch_px, rng)
     return tuple(
-        ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=1, mode="constant")
+        ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=AUGMENTATION_ORDER)
         for a in (image, mask)
     )
 
@@ -213,11 +221,12 @@ def schedule(steps, learning_rate=paper.LEARNING_RATE, power=paper.DECAY_POWER):
     return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, power)
 
 
-def compiled_unet(filters, steps, learning_rate=paper.LEARNING_RATE, power=paper.DECAY_POWER):
+def compiled_unet(filters, steps, learning_rate=paper.LEARNING_RATE, power=paper.DECAY_POWER, precision="float32"):
     """The network with the paper's loss, optimiser and schedule."""
     import keras
 
-    model = unet(filters)
+    whole_float32()
+    model = unet(filters, precision=precision)
     model.compile(keras.optimizers.Adam(schedule(steps, learning_rate, power)), dice_loss, jit_compile=False)
     return model
 
@@ -235,7 +244,7 @@ def validation_dsc(model, images, masks, batch_size=8):
         short = batch_size - len(x)  # one shape for all batches: the step is compiled once
         p = np.asarray(model.predict_on_batch(np.pad(x, ((0, short), (0, 0), (0, 0), (0, 0)))))[: len(x), ..., 0] > 0.5
         t = np.asarray(masks[i : i + batch_size]) > 0.5
-        scores += list(2 * (p & t).sum((1, 2)) / np.maximum(1, p.sum((1, 2)) + t.sum((1, 2))))
+        scores += map(metrics.dice, p, t)
     return np.array(scores)
 
 
@@ -304,19 +313,14 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     out = Path(out)
     name = name or f"member-{member:02d}"
     weights, checkpoint, table = (out / f"{name}{end}" for end in (".npz", ".checkpoint.npz", ".csv"))
-    recipe = _recipe(profile, seed, training[0], validation[0])
+    recipe = _recipe(profile, seed, start, *training, *validation)
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy(profile.precision)
-    try:
-        model = compiled_unet(profile.filters, (profile.epochs - len(begun)) * profile.iterations,
-                              profile.learning_rate, profile.decay_power)  # fmt: skip
-    finally:
-        keras.mixed_precision.set_dtype_policy(before)
+    model = compiled_unet(profile.filters, (profile.epochs - len(begun)) * profile.iterations, profile.learning_rate,
+                          profile.decay_power, profile.precision)  # fmt: skip
     model.optimizer.build(model.trainable_variables)
 
     how = {"seed": seed, "batch_size": profile.batch_size, "patch_px": profile.patch_px}
@@ -362,9 +366,15 @@ def train_member(training, validation, *, member, seed, out, profile, progress=T
     return weights
 
 
-def _recipe(profile, seed, *arrays):
+def _recipe(profile, seed, start, *arrays):
     """What must be the same for a checkpoint to be continued."""
-    return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in RECIPE}, "slices": [a.shape for a in arrays]})
+    return json.dumps({"seed": seed, **{k: getattr(profile, k) for k in RECIPE}, "slices": [*map(_content, arrays)],
+                       "start": start and checksum(start), "code": sources.digest(__name__)})  # fmt: skip
+
+
+def _content(array):
+    """Digest of an array."""
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
 
 def _begin_with(model, start):
@@ -384,7 +394,8 @@ def _save(model, path, recipe, rows):
 def _restore(model, path, recipe):
     with np.load(path) as kept:
         if str(kept["recipe"]) != recipe:
-            raise SarcoError(f"{path}: begun with other settings; remove it to start again, or restore the settings.")
+            raise SarcoError(f"{path}: begun with other settings, slices or code; remove it to start again, or restore "
+                             "them.")  # fmt: skip
         model.set_weights([kept[f"w{i}"] for i in range(len(model.get_weights()))])
         for i, variable in enumerate(model.optimizer.variables):
             variable.assign(kept[f"o{i}"])
@@ -450,7 +461,8 @@ def soft_targets(images, ensemble, path, progress=True):
         On the members' grid, as `load_arrays` returns them.
     ensemble : Ensemble
     path : Path
-        The targets are kept there, and found there by a later call with the same members; an interrupted call goes on.
+        The targets are kept there, and found there by a later call with the same members, slices and engine; an
+        interrupted call goes on.
     progress : bool
 
     Returns
@@ -459,7 +471,9 @@ def soft_targets(images, ensemble, path, progress=True):
     """
     from tqdm import tqdm
 
-    key = hashlib.sha256("".join(m["sha256"] for m in ensemble.manifest["members"]).encode()).hexdigest()[:12]
+    members = [m["sha256"] for m in ensemble.manifest["members"]]
+    made_from = (members, _content(images), ensemble.engine.made_with, sources.digest("sarco.ensemble"))
+    key = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
     path = Path(path).with_name(f"{Path(path).stem}-{key}.npy")
     begun = path.with_suffix(".partial.npy")
     if not path.exists():
@@ -508,6 +522,7 @@ def train_student(profile, progress=True):
                            profile=profile, progress=progress, name="student",
                            start=profile.weights_dir / ensemble.manifest["members"][0]["file"])  # fmt: skip
     _write_manifest(profile, profile.weights_dir / "student.json", ["student"], [seed], profile.student_cases,
+                    training_seed=cohort_seed(profile, "student"),
                     taught_by=[m["sha256"] for m in ensemble.manifest["members"]])  # fmt: skip
     return weights
 
@@ -537,7 +552,8 @@ def write_manifest(profile):
     with atomic(profile.results_dir / "training.csv") as beside:
         history.to_csv(beside, index=False, lineterminator="\n")
     seeds = [member_seed(profile, m) for m in range(1, profile.members + 1)]
-    return _write_manifest(profile, profile.weights_dir / "manifest.json", names, seeds, profile.training_cases)
+    return _write_manifest(profile, profile.weights_dir / "manifest.json", names, seeds, profile.training_cases,
+                           training_seed=cohort_seed(profile, "training"))  # fmt: skip
 
 
 def _write_manifest(profile, path, names, seeds, training_cases, **more):

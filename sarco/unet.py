@@ -10,7 +10,7 @@ DEPTH = 4
 FILTERS = 16
 
 
-def unet(filters=FILTERS, depth=DEPTH, convolutions=3):
+def unet(filters=FILTERS, depth=DEPTH, convolutions=3, precision="float32"):
     """Build the network.
 
     Parameters
@@ -21,12 +21,25 @@ def unet(filters=FILTERS, depth=DEPTH, convolutions=3):
         Number of poolings. Rows and columns of the input must be multiples of ``2 ** depth``.
     convolutions : int
         3 x 3 convolutions a block, each followed by batch normalisation and ReLU.
+    precision : {"float32", "mixed_float16", "mixed_bfloat16"}
+        What it computes in, whatever Keras' own policy is.
 
     Returns
     -------
     keras.Model
         (batch, rows, columns, 1) in [0, 1] -> probability of muscle, same shape. Fully convolutional.
     """
+    import keras
+
+    usual = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        return _build(filters, depth, convolutions)
+    finally:
+        keras.mixed_precision.set_dtype_policy(usual)
+
+
+def _build(filters, depth, convolutions):
     import keras
     from keras import layers
 

@@ -1,6 +1,8 @@
 """The engines: the same muscle whichever computes it, and the same bits from the same one."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +115,42 @@ def test_an_ensemble_of_given_networks(small, image):
     assert team.size == 1 and team.engine.made_with["name"] == "openvino"
     found = team.predict(np.full((96, 128), 40.0), (4.0, 4.0))
     assert found.shape == (96, 128) and found.max() > 0
+
+
+def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
+    """A GPU rounds float32 to TF32 unless it is told not to; without one, only that it is told can be tested."""
+    import keras
+
+    from sarco import training, unet
+
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.config.experimental import enable_tensor_float_32_execution as allow
+        from tensorflow.config.experimental import tensor_float_32_execution_enabled as allowed
+
+        for work in (lambda: engine.Keras([engine.network(small[0])]), lambda: training.compiled_unet(2, 1)):
+            allow(True)
+            work()
+            assert not allowed()
+    told = []
+    backends = SimpleNamespace(cudnn=SimpleNamespace(allow_tf32=True))
+    jax = SimpleNamespace(config=SimpleNamespace(update=lambda *pair: told.append(pair)))
+    torch = SimpleNamespace(set_float32_matmul_precision=told.append, backends=backends)
+    for name, module in (("jax", jax), ("torch", torch)):
+        with monkeypatch.context() as patch:
+            patch.setattr(keras.backend, "backend", lambda name=name: name)
+            patch.setitem(sys.modules, name, module)
+            engine.whole_float32()
+    assert told == [("jax_default_matmul_precision", "highest"), "highest"] and not backends.cudnn.allow_tf32
+
+    narrow = engine.Keras([unet.unet(2, precision="mixed_bfloat16")])
+    assert narrow.made_with["precision"] == "bfloat16"
+    usual = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert engine.Keras([engine.network(small[0])]).made_with["precision"] == "float32"
+    finally:
+        keras.mixed_precision.set_dtype_policy(usual)
+    assert engine.OpenVINO(small[:1], "float32").made_with["precision"] == "float32"
 
 
 def test_what_is_not_there_is_said(sample, tmp_path, monkeypatch):

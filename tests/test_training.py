@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sarco import ensemble, profiles, training
+from sarco import ensemble, metrics, preprocess, profiles, training
 from sarco.cohort import make
 from sarco.errors import SarcoError
 
@@ -152,6 +152,55 @@ def test_training_learns(arrays, tmp_path):
     train(arrays, tmp_path, filters=4, epochs=2, iterations=40)
     first, last = np.genfromtxt(tmp_path / "member-01.csv", delimiter=",", names=True)["loss"]
     assert last < 0.8 * first
+
+
+def test_a_checkpoint_of_other_slices_or_code_is_not_continued(arrays, tmp_path, monkeypatch):
+    images, masks = arrays
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        save = training._save
+        patch.setattr(training, "_save", lambda *args: (save(*args), os.kill(os.getpid(), signal.SIGINT)))
+        train(arrays, tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "member-01.checkpoint.npz"]
+    with pytest.raises(SarcoError, match="begun with other settings, slices or code"):
+        train((images[::-1], masks[::-1]), tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(SarcoError, match="begun with other settings, slices or code"):
+        patch.setattr(training.sources, "digest", lambda *entries: "of other code")
+        train(arrays, tmp_path)
+
+
+def test_slices_are_prepared_again_when_anything_they_are_made_from_changes(tmp_path, monkeypatch):
+    cohort = make.make(tmp_path, cases=2, setting="randomised", seed=1, workers=1, matrix=128, progress=False)
+    cases = cohort.cases()
+
+    def load(spacing_mm=16.0):
+        return np.array(training.load_arrays(cohort, cases, spacing_mm, progress=False))
+
+    first = load()
+    assert np.array_equal(load(), first) and len(list(tmp_path.glob("cache/*.npy"))) == 1
+    found = [load(spacing_mm=8.0)]
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "WINDOW_HU", (-150, 400))
+        found.append(load())
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "ORDER", 1)
+        found.append(load())
+    assert all(each.shape != first.shape or not np.array_equal(each, first) for each in found)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.sources, "digest", lambda *entries: "of other code")
+        load()
+    assert len(list(tmp_path.glob("cache/*.npy"))) == 5
+    # Another slice with the same line in the table.
+    cohort.path("images", "0001").write_bytes(cohort.path("images", "0002").read_bytes())
+    assert np.array_equal(load()[0, 0], first[0, 1])
+
+
+def test_validation_has_the_same_dice_as_the_results(arrays):
+    _, masks = arrays
+    none, half = np.zeros_like(masks[0]), masks[0] * (np.arange(64) < 32)
+    found, true = np.stack([none, none, half]), np.stack([none, masks[0], masks[0]])
+    scores = training.validation_dsc(SimpleNamespace(predict_on_batch=lambda x: x), found, true)
+    assert scores == pytest.approx([1, 0, 2 / 3])  # two empty masks agree
+    assert list(scores) == [metrics.dice(a > 0.5, b > 0.5) for a, b in zip(found, true, strict=True)]
 
 
 def test_image_and_mask_turn_together(arrays):
