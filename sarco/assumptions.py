@@ -13,9 +13,8 @@ from .area import area_cm2
 from .evaluation import FINAL, each, rows, subsets, writable
 from .files import write_csv
 
-# Of all that sets a reader apart from the truth; 1 is the cohort's readers. The last one is a little over 3.2 cm2, the
-# SD of one of two readers whose difference has the published limits.
-SCALES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.1)
+# Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
+SCALES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
 DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
 SHARES = (0, 1, 2)  # times the cohort's
