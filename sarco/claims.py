@@ -197,8 +197,9 @@ def settle(verdict, others):
     ----------
     verdict : str
         As the run comes out.
-    others : dict of str to list of (value, str)
-        By assumption: each value that was tried, as text, and the verdict under it.
+    others : dict of str to list of (str, str) or None
+        By assumption: each value that was tried, and the verdict under it. None where none was tried: then nothing
+        comes out for certain.
 
     Returns
     -------
@@ -206,6 +207,8 @@ def settle(verdict, others):
         Where no assumption makes it come out as in the paper, the run's own.
     """
     came_out = (REPRODUCED, SAME_DIRECTION)
+    if others is None:
+        return (DEPENDS, NOT_ASKED) if verdict in came_out else (verdict, "")
     found = {verdict, *(one for tried in others.values() for _, one in tried)} - {NOT_TESTABLE}
     if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(came_out):
         return verdict, ""
@@ -214,15 +217,13 @@ def settle(verdict, others):
     notes = []
     for assumption, tried in others.items():
         good = [value for value, one in tried if one in came_out]
-        if len(good) < sum(one != NOT_TESTABLE for _, one in tried):
+        if good and len(good) < sum(one != NOT_TESTABLE for _, one in tried):
             notes.append(f"{assumption} {_series(good, [value for value, _ in tried])}")
-    return DEPENDS, "comes out for " + ("; for ".join(notes) or "every value tried, but not as the run is")
+    return DEPENDS, "comes out for " + ("; for ".join(notes) or "some assumptions, and not for others")
 
 
 def _series(some, values):
     """Those of some values that come one after the other as a range, and others one by one."""
-    if not some:
-        return f"at no value from {values[0]} to {values[-1]}"
     first, last = values.index(some[0]), values.index(some[-1])
     if len(some) > 1 and values[first : last + 1] == some:
         return f"from {some[0]} to {some[-1]}"
@@ -746,6 +747,7 @@ BESIDE = {"dsc": "", "rmse": " of the absolute error", "mse": " of the squared e
 AS_MAE = "_if_mae"  # end of the name of a second reading
 SAME_NUMBER = "the square of the RMSE, which is judged"
 CHANCE = "an extreme of a sample is chance"
+NOT_ASKED = "it came out, and was not tried with other readers: 'sarco readings' makes readers.csv"
 TOO_WIDE = "it agrees, within an interval too wide to tell"
 UNCLEAR = "unclear: the interval holds both directions"
 
@@ -935,11 +937,12 @@ DIRECTIONS = {
 def _judged_otherwise(results):
     """Verdicts under other assumptions: by claim, by assumption, each value tried and the verdict under it."""
     found = {}
-    if "readers" in results.more:
-        for assumption, unit, value, cases in assumptions.alternatives(results):
-            for name, judged in judge(cases).items():
-                tried = found.setdefault(name, {}).setdefault(assumption, [])
-                tried.append((f"{value:.2g}{UNITS.get(unit, unit and f' {unit}')}", judged.verdict))
+    if "readers" not in results.more:
+        return dict.fromkeys(judge(results.cases))
+    for assumption, unit, value, cases in assumptions.alternatives(results):
+        for name, judged in judge(cases).items():
+            words = f"{assumption} ({UNITS.get(unit, unit).strip()})" if unit else assumption
+            found.setdefault(name, {}).setdefault(words, []).append((f"{value:.2g}", judged.verdict))
     return found
 
 
@@ -950,18 +953,18 @@ def _printed(results, judged, otherwise):
                          note=UNTESTABLE[name])  # fmt: skip
             continue
         readings = {end: judged[name + end] for end, _ in _readings(name)}
-        others = otherwise.get(name, {})
-        if AS_MAE in readings:
+        others = otherwise[name]
+        if AS_MAE in readings and others is not None:
             tried = zip(("an RMSE", "a mean absolute error"), readings.values(), strict=True)
-            others = {"the printed number read as": [(how, one.verdict) for how, one in tried]} | others
+            others = {"a printed number that is": [(how, one.verdict) for how, one in tried]} | others
         kind = "change" if printed.unit == "%" else "result"
         yield _row(name, printed, kind, printed.value, judged[name], others)
         if AS_MAE in readings:
-            alone, _ = settle(readings[AS_MAE].verdict, otherwise.get(name + AS_MAE, {}))
-            yield _row(name + AS_MAE, printed, "reading", printed.value, readings[AS_MAE],
+            alone, _ = settle(readings[AS_MAE].verdict, otherwise[name + AS_MAE])
+            yield _row(name + AS_MAE, printed, "reading", printed.value, readings[AS_MAE], {},
                        words=", as a mean absolute error", instead=f"read so: {alone}; counted above")  # fmt: skip
         if printed.sd is not None:
-            yield from _beside(results, name, printed, judged[f"{name}_sd"], otherwise.get(f"{name}_sd", {}))
+            yield from _beside(results, name, printed, judged[f"{name}_sd"], otherwise[f"{name}_sd"])
 
 
 def _beside(results, name, printed, spread, others):
@@ -988,7 +991,7 @@ def _findings(results, judged, otherwise):
             instead = NOT_TRAINED_ON[name]
         unit = "cm2" if name in ("overestimation", "correction_lowers_rmse") else ""
         note = BESIDE_FINDINGS[name](results) if name in BESIDE_FINDINGS else ""
-        yield _row(name, finding, "direction", printed, found, otherwise.get(name, {}), unit=unit, instead=instead,
+        yield _row(name, finding, "direction", printed, found, otherwise[name], unit=unit, instead=instead,
                    note=note, by_construction=name == "correction_lowers_rmse")  # fmt: skip
 
 
@@ -1010,10 +1013,10 @@ def _correction_on_test(results):
 BESIDE_FINDINGS = {"overestimation": _without_dilation, "correction_lowers_rmse": _correction_on_test}
 
 
-def _row(name, told, kind, printed, judged, others=None, *, words="", unit=None, instead="", note="",
+def _row(name, told, kind, printed, judged, others, *, words="", unit=None, instead="", note="",
          by_construction=False):  # fmt: skip
     """The claim of what was judged; `instead` says why the verdict is another than the numbers alone would give."""
-    verdict, depends = settle(judged.verdict, others or {})
+    verdict, depends = settle(judged.verdict, others)
     if instead:
         verdict, note = NOT_JUDGED if kind == "reading" else NOT_TESTABLE, instead
     elif name == "test_mse":
@@ -1194,6 +1197,22 @@ def told_counts(claims):
             parts.append(f"{n['count']} {KINDS[kind][n['count'] > 1]}{fixed}")
         told[verdict] = ", ".join(parts) or "none"
     return told
+
+
+def counts_frame(claims):
+    """The same for the book: a row for each kind, a column for each verdict."""
+    import pandas as pd
+
+    def told(n):
+        fixed = f", {n['by_construction']} by construction" if n["by_construction"] else ""
+        return f"{n['count']}{fixed}"
+
+    found = counts_by_kind(claims)
+    rows = [
+        (plural, *(told(found[verdict][kind]) if kind in found[verdict] else "0" for verdict in VERDICTS))
+        for kind, (_, plural) in KINDS.items()
+    ]
+    return pd.DataFrame(rows, columns=["", *VERDICTS], dtype=str)
 
 
 def in_group(claims, group):

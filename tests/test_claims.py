@@ -255,11 +255,13 @@ def test_another_reader_is_judged_anew(profile):
     ("run", "others", "wanted", "note"),
     [
         ("reproduced", {}, "reproduced", ""),
+        ("reproduced", None, "depends on an assumption", claims.NOT_ASKED),
+        ("not reproduced", None, "not reproduced", ""),
         ("reproduced", {"x": [("0", "reproduced"), ("1", "reproduced")]}, "reproduced", ""),
         ("reproduced", {"x": [("0", "reproduced"), ("1", "reproduced"), ("2", "not reproduced")]},
          "depends on an assumption", "comes out for x from 0 to 1"),
         ("not reproduced", {"x": [("0", "not reproduced"), ("1", "reproduced")], "y": [("2", "not reproduced")]},
-         "depends on an assumption", "comes out for x 1; for y at no value from 2 to 2"),
+         "depends on an assumption", "comes out for x 1"),
         ("reproduced", {"x": [("0", "not judged"), ("1", "reproduced")]}, "depends on an assumption",
          "comes out for x 1"),
         ("reproduced", {"x": [("0", "same direction")]}, "same direction", "its size depends on an assumption"),
@@ -286,7 +288,7 @@ def test_assumptions_are_asked(profile, monkeypatch):
     monkeypatch.setattr(claims.Results, "check", lambda self: None)
     claim = next(claim for claim in claims.table(profile) if claim.name == "overestimation")
     assert claim.verdict == claims.DEPENDS
-    assert claim.note.startswith("comes out for the readers' SD from 0 cm² to 0.81 cm²")
+    assert claim.note.startswith("comes out for the readers' SD (cm²) from 0 to 0.81")
 
 
 def test_claims_are_counted_by_kind(table):
