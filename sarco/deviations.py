@@ -29,9 +29,10 @@ def phases(profile, manifest):
 
 
 def learned_from(profile, manifest):
-    """How many phantoms the members learned from, in words: of two phases, also how many they saw in both.
+    """How many phantoms the members learned from, in words: of two phases, also how many have a seed in common.
 
-    The same seed gives the same phantoms in the same order, so the fewer are the first of the more.
+    The same seed draws the same people in the same order, so the fewer are the first of the more. It draws the same
+    slices, too, if the generator did not change in between.
 
     Parameters
     ----------
@@ -41,13 +42,13 @@ def learned_from(profile, manifest):
     Returns
     -------
     str
-        As "3,000, then 3,600, of which the first 3,000 are the same".
+        As "3,000, then 3,600 (the first 3,000 of the same seeds)".
     """
     told, before = [], {}
     for part, seed in phases(profile, manifest):
         cases, kind = part.training_cases, (part.training_setting, seed)
         again = min(cases, before.get(kind, 0))
-        told.append(f"{cases:,}" + (f", of which the first {again:,} are the same" if again else ""))
+        told.append(f"{cases:,}" + (f" (the first {again:,} of the same seeds)" if again else ""))
         before[kind] = max(cases, before.get(kind, 0))
     return ", then ".join(told)
 

@@ -56,6 +56,6 @@ def test_phantoms_that_two_phases_share_are_said():
     first = profiles.load(second.goes_on_from)
     assert (first.training_cases, second.training_cases) == (3000, 3600)
     same = deviations.learned_from(second, {})
-    assert same == "3,000, then 3,600, of which the first 3,000 are the same"
+    assert same == "3,000, then 3,600 (the first 3,000 of the same seeds)"
     own = deviations.learned_from(second, {"training_seed": profiles.cohort_seed(second, "training")})
     assert own == "3,000, then 3,600"
