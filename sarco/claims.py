@@ -584,7 +584,7 @@ FIXED = {
     "CONVOLUTIONS": lambda: _default(unet.unet, "convolutions"),
     # One more convolution widens the field by its side less 1.
     "FILTER_SIZE": lambda: unet.encoder_receptive_field(1, 2) - unet.encoder_receptive_field(1, 1) + 1,
-    # These four are as a test finds them in the network and its training, which takes Keras.
+    # These five are as a test finds them in the network, which takes Keras.
     "ACTIVATION": lambda: "ReLU",
     "FILTER_GROWTH": lambda: 2,
     "OPTIMISER": lambda: "Adam",

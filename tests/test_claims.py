@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+import types
 
 import nbformat
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from sarco import assumptions, claims, cli, elsewhere, evaluation, paper, postprocess, profiles, surface
+from sarco import assumptions, claims, cli, elsewhere, ensemble, evaluation, paper, postprocess, profiles, surface
 from sarco.errors import SarcoError
 
 MEMBERS, EPOCHS = 2, 3
@@ -122,6 +123,12 @@ def test_what_is_said_of_the_network_is_so():
     assert said["ACTIVATION"] == "ReLU" and len(blocks) == claims.FIXED["CONVOLUTIONS"]() * (2 * said["DEPTH"] + 1)
     widths = [layer.output.shape[-1] for layer in blocks[:: claims.FIXED["CONVOLUTIONS"]()]][: said["DEPTH"] + 1]
     assert {wide / narrow for narrow, wide in itertools.pairwise(widths)} == {said["FILTER_GROWTH"]}
+    # Of three members that are sure of 0, 0 and 1 everywhere, the output is the mean.
+    members = np.zeros((3, 512, 512), np.float32)
+    members[2] = 1
+    three = types.SimpleNamespace(network_spacing_mm=1.0, predict_members=lambda *_: members)
+    seen = ensemble.Ensemble.predict(three, np.zeros((64, 64)), (1.0, 1.0))
+    assert claims.FIXED["COMBINED_BY"]() == "mean" and seen == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_slices_that_trained_nothing_are_not_included(table, profile):

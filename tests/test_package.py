@@ -32,6 +32,7 @@ ORDER = [
     "surface",
     "evaluation",
     "elsewhere",
+    "assumptions",
     "statistics",
     "limits",
     "bias",
