@@ -303,7 +303,7 @@ class Results:
             ("ablation", info.get("profile", {}).get("ablation_variants")),
         ):
             if (wanted and profile.committed) or (folder / f"{name}.csv").is_file():
-                more[name] = read(f"{name}.csv", lambda path: pd.read_csv(path, dtype={"case": str}))
+                more[name] = read(f"{name}.csv", lambda path: pd.read_csv(path, dtype={"case": str, "subset": str}))
         return cls(
             profile,
             info.get("profile", {}),
