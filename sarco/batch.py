@@ -15,12 +15,13 @@ from . import report, tables
 from .cohort import masks
 from .cutoffs import Person
 from .errors import SarcoError
-from .files import BAD_NAME, atomic, below, sweep
+from .files import BAD_NAME, atomic, below, shown, sweep
 
 COLUMNS = (
-    "file", "area_cm2", "area_corrected_cm2", "area_low_cm2", "area_high_cm2", "mean_hu", "sd_hu",
-    "low_attenuation_cm2", "intermuscular_fat_cm2", "smi_cm2_m2", "smi_low_cm2_m2", "smi_high_cm2_m2",
-    "cutoff", "low_muscle", "low_attenuation", "members", "members_sd_cm2", "disagreement_share",
+    "file", "area_cm2", "area_corrected_cm2", "area_corrected_low_cm2", "area_corrected_high_cm2", "mean_hu", "sd_hu",
+    "low_attenuation_cm2", "intermuscular_fat_cm2", "smi_cm2_m2", "smi_corrected_cm2_m2", "smi_corrected_low_cm2_m2",
+    "smi_corrected_high_cm2_m2",
+    "cutoff", "low_muscle", "low_attenuation", "members", "members_sd_cm2", "members_dsc", "disagreement_share",
     "row_spacing_mm", "column_spacing_mm", "sop_instance_uid", "warnings", "problem",
     "note",
 )  # fmt: skip
@@ -88,12 +89,13 @@ def jobs(paths, out, people=None):
     SarcoError
         A folder holds no file, or a result would lie among the slices.
     """
-    found, tops = {}, []
-    leave = [out, people] if people else [out]
-    for path in map(_absolute, paths):
+    found, tops, leave = {}, [], [out, people] if people else [out]
+    for path in paths:
+        top = Path(os.path.realpath(path)) if ".." in path.parts else Path.cwd() / path  # ".." may lead behind a link
         if not os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, and no error
-            found.setdefault(_known_by(path), path)
-            tops.append(path.parent)
+            top = Path(os.path.realpath(path.parent)) if ".." in path.parts else top.parent
+            found.setdefault(_known_by(path), (path, top / path.name))
+            tops.append(top)
             continue
         if out.resolve() == path.resolve():
             raise SarcoError(f"{out}: results would lie among the slices; choose another folder for them.")
@@ -101,12 +103,13 @@ def jobs(paths, out, people=None):
         if not inside:
             raise SarcoError(f"{path}: the folder holds no file; name a folder of slices.")
         for file in inside:
-            found.setdefault(_known_by(file), file)
-        tops.append(path)
-    files = _names(found.values(), tops)
-    listed = [Job(*job) for job in zip(found.values(), files, _targets(files), strict=True)]
+            found.setdefault(_known_by(file), (file, top / file.relative_to(path)))
+        tops.append(top)
+    paths, places = zip(*found.values(), strict=True)
+    files = _names(places, tops)
+    listed = [Job(*job) for job in zip(paths, files, _targets(files), strict=True)]
     # By number, as a disk may not tell A.DCM from a.dcm.
-    slices = {(known.st_dev, known.st_ino) for path in found.values() if (known := _stat(path))}
+    slices = {(known.st_dev, known.st_ino) for path in paths if (known := _stat(path))}
     written = [out / f"{job.target}{end}" for job in listed for end in report.ENDS]
     for path in [*written, out / f"{TABLE}.csv", out / f"{TABLE}.xlsx"]:
         there = _stat(path)
@@ -115,11 +118,6 @@ def jobs(paths, out, people=None):
         if people and path.resolve() == people.resolve():
             raise SarcoError(f"{people}: would be replaced by the table of results; choose another folder for them.")
     return listed
-
-
-def _absolute(path):
-    """Without "..", which leads elsewhere behind a link."""
-    return Path(os.path.realpath(path)) if ".." in path.parts else Path.cwd() / path
 
 
 def _stat(path):
@@ -147,9 +145,13 @@ def _known_by(path):
 def _names(paths, tops):
     try:
         top = Path(os.path.commonpath(tops))
+        names = [shown(path.relative_to(top).as_posix()) for path in paths]
     except ValueError:  # on several drives of Windows
-        return ["/".join((re.sub(r"\W", "", path.drive), *path.parts[1:])) for path in paths]
-    return [path.relative_to(top).as_posix() for path in paths]
+        names = [shown("/".join((re.sub(r"\W", "", path.drive), *path.parts[1:]))) for path in paths]
+    twice = next((name for name in names if names.count(name) > 1), None) if len({*names}) < len(names) else None
+    if twice:
+        raise SarcoError(f"{twice}: two slices have this name, as text; rename one.")
+    return names
 
 
 def _targets(files):
@@ -157,7 +159,7 @@ def _targets(files):
 
     def choices(file):
         path = Path(file)
-        digest = hashlib.sha256(os.fsencode(file)).hexdigest()[:8]
+        digest = hashlib.sha256(file.encode()).hexdigest()[:8]
         return [path.with_name(report.file_name(path)), path, path.with_name(f"{path.name}-{digest}")]
 
     names = {file: choices(file) for file in files}
@@ -292,36 +294,79 @@ def run(
     from tqdm import tqdm
 
     done = Batch()
+    if not isinstance(person, dict):
+        person = {job.file: person for job in listed}
+    digests = {job.file: digest(job.path) for job in listed}
+
+    def made_from(job):
+        options = f"{job.path.name} {(person[job.file], number, with_patient)} {segmenter.fingerprint}"
+        return _made_from(digests[job.file], options)
+
+    def finished(job):
+        return _finished(out / f"{job.target}.json", made_from(job)) if table and digests[job.file] else None
+
+    for job in listed:
+        if digests[job.file] and finished(job) is None:
+            refuse_other(out, job.target, job.path, digests[job.file])
+    if table:
+        _refuse_other_table(out, {job.file for job in listed})
     sweep({out / f"{job.target}{end}" for job in listed for end in report.ENDS}
           | {out / f"{TABLE}.csv", out / f"{TABLE}.xlsx"})  # fmt: skip
+    met = {}
     with tqdm(listed, "segment", unit="slice", disable=None if progress else True) as bar:
         for position, job in enumerate(bar, 1):
             if position % COLLECT_EVERY == 0:
                 gc.collect()
-            who = person.get(job.file) if isinstance(person, dict) else person
-            made_from = _fingerprint(job, segmenter, (who, number, phase, with_patient))
-            numbers_path = out / f"{job.target}.json"
-            said = _finished(numbers_path, made_from) if table else None
-            if said is not None:
-                done.kept += 1
-            else:
-                try:
-                    image = report.read_slice(job.path, number, phase)
-                except SarcoError as error:
-                    done.problems[job.file] = str(error)
-                    bar.write(str(error), file=sys.stderr)
-                    continue
-                found = segmenter.segment(image, who)
-                report.write(
-                    found, numbers_path.parent, numbers_path.name[: -len(".json")],
-                    with_patient=with_patient, made_from=made_from,
-                )  # fmt: skip
-                said = json.loads(numbers_path.read_text(encoding="utf-8"))
-            done.numbers[job.file] = said
-            done.files += _files(numbers_path)
+            said = finished(job)
+            done.kept += said is not None
+            try:
+                if said is None:
+                    said = _one(job, out, segmenter, person[job.file], number, with_patient, digests, made_from(job))
+            except Unfit as error:
+                done.problems[job.file] = str(error)
+                bar.write(str(error), file=sys.stderr)
+                continue
+            warnings = said["warnings"] + _met_before(job, said, digests[job.file], met)
+            done.numbers[job.file] = said | {"file": job.file, "warnings": warnings}
+            done.files += _files(out / f"{job.target}.json")
     if table:
         done.files += _write_tables([job.file for job in listed], done, out, with_patient)
     return done
+
+
+class Unfit(SarcoError):
+    """One slice cannot be done; the others can."""
+
+
+def _one(job, out, segmenter, who, number, with_patient, digests, made_from):
+    """Write the files of a slice; its numbers."""
+    try:
+        image = report.read_slice(job.path, number)
+    except SarcoError as error:
+        raise Unfit(error) from None
+    found = segmenter.segment(image, who)
+    path = out / f"{job.target}.json"
+    refuse_other(out, job.target, job.path, digests[job.file])  # another run may have written meanwhile
+    try:
+        report.write(found, path.parent, path.name[: -len(".json")], with_patient=with_patient, made_from=made_from)
+    except SarcoError as error:
+        if getattr(error.__cause__, "errno", None) not in BAD_NAME:
+            raise
+        why = error.__cause__.strerror
+        raise Unfit(f"{job.path}: its results cannot be written to {out} ({why}); rename the file.") from None
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _met_before(job, said, digest, met):
+    """A warning if the slice, or one that says to be the same, came before in this run."""
+    uid = said["sop_instance_uid"]
+    twin = met.setdefault(digest, job.file)
+    other = met.setdefault(uid, job.file) if uid else job.file
+    if twin != job.file:
+        return [f"The same file as {twin}, so one slice counts twice."]
+    if other != job.file:
+        return [f"Its SOP instance UID is that of {other}, with other content: one of the two is not what it says."]
+    return []
 
 
 def _files(numbers_path):
@@ -329,38 +374,105 @@ def _files(numbers_path):
     return [file for end in report.ENDS if (file := numbers_path.with_name(f"{name}{end}")).exists()]
 
 
-def _fingerprint(job, segmenter, options):
-    """Hexadecimal digest of all that the files of a slice are made from; None where it cannot be read."""
+def digest(path):
+    """Hexadecimal SHA-256 of a file, by which a slice is known; None where it cannot be read."""
     try:
-        with job.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-    except OSError:  # `report.read_slice` says what is wrong with it
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # whoever reads the slice says what is wrong with it
         return None
-    digest.update(f"{job.path.name} {options} {segmenter.fingerprint}".encode())
-    return digest.hexdigest()
+
+
+def _made_from(digest, options):
+    """Of which slice files are, and of all else that they are made from."""
+    return f"{digest}-{hashlib.sha256(options.encode('utf-8', 'backslashreplace')).hexdigest()}"
+
+
+def _read_numbers(path):
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _finished(path, made_from):
     """Numbers that an earlier run wrote of the same slice in the same way, or None."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        same = said["made_from"] == made_from
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    said = _read_numbers(path)
     # The numbers are written last, so the others were there; whoever took one away wants it again.
     wanted = {path.with_name(path.name[: -len(".json")] + end) for end in report.ENDS if end != "_seg.dcm"}
-    return said if same and all(file.exists() for file in wanted) else None
+    return said if said.get("made_from") == made_from and all(file.exists() for file in wanted) else None
 
 
-def row(file, said):
+def refuse_other(out, name, slice_path, digest):
+    """Let no result of a slice be written over that of another slice, or over a file of someone else.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    name : str or Path
+        Of the files without their ends.
+    slice_path : Path
+    digest : str
+        Of the slice, see `digest`.
+
+    Raises
+    ------
+    SarcoError
+        There are numbers of another slice, or a mask that is not as it was written, or other files alone.
+    """
+    there = [path for end in report.ENDS if os.path.lexists(path := out / f"{name}{end}")]
+    numbers, mask = out / f"{name}.json", out / f"{name}_mask.png"
+    if numbers in there and not str(_read_numbers(numbers).get("made_from")).startswith(digest):
+        other = numbers
+    elif mask in there and not _ours(mask):
+        other = mask
+    else:  # of files without numbers, which a kill may leave, the mask is always one
+        other = there[0] if there and not {numbers, mask} & {*there} else None
+    if other:
+        raise SarcoError(f"{other}: not what was written here for {slice_path}, and it would be replaced; choose "
+                         "another folder for the results, or take it away.")  # fmt: skip
+
+
+def _ours(mask):
+    from PIL import Image
+
+    try:
+        with Image.open(mask) as image:
+            return image.info.get("Comment") == report.NOT_A_MEDICAL_DEVICE
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def _refuse_other_table(out, files):
+    """Let no table be written over that of other slices, or over one of someone else."""
+    path = out / f"{TABLE}.csv"
+    there = path if path.exists() else out / f"{TABLE}.xlsx"
+    if not there.exists():
+        return
+    try:
+        rows = tables.read(path)
+    except SarcoError:
+        rows = []
+    if not rows or not {"file", "area_cm2"} <= rows[0].keys():
+        raise SarcoError(f"{there}: not a table that 'sarco segment' wrote, and it would be replaced; choose another "
+                         "folder for the results, or take it away.")  # fmt: skip
+    other = next((row["file"] for row in rows if row["area_cm2"] and row["file"] not in files), None)
+    if other:
+        raise SarcoError(f"{path}: it lists {other}, which is not among these slices, and would be replaced; choose "
+                         "another folder for the results, or take it away.")  # fmt: skip
+
+
+def row(said):
     """One line of the table, from the numbers of a slice."""
-    low, high = said["area_interval_95_cm2"] or (None, None)
-    smi_low, smi_high = said["smi_interval_95_cm2_m2"] or (None, None)
+    low, high = said["area_corrected_interval_95_cm2"] or (None, None)
+    smi_low, smi_high = said["smi_corrected_interval_95_cm2_m2"] or (None, None)
     class_ = said["class"] or {}
     patient = {f"patient_{key}": value for key, value in said.get("patient", {}).items()}
     return {key: said[key] for key in COLUMNS if key in said} | patient | {
-        "file": file, "area_low_cm2": low, "area_high_cm2": high, "smi_low_cm2_m2": smi_low,
-        "smi_high_cm2_m2": smi_high, "cutoff": class_.get("cutoff"), "low_muscle": class_.get("low_muscle"),
+        "area_corrected_low_cm2": low, "area_corrected_high_cm2": high, "smi_corrected_low_cm2_m2": smi_low,
+        "smi_corrected_high_cm2_m2": smi_high, "cutoff": class_.get("cutoff"), "low_muscle": class_.get("low_muscle"),
         "low_attenuation": class_.get("low_attenuation"), "row_spacing_mm": said["pixel_spacing_mm"][0],
         "column_spacing_mm": said["pixel_spacing_mm"][1], "warnings": " ".join(said["warnings"]),
         "note": said["not_a_medical_device"],
@@ -373,7 +485,7 @@ def _write_tables(files, done, out, with_patient):
     import pandas as pd
 
     lines = [
-        row(file, done.numbers[file]) if file in done.numbers else {"file": file, "problem": done.problems[file]}
+        row(done.numbers[file]) if file in done.numbers else {"file": file, "problem": done.problems[file]}
         for file in files
     ]
     columns = [*COLUMNS, *PATIENT] if with_patient else COLUMNS

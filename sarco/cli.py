@@ -173,7 +173,10 @@ def segment(
     cutoff: CutOff = None,
     people: Annotated[
         Path | None,
-        typer.Option(help="CSV of the persons on many slices: file, and any of height_m, weight_kg, sex."),
+        typer.Option(
+            help="CSV of the persons on many slices: file, as table.csv has it, or sop_instance_uid; and any of "
+            "height_m, weight_kg, sex."
+        ),
     ] = None,
     with_patient: WithPatient = False,
     json_: Json = False,
@@ -190,10 +193,10 @@ def segment(
     from .cutoffs import Person
     from .page import counted
 
-    listed = batch.jobs(slices, out)
+    listed = batch.jobs(slices, out, people)
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     person = Person(**given) if people is None else batch.people(people, listed, given)
-    many = len(listed) > 1 or slices[0].is_dir()
+    many = len(listed) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
     segmenter = report.Segmenter(weights, quick=quick, engine=engine)
     done = batch.run(
         listed, out, segmenter, person, number=number, phase=phase, with_patient=with_patient,
@@ -683,11 +686,15 @@ def _print_claims(found, claims):
             table.add_section()
             table.add_row(f"[bold]{claim.section}[/bold]")
             section = claim.section
-        table.add_row(claim.claim, *claims.cells(claim), claim.verdict, claim.shown_in.rpartition("/")[2])
+        verdict = claims.verdict_told(claim, notes=False)
+        table.add_row(claim.claim, *claims.cells(claim), verdict, claim.shown_in.rpartition("/")[2])
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 190)
     console.print(table)
-    for verdict, count in claims.counts(found).items():
+    for verdict, count in claims.told_counts(found).items():
         console.print(f"{verdict}: {count}")
+    for claim in found:
+        if claim.verdict == claims.DEPENDS:
+            console.print(f"{claim.claim} {claim.note}")
 
 
 @app.command(epilog="Example:  `sarco ablate --profile smoke --variant without-texture`")

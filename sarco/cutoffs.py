@@ -4,9 +4,9 @@ A skeletal muscle index (SMI) is the area at L3 over the height squared, cm2/m2.
 people, on other scanners, with other software; what each rests on stands in `Cutoff.source`.
 """
 
-import math
 from dataclasses import dataclass
 
+from . import tables
 from .errors import SarcoError
 
 HEIGHT_LIMITS_M = (1.0, 2.3)
@@ -80,6 +80,7 @@ class Person:
     Attributes
     ----------
     height_m, weight_kg : float or None
+        Text such as "1.70" or "1,70" is read as the number.
     sex : {"F", "M"} or None
     cutoff : str or None
         A key of `CUTOFFS`.
@@ -96,8 +97,8 @@ class Person:
     cutoff: str | None = None
 
     def __post_init__(self):
-        _check("height", self.height_m, HEIGHT_LIMITS_M, "m")
-        _check("weight", self.weight_kg, WEIGHT_LIMITS_KG, "kg")
+        for name, limits, unit in (("height", HEIGHT_LIMITS_M, "m"), ("weight", WEIGHT_LIMITS_KG, "kg")):
+            object.__setattr__(self, f"{name}_{unit}", _number(name, getattr(self, f"{name}_{unit}"), limits, unit))
         if self.sex not in (None, "F", "M"):
             raise SarcoError(f"sex {self.sex!r}: the cut-offs know F and M.")
         if self.cutoff is None:
@@ -117,10 +118,18 @@ class Person:
         return None if self.height_m is None or self.weight_kg is None else self.weight_kg / self.height_m**2
 
 
-def _check(name, value, limits, unit):
+def _number(name, value, limits, unit):
+    """A number that an adult has, also from text, as papermill and tables give it."""
+    if value is None:
+        return None
+    try:
+        found = tables.number(value)
+    except ValueError:
+        raise SarcoError(f"{name} {value!r}, where a number in {unit} is wanted.") from None
     low, high = limits
-    if value is not None and not (math.isfinite(value) and low <= value <= high):
-        raise SarcoError(f"{name} {value:g}: outside {low} to {high} {unit}; give it in {unit}.")
+    if not low <= found <= high:
+        raise SarcoError(f"{name} {found:g}: outside {low} to {high} {unit}; give it in {unit}.")
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,68 @@
-"""Write beside, then rename: a reader never sees half a file. And let one process at a time do something."""
+"""Write beside, then rename: a reader never sees half a file. List a folder. Let one process at a time do something."""
 
+import errno
 import glob
 import os
 import platform
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import SarcoError
+
+BAD_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}  # a disk refuses the name, and would take another
+IGNORED = ("thumbs.db", "desktop.ini")
+
+
+def shown(name):
+    """A name as text that can be written anywhere; bytes that are no UTF-8 are spelled out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def below(folder, leave=()):
+    """Files in a folder and below it, in a fixed order.
+
+    Hidden ones and those of the operating system are left out. A link to a folder elsewhere is followed, once; a link
+    to nothing is listed, because someone misses that file.
+
+    Parameters
+    ----------
+    folder : str or Path
+    leave : iterable of Path
+        Files and folders to leave out.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    SarcoError
+        A folder cannot be listed.
+    """
+
+    def stop(error):
+        raise SarcoError(f"{error.filename}: the folder cannot be listed ({error.strerror}); make it readable.")
+
+    leave = {Path(path).resolve() for path in leave}
+    found, seen, starts = [], set(), [Path(folder)]
+    for start in starts:  # grows by the links
+        if any(path.is_relative_to(start.resolve()) for path in seen):  # it leads back, or up
+            continue
+        for here, folders, names in os.walk(start, onerror=stop):
+            here = Path(here)
+            if here.resolve() in seen | leave:
+                folders.clear()
+                continue
+            seen.add(here.resolve())
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            starts += [here / name for name in folders if (here / name).is_symlink()]
+            found += [
+                path
+                for path in (here / name for name in names if not name.startswith(".") and name.lower() not in IGNORED)
+                if (path.is_file() or (path.is_symlink() and not path.exists())) and path.resolve() not in leave
+            ]
+    return sorted(found)
 
 
 @contextmanager
@@ -63,6 +120,8 @@ def sweep(paths):
     paths : set of Path
         The files, as they were to be called.
     """
+    import psutil
+
     for folder in {path.parent for path in paths}:
         if not folder.is_dir():
             continue
@@ -70,19 +129,9 @@ def sweep(paths):
             name, _, ending = beside.name[1:].rpartition(f".{platform.node()}-")
             process, dot, suffix = ending.partition(".")
             # A process with our own number wrote before we began.
-            dead = process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
+            dead = process.isdigit() and (int(process) == os.getpid() or not psutil.pid_exists(int(process)))
             if dead and folder / f"{name}{dot}{suffix}" in paths:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink(missing_ok=True)
-
-
-def _alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's, or not to be known: leave it alone
-        pass
-    return True
 
 
 def lock(path, wait=True):
@@ -97,23 +146,21 @@ def lock(path, wait=True):
 
     Returns
     -------
-    int or None
-        Descriptor to close, which frees the lock; None if another process holds it. Where files cannot be locked
-        (Windows, some network disks) nothing is, and the descriptor is that of a file that is merely open.
+    filelock.FileLock or None
+        Its `release` frees the lock; None if another process holds it. Where a disk cannot lock files nothing is.
     """
+    import filelock
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    held = filelock.FileLock(path)
     try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        os.close(descriptor)
+        held.acquire(timeout=-1 if wait else 0)
+    except filelock.Timeout:
         return None
-    except (ImportError, OSError):
+    except (NotImplementedError, OSError):  # some network disks
         pass
-    return descriptor
+    return held
 
 
 @contextmanager
@@ -123,4 +170,4 @@ def alone(path):
     try:
         yield
     finally:
-        os.close(held)
+        held.release()

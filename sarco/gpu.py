@@ -58,7 +58,7 @@ def one():
     try:
         yield uuid
     finally:
-        os.close(held)
+        held.release()
         os.environ.pop(VISIBLE)
         if before is not None:
             os.environ[VISIBLE] = before
@@ -68,7 +68,7 @@ def _wait(uuids):
     said = False
     while True:
         for uuid in uuids:
-            held = lock(Path(tempfile.gettempdir(), f"sarco-{os.getuid()}-{uuid}.lock"), wait=False)
+            held = lock(Path(tempfile.gettempdir(), f"sarco-{getattr(os, 'getuid', int)()}-{uuid}.lock"), wait=False)
             if held is not None:
                 return held, uuid
         if not said:

@@ -3,18 +3,23 @@
 import json
 import os
 import platform
+import re
 import sys
 
 import bad_inputs
 import many
+import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import stand_in
+from PIL import Image
 from typer.testing import CliRunner
 
-from sarco import files, report
+from sarco import batch, files, report
 from sarco.cli import app
-from sarco.cohort import layout
+from sarco.cohort import layout, masks
+from sarco.errors import SarcoError
 
 COUNT = 6
 
@@ -67,13 +72,151 @@ def test_a_process_of_our_own_number_is_a_dead_one(tmp_path):
     assert not left.exists()
 
 
+# --- a slice is known by its path and its content -------------------------------------------------------
+
+
+def patient(path, width):
+    """A slice whose muscle is `width` pixels wide."""
+    image_hu = np.full((64, 64), -1000)
+    image_hu[10:54, 10:54] = -100
+    image_hu[20:40, 20 : 20 + width] = 50
+    return bad_inputs.write(path, image_hu, (4, 4))
+
+
+def area_cm2(width):
+    return 20 * width * 16 / 100
+
+
+def rows(out):
+    return pd.read_csv(out / "table.csv").set_index("file")
+
+
+@pytest.fixture
+def wards(tmp_path):
+    """Two folders, each with a slice of one name of another patient, and a third whose file of this name is none."""
+    for width, ward in enumerate("AB", 5):
+        patient(tmp_path / ward / "IM0001.dcm", width)
+    (tmp_path / "C").mkdir()
+    (tmp_path / "C" / "IM0001.dcm").write_text("area: 120")
+    return [tmp_path / ward for ward in "ABC"]
+
+
+def test_two_slices_of_one_name_are_two(wards, tmp_path, run):
+    out = tmp_path / "out"
+    done = run("segment", *wards, "--out", out, "--json")
+    assert done.exit_code == 1, (done.output, done.exception)
+    found = rows(out)
+    assert list(found.index) == [f"{ward}/IM0001.dcm" for ward in "ABC"]
+    assert list(found["area_cm2"][:2]) == [area_cm2(5), area_cm2(6)]
+    # What could not be read shows nothing of another patient.
+    assert found.loc["C/IM0001.dcm"].drop("problem").isna().all() and "not a DICOM" in found["problem"].iloc[2]
+    for ward, width in (("A", 5), ("B", 6)):
+        mask = np.asarray(Image.open(out / ward / "IM0001_mask.png"))
+        assert np.count_nonzero(mask) == 20 * width
+    said = json.loads(done.stdout)
+    assert [one["file"] for one in said["slices"]] == ["A/IM0001.dcm", "B/IM0001.dcm"]
+    # The same files one by one are the same slices, and are done.
+    files = [ward / "IM0001.dcm" for ward in wards[:2]]
+    assert "2 of them by an earlier run" in run("segment", *files, "--out", out).stdout
+
+
+NAMES = ("a-2.dcm", "a.dcm", "a.ima", "A.dcm", "a.dcm.ima", "b", "b.dcm", "b_mask.png", "b_mask.png.dcm", "b_seg.dcm",
+         "table.csv", "c..dcm", "1.2.3", "1.2.4")  # fmt: skip
+
+
+def test_no_result_is_written_over_another(tmp_path, run):
+    for width, name in enumerate(NAMES, 1):
+        patient(tmp_path / "in" / name, width)
+    out = tmp_path / "out"
+    done = run("segment", tmp_path / "in", "--out", out)
+    assert f"{len(NAMES)} slices done; 0 could" in done.stdout, (done.output, done.exception)
+    found = rows(out)
+    assert all(found["area_cm2"][name] == area_cm2(width) for width, name in enumerate(NAMES, 1))
+    results = [path for path in out.rglob("*") if path.name not in ("table.csv", "table.xlsx")]
+    # On a disk that does not tell A from a, too.
+    assert len({str(path).casefold() for path in results}) == len(report.ENDS) * len(NAMES)
+    for path in out.glob("*.json"):
+        pixels = np.count_nonzero(np.asarray(Image.open(str(path).replace(".json", "_mask.png"))))
+        assert json.loads(path.read_text())["area_cm2"] == pytest.approx(pixels * 0.16)
+    listed = batch.jobs([tmp_path / "in" / name for name in reversed(NAMES)], out)
+    assert {job.target for job in listed} == {job.target for job in batch.jobs([tmp_path / "in"], out)}
+
+
+def test_one_file_named_twice_is_one_and_a_copy_is_two(tmp_path, run):
+    first = patient(tmp_path / "in" / "a.dcm", 5)
+    (tmp_path / "in" / "linked.dcm").symlink_to(first)
+    (tmp_path / "in" / "gone.dcm").symlink_to(tmp_path / "nowhere")
+    patient(tmp_path / "elsewhere" / "b.dcm", 6)
+    (tmp_path / "in" / "folder").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path)
+    again = tmp_path / "in" / ".." / "in" / "a.dcm"
+    done = run("segment", tmp_path / "in", first, again, "--out", tmp_path / "out")
+    assert "3 slices done; 1 could not be" in done.stdout and "gone.dcm: no such file" in done.stderr, done.output
+    found = rows(tmp_path / "out")
+    assert list(found["area_cm2"].dropna()) == [area_cm2(5), area_cm2(6), area_cm2(5)]
+    assert "The same file as a.dcm" in found["warnings"]["linked.dcm"]
+    assert "same file" not in found["warnings"]["a.dcm"]
+
+
+def test_results_of_another_slice_stay(wards, tmp_path, run):
+    out, (a, b, _) = tmp_path / "out", wards
+    run("segment", a, "--out", out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for command in (("segment", b), ("segment", b / "IM0001.dcm"), ("segment", b / "IM0001.dcm", "--quick")):
+        done = run(*command, "--out", out)
+        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), (done.output, done.exception)
+        assert "not what was written here" in done.stderr
+    # Nor is another slice taken for this one after it came under its name.
+    (a / "IM0001.dcm").write_bytes((b / "IM0001.dcm").read_bytes())
+    assert run("segment", a, "--out", out).exit_code == 2
+    (a / "IM0001.dcm").rename(a / "IM0002.dcm")
+    assert "lists IM0001.dcm, which is not among" in run("segment", a, "--out", out).stderr
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["slice_mask.png", "slice.json", "slice.html", "table.csv", "table.xlsx"])
+def test_files_of_someone_else_stay(name, tmp_path, run):
+    patient(tmp_path / "in" / "slice.dcm", 5)
+    theirs = tmp_path / "out" / name
+    theirs.parent.mkdir()
+    theirs.write_text("file,height_m\n")
+    done = run("segment", tmp_path / "in", "--out", theirs.parent)
+    assert (done.exit_code, str(theirs) in done.stderr) == (2, True), (done.output, done.exception)
+    assert [path.name for path in theirs.parent.iterdir()] == [name]
+
+
+def test_a_mask_that_was_mended_by_hand_stays(slices, tmp_path, run):
+    command = ("segment", slices / "01.dcm", "--out", tmp_path)
+    run(*command)
+    mask = tmp_path / "01_mask.png"
+    Image.open(mask).save(mask)
+    done = run(*command, "--height", 1.7)
+    assert done.exit_code == 2 and str(mask) in done.stderr
+    mask.unlink()
+    assert run(*command, "--height", 1.7).exit_code == 0
+
+
+def test_a_name_too_long_for_results_is_named_and_the_others_are_done(tmp_path, run):
+    long = patient(tmp_path / "in" / f"{'x' * 240}.dcm", 5)
+    for width, name in enumerate("ay", 6):
+        patient(tmp_path / "in" / name, width)
+    for _ in range(2):
+        done = run("segment", tmp_path / "in", "--out", tmp_path / "out")
+        assert "2 slices done" in done.stdout and "1 could not be" in done.stdout, (done.output, done.exception)
+        assert f"{long}: its results cannot be written" in done.stderr
+    assert run("segment", "y" * 300, "--out", tmp_path / "out").exit_code == 2
+
+
+# --- a table of people ----------------------------------------------------------------------------------
+
+
 def test_a_table_of_people(slices, tmp_path, run):
     table = tmp_path / "people.csv"
     table.write_text("file,height_m,sex\n00.dcm,1.60,F\n01,1.80,M\n02.dcm,,F\n")
     done = run("segment", slices, "--out", tmp_path / "out", "--people", table, "--height", 2, "--sex", "M",
                "--cutoff", "derstine-2018")  # fmt: skip
     assert done.exit_code == 0, (done.output, done.exception)
-    found = pd.read_csv(tmp_path / "out" / "table.csv", index_col="file")
+    found = rows(tmp_path / "out")
     for file, height_m in (("00.dcm", 1.6), ("01.dcm", 1.8), ("02.dcm", 2), ("03.dcm", 2)):
         row = found.loc[file]
         assert row["smi_cm2_m2"] == pytest.approx(row["area_cm2"] / height_m**2, abs=1e-3)
@@ -81,16 +224,40 @@ def test_a_table_of_people(slices, tmp_path, run):
     assert person == {"height_m": 2, "weight_kg": None, "sex": "F", "cutoff": "derstine-2018"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file;height_m;sex\r\nA\\IM0001.dcm;1,60;F\r\nB/IM0001;1,80;M\r\n;;\r\n",
+        "sep=;\nFile ; Height_m\nA/IM0001.dcm; 1,60\nB/IM0001;1,80\n",
+        "file\theight_m\nA/IM0001.dcm\t1,60\nB/IM0001\t1.8\n",
+        'file,height_m\n"A/IM0001.dcm","1,60"\nB/IM0001,1.80\n',
+        "file;sop_instance_uid;height_m\nA/IM0001.dcm;{A};1,6\n;{B};1,8\n",
+    ],
+)
+def test_people_as_a_spreadsheet_saves_them(wards, tmp_path, encoding, text):
+    table = tmp_path / "people.csv"
+    uid = {ward: masks.sop_instance_uid(tmp_path / ward / "IM0001.dcm") for ward in "AB"}
+    table.write_bytes((text.format(**uid) if "{A}" in text else text).encode(encoding))
+    found = batch.people(table, batch.jobs(wards[:2], tmp_path / "out"), {})
+    assert {file: person.height_m for file, person in found.items()} == {"A/IM0001.dcm": 1.6, "B/IM0001.dcm": 1.8}
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
         ("name,height_m\n00,1.7\n", "needs the column file"),
-        ("file,age\n00,17\n", "and one of height_m"),
-        ("file,height_m\n99,1.7\n", "'99' is no slice"),
+        ("file,age\n00,17\n", "one of height_m"),
+        ("file,height_m\n99,1.7\n", "'99' is no slice; there are 00.dcm, 01.dcm, 02.dcm and 3 more"),
         ("file,height_m\n00,1.7\n00.dcm,1.7\n", "stands there twice"),
-        ("file,height_m\n00,tall\n", "'tall', where a number is wanted"),
+        ("file,height_m\n00,tall\n", "'tall', where a number"),
         ("file,height_m\n00,170\n", "00.dcm: height"),
         ("file,height_m\n00,1.7\n", "needs the"),
+        ("file,height_m\n00,1,70\n", "3 cells for 2 columns"),
+        ("file,height_m,height_m\n00,1,70\n", "two columns are called height_m"),
+        ("file,height_m\n,1.7\n", "a row without a name"),
+        ("sop_instance_uid,height_m\n1.2.3,1.7\n", "'1.2.3' is no slice"),
+        ("file,height_m\n00,nan\n", "'nan', where a number"),
         ("", "not a readable table"),
     ],
 )
@@ -99,8 +266,38 @@ def test_a_bad_table_of_people(slices, tmp_path, run, text, words):
     table.write_text(text)
     done = run("segment", slices, "--out", tmp_path / "out", "--people", table, "--cutoff", "prado-2008")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert str(table) in done.stderr and words in done.stderr, done.stderr
+    assert str(table) in done.stderr and words in done.stderr, (done.stderr, done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_people_who_cannot_be_told_apart(wards, tmp_path):
+    listed = batch.jobs(wards[:2], tmp_path / "out")
+    table, uid = tmp_path / "people.csv", masks.sop_instance_uid(wards[0] / "IM0001.dcm")
+    copied = pydicom.dcmread(wards[1] / "IM0001.dcm")
+    copied.SOPInstanceUID = uid
+    copied.save_as(wards[1] / "IM0001.dcm")
+    for text, words in (
+        ("file\nIM0001.dcm", "no slice; there are A/IM0001.dcm, B/"),
+        (f"sop_instance_uid\n{uid}", "2 slices (A/"),
+    ):
+        column, _, name = text.partition("\n")
+        table.write_text(f"{column},height_m\n{name},1.7\n")
+        with pytest.raises(SarcoError, match=re.escape(words)):
+            batch.people(table, listed, {})
+    table.write_text(f"file,sop_instance_uid,height_m\nB/IM0001.dcm,{uid},1.7\n")
+    assert batch.people(table, listed, {})["B/IM0001.dcm"].height_m == 1.7
+
+
+def test_the_table_of_people_is_no_slice_and_no_result(slices, tmp_path, run):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    patient(folder / "a.dcm", 5)
+    (folder / "people.csv").write_text("file,height_m\na,1.7\n")
+    done = run("segment", folder, "--out", out, "--people", folder / "people.csv")
+    assert "1 slice done; 0 could not be" in done.stdout, (done.output, done.exception)
+    table = (out / "table.csv").read_bytes()
+    done = run("segment", folder, "--out", out, "--people", out / "table.csv")
+    assert done.exit_code == 2 and "would be replaced" in done.stderr
+    assert (out / "table.csv").read_bytes() == table
 
 
 def test_what_segment_wrote_is_imported(slices, tmp_path, run):
@@ -119,9 +316,6 @@ def test_what_segment_wrote_is_imported(slices, tmp_path, run):
 
 def _other_mask(path):
     import io
-
-    import numpy as np
-    from PIL import Image
 
     mask = np.asarray(Image.open(path)).copy()
     mask[32, 32] = 0
