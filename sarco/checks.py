@@ -18,9 +18,14 @@ OUTSIDE_SHARE = 0.02  # of the muscle, outside the largest body
 TILT_DEG = 1.0
 THICK_MM = 5.0
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
+FIELD_TOLERANCE = 0.02  # by which the pixels' field may miss the diameter of the reconstruction
 TRUNK_CM2 = 100
 LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
 VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
+BODY_HU = -300  # what is denser is body
+# A slice that went through a display window has its air, and its bone, at the window's ends: many pixels of one value.
+AIR_HU, BONE_HU = -500, 1000  # an end beyond these clips nothing that is measured
+LOW_END_SHARE, HIGH_END_SHARE = 0.05, 0.001  # of the pixels, at an end
 
 
 def check(slice_, mask):
@@ -36,16 +41,18 @@ def check(slice_, mask):
     list of str
         Sentences; empty where nothing was found.
     """
-    step = max(1, *(int(FINE_MM // side) for side in slice_.spacing_mm))
-    if step > 1:
-        spacing_mm = tuple(step * side for side in slice_.spacing_mm)
-        slice_ = replace(slice_, image_hu=slice_.image_hu[::step, ::step], spacing_mm=spacing_mm)
-        mask = mask[::step, ::step]
-    bodies = _bodies(slice_.image_hu, slice_.spacing_mm)
+    steps = [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
+    thin = tuple(slice(None, None, step) for step in steps)
+    spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))
+    slice_, mask = replace(slice_, image_hu=slice_.image_hu[thin], spacing_mm=spacing_mm), mask[thin]
+    bodies, ends = _bodies(slice_.image_hu, slice_.spacing_mm), _ends(slice_.image_hu)
     return [
-        *_field(slice_, bodies),
+        *_window(ends),
+        *(_field(slice_, bodies) if ends[0] is None or ends[0] < BODY_HU else ()),  # else air looks like body
         *_other_bodies(slice_, bodies, mask),
         *_level(slice_, bodies),
+        *_size(slice_),
+        *_orientation(slice_.header),
         *_tilt(slice_.header),
         *_thickness(slice_.header),
     ]
@@ -56,7 +63,8 @@ def _bodies(image_hu, spacing_mm):
     from scipy import ndimage
 
     # Table and blanket are thin: eroded by 3 mm they vanish, or come off.
-    core = ndimage.distance_transform_edt(np.pad(image_hu > -300, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1] > 3
+    padded = np.pad(image_hu > BODY_HU, 1, mode="edge")
+    core = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1] > 3
     label, count = ndimage.label(core)
     if not count:
         return []
@@ -64,24 +72,46 @@ def _bodies(image_hu, spacing_mm):
     found = []
     for number in order:
         near = ndimage.distance_transform_edt(label != number, sampling=spacing_mm) <= 3.5
-        found.append(ndimage.binary_fill_holes(near & (image_hu > -300)))
+        found.append(ndimage.binary_fill_holes(near & (image_hu > BODY_HU)))
     return found
+
+
+def _from_edge(image_hu):
+    """Distance in pixels of each pixel from the edge of the field, which is a circle where the corners are empty."""
+    rows, columns = image_hu.shape
+    y, x = np.arange(rows)[:, None], np.arange(columns)
+    inside = min(rows, columns) / 2 - np.hypot(y - (rows - 1) / 2, x - (columns - 1) / 2)
+    # Scanners reconstruct a circle, and fill the corners with air.
+    if (inside < 0).any() and image_hu[inside < 0].max() <= -1000:
+        return inside
+    return np.minimum(np.minimum(y, rows - 1 - y), np.minimum(x, columns - 1 - x))
+
+
+def _ends(image_hu):
+    """Lowest and highest value of a slice, each where many pixels stand at it as at the end of a window, or None."""
+    values = image_hu[_from_edge(image_hu) >= 0]
+    low, high = np.percentile(values, 1), values.max()  # of a picture that was resampled, a few lie lower
+    clipped = low > AIR_HU and np.mean(np.abs(values - low) <= 2) > LOW_END_SHARE
+    filled = AIR_HU < high < BONE_HU and np.mean(values == high) > HIGH_END_SHARE
+    return float(low) if clipped else None, float(high) if filled else None
+
+
+def _window(ends):
+    if ends == (None, None):
+        return []
+    said = " and ".join(f"{end:.0f} HU" for end in ends if end is not None)
+    return [
+        f"The values stop at {said}, as after a display window: HU beyond are clipped and those between may be "
+        "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's own file."
+    ]
 
 
 def _field(slice_, bodies):
     if not bodies:
         return []
     image_hu, (row_mm, column_mm) = slice_.image_hu, slice_.spacing_mm
-    rows, columns = image_hu.shape
-    y, x = np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2
-    radius = np.hypot(y[:, None], x)
-    corners = radius > min(rows, columns) / 2
-    # Scanners reconstruct a circle, and fill the corners with air.
-    if corners.any() and image_hu[corners].max() <= -1000:
-        edge = (radius > min(rows, columns) / 2 - 3) & ~corners
-    else:
-        edge = np.ones(image_hu.shape, bool)
-        edge[3:-3, 3:-3] = False
+    inside = _from_edge(image_hu)
+    edge = (inside >= 0) & (inside < 3)
     contact_mm = np.count_nonzero(edge & bodies[0]) / 3 * math.sqrt(row_mm * column_mm)
     if contact_mm <= CONTACT_MM:
         return []
@@ -131,6 +161,29 @@ def _level(slice_, bodies):
     if central < VERTEBRA_CM2:
         reasons.append(f"there is no vertebra in the middle of the body ({central:.1f} cm² of bone)")
     return [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
+
+
+def _size(slice_):
+    """PixelSpacing against ReconstructionDiameter, which agree in a slice that nobody cropped or resampled."""
+    diameter_mm = (_numbers(slice_.header, "ReconstructionDiameter") or [0.0])[0]
+    field_mm = max(np.multiply(slice_.image_hu.shape, slice_.spacing_mm))
+    if diameter_mm <= 0 or abs(field_mm / diameter_mm - 1) <= FIELD_TOLERANCE:
+        return []
+    row_mm, column_mm = dicom.numbers(slice_.header, "PixelSpacing") or slice_.spacing_mm
+    return [
+        f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {field_mm:.0f} mm, and ReconstructionDiameter "
+        f"says {diameter_mm:g} mm: unless the slice was cropped or resampled, areas are "
+        f"{(field_mm / diameter_mm) ** 2:.2f} times the true ones."
+    ]
+
+
+def _orientation(header):
+    if len(_numbers(header, "ImageOrientationPatient")) == 6:
+        return []
+    return [
+        "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as usual, "
+        "the back below and the patient's left at the right. Compare the picture."
+    ]
 
 
 def _tilt(header):

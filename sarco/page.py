@@ -3,15 +3,20 @@
 import base64
 from html import escape
 
+from . import surface, uncertainty
+
 NUMBERS = {  # key in JSON: name, unit
-    "area_cm2": ("Muscle area", "cm²"),
+    "area_cm2": ("Muscle area, as found", "cm²"),
     "area_corrected_cm2": ("Muscle area, bias corrected", "cm²"),
     "mean_hu": ("Mean attenuation", "HU"),
     "sd_hu": ("SD of the attenuation", "HU"),
     "low_attenuation_cm2": ("Low-attenuation muscle", "cm²"),
     "intermuscular_fat_cm2": ("Intermuscular fat", "cm²"),
-    "smi_cm2_m2": ("Skeletal muscle index", "cm²/m²"),
+    "smi_cm2_m2": ("Skeletal muscle index, as found", "cm²/m²"),
+    "smi_corrected_cm2_m2": ("Skeletal muscle index, bias corrected", "cm²/m²"),
 }
+INTERVALS = {"area_corrected_cm2": "area_corrected_interval_95_cm2",
+             "smi_corrected_cm2_m2": "smi_corrected_interval_95_cm2_m2"}  # fmt: skip
 MEANING = {
     "area_cm2": "pixels of muscle from -29 to 150 HU",
     "area_corrected_cm2": "minus the mean error on validation slices",
@@ -19,7 +24,13 @@ MEANING = {
     "sd_hu": "between the pixels of muscle",
     "low_attenuation_cm2": "muscle from -29 to 29 HU",
     "intermuscular_fat_cm2": "-190 to -30 HU within the muscle, gaps of up to 6 mm included",
-    "smi_cm2_m2": "area, corrected where that is known, over height squared",
+    "smi_cm2_m2": "area as found over height squared",
+    "smi_corrected_cm2_m2": "corrected area over height squared",
+}
+DISAGREEMENT = {  # name, what it means
+    "members_sd_cm2": ("SD between networks", "of the areas that they find alone"),
+    "members_dsc": ("Mean DSC between networks", "of their masks, pair by pair"),
+    "disagreement_share": ("Disagreement", "of the pixels that any network calls muscle, not all do"),
 }
 
 
@@ -49,20 +60,20 @@ def rows(numbers):
     by_networks = numbers["members"] > 0
     said = []
     for key, (name, _) in NUMBERS.items():
-        if numbers[key] is None and (key == "smi_cm2_m2" or (key == "area_corrected_cm2" and not by_networks)):
+        if numbers[key] is None and (key.startswith("smi") or (key == "area_corrected_cm2" and not by_networks)):
             continue
         text = "not known" if numbers[key] is None else value(key, numbers[key])
         said.append((name, text, MEANING[key]))
-        interval = {"area_corrected_cm2": "area_interval_95_cm2", "smi_cm2_m2": "smi_interval_95_cm2_m2"}.get(key)
-        if interval and numbers[interval]:
-            low, high = numbers[interval]
+        if key in INTERVALS and numbers[INTERVALS[key]]:
+            low, high = numbers[INTERVALS[key]]
             said.append(("Its 95 % interval", f"{low:.1f} to {value(key, high)}",
                          "from the networks' errors on synthetic phantoms"))  # fmt: skip
     if numbers["members_sd_cm2"] is not None:
-        said.append(("SD between members", f"{numbers['members_sd_cm2']:.1f} cm²",
-                     f"of the areas that {numbers['members']} networks find alone"))  # fmt: skip
-        said.append(("Disagreement", f"{100 * numbers['disagreement_share']:.0f} %",
-                     "of the pixels that any network calls muscle, not all do"))  # fmt: skip
+        limit = numbers["disagreement_limit"] or {"of": None}
+        for key, (name, note) in DISAGREEMENT.items():
+            doubt = uncertainty.DOUBTS[key]
+            warned = f"; a warning past {doubt.text(limit['limit'])}" if key == limit["of"] else ""
+            said.append((name, doubt.text(numbers[key]), note + warned))
     said += _class_rows(numbers["class"])
     return said
 
@@ -133,7 +144,8 @@ def render(numbers, picture):
         parts.append(
             f"<h2>Correction and interval</h2><p>On {correction['slices']} validation slices the networks' area was "
             f"{correction['mean_error_cm2']:+.1f} cm² off on average (95 % interval {low:+.1f} to {high:+.1f}), with "
-            f"an SD of {correction['sd_cm2']:.1f} cm². {escape(correction['interval_meaning'])}</p>"
+            f"an SD of {correction['sd_cm2']:.1f} cm². {escape(correction['interval_meaning'])} "
+            f"{escape(surface.WARRANT)}</p>"
         )
     if numbers["class"]:
         parts.append(f"<h2>Cut-off</h2><p>{escape(numbers['class']['source'])}. There is no consensus on cut-offs.</p>")

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from . import checks, composition, cutoffs, environment, metrics, page, paths, postprocess, seg, surface
+from . import checks, composition, cutoffs, environment, metrics, page, paths, postprocess, seg, surface, uncertainty
 from . import engine as engines
 from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
 from .evaluation import read_cases, weights_sha256
-from .files import atomic
+from .files import atomic, shown
 from .paper import WINDOW_HU
+from .sources import digest
 
 NOT_A_MEDICAL_DEVICE = (
     "For research and teaching: this is not a medical device, and its networks learned from synthetic slices only."
@@ -57,18 +58,25 @@ class Segmentation:
     intermuscular_fat_cm2 : float
         -190 to -30 HU within the contour, see `sarco.composition.contour`.
     smi_cm2_m2 : float or None
-        The corrected area, or the area where there is none, over the height squared; None without a height.
+        The area as found over the height squared; None without a height.
+    smi_corrected_cm2_m2 : float or None
+        The same of the corrected area.
     smi_interval_cm2_m2 : tuple of float, or None
+        Of the corrected index, as `interval_cm2`.
     person : sarco.cutoffs.Person
     class_ : sarco.cutoffs.Class or None
-        By the cut-off that was named.
+        Of the index as found, by the cut-off that was named: `sarco.surface.WARRANT`.
     correction : sarco.surface.Correction or None
     members : int
         Networks averaged; 0 for a given mask.
     members_sd_cm2 : float or None
         SD of the areas that the members find alone; None for fewer than two.
+    members_dsc : float or None
+        Mean DSC of the pairs of members' masks; None for fewer than two.
     disagreement_share : float or None
         Of the pixels that any member calls muscle, the share that not all do; None for fewer than two.
+    disagreement_limit : sarco.uncertainty.Limit or None
+        From where on one of these is a warning; None where the members' results do not tell.
     versions : dict
     warnings : tuple of str
         Sentences that a reader of the numbers must see.
@@ -93,13 +101,16 @@ class Segmentation:
     low_attenuation_cm2: float
     intermuscular_fat_cm2: float
     smi_cm2_m2: float | None
+    smi_corrected_cm2_m2: float | None
     smi_interval_cm2_m2: tuple[float, float] | None
     person: Person
     class_: cutoffs.Class | None
     correction: surface.Correction | None
     members: int
     members_sd_cm2: float | None
+    members_dsc: float | None
     disagreement_share: float | None
+    disagreement_limit: uncertainty.Limit | None
     versions: dict = field(repr=False)
     warnings: tuple[str, ...] = ()
     header: object = field(repr=False, default=None)
@@ -115,8 +126,8 @@ class Segmenter:
     weights : str or Path, optional
         Folder of the members; those shipped in data/weights unless named.
     results : str or Path, optional
-        Folder of these members' results, from which the bias correction is learned; the folder `results`
-        beside `weights` unless named.
+        Folder of these members' results, from which the bias correction and the limit of a warning are learned;
+        the folder `results` beside `weights` unless named.
     quick : bool
         Use the student alone: one network that was taught by the members.
     engine : str
@@ -136,7 +147,7 @@ class Segmenter:
         self.quick, self.engine = quick, engine
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
-        self.correction, self.usual_sd_cm2, self._warnings = _correction(self.results, self.manifest, quick)
+        self.correction, self.limit, self._warnings = _learned(self.results, self.manifest, quick)
 
     @cached_property
     def ensemble(self):
@@ -148,12 +159,11 @@ class Segmenter:
     @cached_property
     def fingerprint(self):
         """What a result depends on beside its slice: members, correction, code; hexadecimal."""
-        code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
         made_from = [
-            weights_sha256(self.manifest), repr(self.correction), self.usual_sd_cm2, self._warnings,
-            environment.versions(), self.engine, self._engine_here,
+            weights_sha256(self.manifest), repr(self.correction), repr(self.limit), self._warnings,
+            environment.versions(), self.engine, self._engine_here, digest(__name__),
         ]  # fmt: skip
-        return hashlib.sha256(code + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def segment(self, image, person=None):
         """Find the muscle in a slice that was read.
@@ -174,29 +184,27 @@ class Segmenter:
         alone = self.ensemble.predict_members(image.image_hu, image.spacing_mm)
         probability = to_native(alone.mean(0), image.spacing_mm, shape, spacing)  # as `Ensemble.predict` does
         mask = postprocess.postprocess(probability, image.image_hu)
-        members_sd_cm2, share = None, None
+        doubts, said = dict.fromkeys(uncertainty.DOUBTS), list(self._warnings)
         if len(alone) > 1:
-            areas, some, every = [], np.zeros(shape, bool), np.ones(shape, bool)
-            for one in to_native(alone, image.spacing_mm, shape, spacing):
-                member = postprocess.postprocess(one, image.image_hu)
-                areas.append(surface.area_cm2(member, image.spacing_mm))
-                some |= member
-                every &= member
-            members_sd_cm2 = float(np.std(areas, ddof=1))
-            share = 1 - np.count_nonzero(every) / np.count_nonzero(some) if some.any() else 0.0
-        said = list(self._warnings)
-        if members_sd_cm2 is not None and self.usual_sd_cm2 is not None and members_sd_cm2 > self.usual_sd_cm2:
+            native = to_native(alone, image.spacing_mm, shape, spacing)
+            each = np.stack([postprocess.postprocess(one, image.image_hu) for one in native])
+            areas = [surface.area_cm2(one, image.spacing_mm) for one in each]
+            dsc, share = metrics.agreement(each[:, each.any(axis=0)])
+            doubts = {"members_sd_cm2": float(np.std(areas, ddof=1)), "members_dsc": dsc, "disagreement_share": share}
+        limit = self.limit
+        if limit is not None and limit.over(doubts[limit.doubt]):
+            doubt = uncertainty.DOUBTS[limit.doubt]
             said.append(
-                f"The networks disagree more (SD {members_sd_cm2:.1f} cm²) than on 95 % of the validation slices "
-                f"({self.usual_sd_cm2:.1f} cm²): look at the picture before you trust the area."
+                f"The networks disagree: the {doubt.name} is {doubt.text(doubts[limit.doubt])}, past the limit of "
+                f"{doubt.text(limit.value)}. Of the phantoms past it {limit.caught} in {limit.marked} were more than "
+                f"{uncertainty.LARGE_ERROR_CM2:g} cm² wrong: look at the picture before you trust the area."
             )
         made_with = {"engine": _made_with(self.ensemble.engine), "weights": _weights(self.manifest)}
         versions = environment.versions() | made_with
         mask, probability = dicom.as_stored(mask, stored.header), dicom.as_stored(probability, stored.header)
         return _result(
             stored, mask, person or Person(), self.correction, said,
-            probability=probability, members=self.ensemble.size, members_sd_cm2=members_sd_cm2,
-            disagreement_share=share, versions=versions,
+            probability=probability, members=self.ensemble.size, doubts=doubts, limit=limit, versions=versions,
         )  # fmt: skip
 
 
@@ -333,8 +341,8 @@ def read_mask(path, image, labels=(), nifti="affine"):
     return masks.read(Path(path), kind, image, labels, nifti)
 
 
-def _result(image, mask, person, correction, said, *, versions, probability=None, members=0, members_sd_cm2=None,
-            disagreement_share=None, mask_path=None):  # fmt: skip
+def _result(image, mask, person, correction, said, *, versions, probability=None, members=0, doubts=None, limit=None,
+            mask_path=None):  # fmt: skip
     found = composition.composition(mask, image.image_hu, image.spacing_mm)
     said = list(said)
     if found.mean_hu is None:
@@ -351,25 +359,28 @@ def _result(image, mask, person, correction, said, *, versions, probability=None
                 "networks' error is known: the slice may not be at L3, and the interval does not hold."
             )
     said += checks.check(image.upright(), dicom.upright(mask, image.header))
-    smi = smi_interval = class_ = None
+    smi = smi_corrected = smi_interval = class_ = None
     if person.height_m is not None:
-        smi = (found.area_cm2 if corrected is None else corrected) / person.height_m**2
+        smi = found.area_cm2 / person.height_m**2
+        smi_corrected = None if corrected is None else corrected / person.height_m**2
         smi_interval = interval and tuple(end / person.height_m**2 for end in interval)
     if person.cutoff is not None:
         class_ = cutoffs.classify(person, smi, found.mean_hu)
-        if smi_interval and smi_interval[0] <= class_.smi_limit_cm2_m2 <= smi_interval[1]:
-            said.append(
-                f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within the interval of "
-                "the muscle index, so the class is uncertain."
-            )
+        if smi_interval:
+            low, high = min(smi, *smi_interval), max(smi, *smi_interval)
+            if low <= class_.smi_limit_cm2_m2 <= high:
+                said.append(
+                    f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
+                    f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain."
+                )
     return Segmentation(
         path=Path(image.path), mask=mask, probability=probability, image_hu=image.image_hu,
         spacing_mm=image.spacing_mm, area_cm2=found.area_cm2, area_corrected_cm2=corrected, interval_cm2=interval,
         mean_hu=found.mean_hu, sd_hu=found.sd_hu, low_attenuation_cm2=found.low_attenuation_cm2,
-        intermuscular_fat_cm2=found.intermuscular_fat_cm2, smi_cm2_m2=smi, smi_interval_cm2_m2=smi_interval,
-        person=person, class_=class_, correction=correction, members=members, members_sd_cm2=members_sd_cm2,
-        disagreement_share=disagreement_share, versions=versions, warnings=tuple(said), header=image.header,
-        mask_path=mask_path, frame=image.frame,
+        intermuscular_fat_cm2=found.intermuscular_fat_cm2, smi_cm2_m2=smi, smi_corrected_cm2_m2=smi_corrected,
+        smi_interval_cm2_m2=smi_interval, person=person, class_=class_, correction=correction, members=members,
+        **(doubts or dict.fromkeys(uncertainty.DOUBTS)), disagreement_limit=limit, versions=versions,
+        warnings=tuple(said), header=image.header, mask_path=mask_path, frame=image.frame,
     )  # fmt: skip
 
 
@@ -385,22 +396,39 @@ def _weights(manifest):
     }
 
 
-def _correction(results, manifest, student):
-    """What the members' results teach: the correction, how far members usually disagree, and why one is None."""
+def _learned(results, manifest, student):
+    """What the members' results teach: the correction, the limit of their disagreement, and why one is None."""
     cases, info = results / "cases.csv", results / "run.json"
     try:
         evaluated = json.loads(info.read_text(encoding="utf-8")).get("student" if student else "weights")
         if evaluated != weights_sha256(manifest):
             return None, None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
-        known = read_cases(cases)
-        usual_sd_cm2 = None if student else surface.usual_members_sd_cm2(known)
-        return surface.correction_from_results(known, student), usual_sd_cm2, []
+        correction = surface.correction_from_results(read_cases(cases), student)
     except FileNotFoundError as error:
         return None, None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
     except SarcoError as error:
         return None, None, [f"No corrected area: {error}"]
     except (ValueError, KeyError) as error:
         return None, None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
+    if len(manifest["members"]) < 2:
+        return correction, None, []
+    return correction, *_limit(results / "elsewhere.csv", correction)
+
+
+def _limit(path, correction):
+    """Limit of the members' disagreement, and why there is none."""
+    import pandas as pd
+
+    why = "tells no limit"
+    try:
+        limit = uncertainty.learn(uncertainty.told(pd.read_csv(path), correction))
+        if limit is not None:
+            return limit, []
+    except FileNotFoundError:
+        why = "not found"
+    except (ValueError, KeyError) as error:
+        why = f"cannot be read ({error})"
+    return None, [f"{path}: {why}, so no warning where the networks disagree; run 'sarco elsewhere'."]
 
 
 # --- What is written ----------------------------------------------------------------------------------
@@ -456,6 +484,7 @@ def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
             # Files get their names in reverse order, so the numbers come last.
             for file, content in reversed(files.items()):
                 stack.enter_context(atomic(file)).write_bytes(content)
+            (out_dir / f"{name}.json").unlink(missing_ok=True)  # a kill leaves no numbers of an earlier mask
         if "_seg.dcm" not in contents:
             (out_dir / f"{name}_seg.dcm").unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
@@ -473,23 +502,24 @@ def file_name(path):
 
 def numbers(found, *, with_patient=False):
     """The numbers of a segmentation as they stand in NAME.json: a dict that JSON can hold."""
-    correction, class_, person = found.correction, found.class_, found.person
+    correction, class_, person, limit = found.correction, found.class_, found.person, found.disagreement_limit
     header = found.header or {}
     said = {
-        "file": found.path.name,
-        "mask_file": found.mask_path and found.mask_path.name,
+        "file": shown(found.path.name),
+        "mask_file": found.mask_path and shown(found.mask_path.name),
         "sop_instance_uid": _text(header, "SOPInstanceUID"),
         "instance_number": _text(header, "InstanceNumber"),
         "frame_number": found.frame,
         "area_cm2": round(found.area_cm2, 3),
         "area_corrected_cm2": _rounded(found.area_corrected_cm2, 3),
-        "area_interval_95_cm2": _rounded(found.interval_cm2, 3),
+        "area_corrected_interval_95_cm2": _rounded(found.interval_cm2, 3),
         "mean_hu": _rounded(found.mean_hu, 2),
         "sd_hu": _rounded(found.sd_hu, 2),
         "low_attenuation_cm2": round(found.low_attenuation_cm2, 3),
         "intermuscular_fat_cm2": round(found.intermuscular_fat_cm2, 3),
         "smi_cm2_m2": _rounded(found.smi_cm2_m2, 3),
-        "smi_interval_95_cm2_m2": _rounded(found.smi_interval_cm2_m2, 3),
+        "smi_corrected_cm2_m2": _rounded(found.smi_corrected_cm2_m2, 3),
+        "smi_corrected_interval_95_cm2_m2": _rounded(found.smi_interval_cm2_m2, 3),
         "person": {
             "height_m": person.height_m, "weight_kg": person.weight_kg, "sex": person.sex, "cutoff": person.cutoff,
         },
@@ -503,7 +533,9 @@ def numbers(found, *, with_patient=False):
         },
         "members": found.members,
         "members_sd_cm2": _rounded(found.members_sd_cm2, 3),
+        "members_dsc": _rounded(found.members_dsc, 4),
         "disagreement_share": _rounded(found.disagreement_share, 4),
+        "disagreement_limit": limit and {"of": limit.doubt, "limit": round(limit.value, 5)},
         "pixel_spacing_mm": list(found.spacing_mm),
         "matrix": list(found.mask.shape),
         "correction": correction and {
@@ -546,7 +578,7 @@ def compare(before, now):
         pairs = {key: (before[key], now[key]) for key in page.NUMBERS}
     except (KeyError, TypeError) as error:
         raise SarcoError(
-            f"The numbers to compare with are none that 'sarco segment' wrote ({error} missing)."
+            f"The numbers to compare with are none that this 'sarco segment' writes ({error} missing); run it again."
         ) from None
     if other:
         raise SarcoError(f"{now['file']}: the numbers to compare with belong to another slice ({before['file']}).")
@@ -717,7 +749,7 @@ def _drawn(found, size, left, width, height):
 def _caption(found):
     parts = [f"Muscle {found.area_cm2:.1f} cm²"]
     if found.area_corrected_cm2 is not None:
-        parts.append(f"corrected {found.area_corrected_cm2:.1f} cm²")
+        parts.append(f"bias corrected {found.area_corrected_cm2:.1f} cm²")
     if found.mean_hu is not None:
         parts.append(f"mean {found.mean_hu:.1f} HU")
     return ",  ".join(parts) + "    (not a medical device)"

@@ -15,6 +15,9 @@ INTERVAL_MEANING = (
     "Of 100 slices like those that the correction was learned on, about 95 have the area that a reader would outline "
     "within this interval. Those slices are synthetic phantoms: a real patient, scanner or reader can differ by more."
 )
+WARRANT = (
+    "Index and class rest on the area as found: a correction that was learned on phantoms has no warrant on a patient."
+)
 
 
 @dataclass(frozen=True)
@@ -118,39 +121,14 @@ def correction_from_results(cases, student=False):
     SarcoError
         The table holds fewer than two such slices.
     """
-    rows = _validation(cases)
-    rows = rows[rows["subset"] == STUDENT] if student else _members(rows, cases["members"].max())
+    rows = cases[
+        (cases["split"] == "validation") & cases["quality"].isin(CORRECTION_LABELS) & (cases["step"] == "window")
+    ]
+    taught = rows["subset"] == STUDENT
+    rows = rows[taught] if student else rows[(rows["members"] == cases["members"].max()) & ~taught]
     if len(rows) < 2:
         raise SarcoError(
             f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
             "more; run 'sarco evaluate' on a larger cohort."
         )
     return Correction.learn(rows["area_cm2"], rows["reference_area_cm2"])
-
-
-def usual_members_sd_cm2(cases):
-    """How far members disagree on the slices of the correction: 95 of 100 have a smaller SD of the members' areas.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        As for `correction_from_results`.
-
-    Returns
-    -------
-    float or None
-        None for fewer than two members.
-    """
-    sd = _members(_validation(cases), 1).groupby("case")["area_cm2"].std().dropna()
-    return float(sd.quantile(0.95)) if len(sd) else None
-
-
-def _validation(cases):
-    return cases[
-        (cases["split"] == "validation") & cases["quality"].isin(CORRECTION_LABELS) & (cases["step"] == "window")
-    ]
-
-
-def _members(rows, number):
-    """Rows of means over `number` members."""
-    return rows[(rows["members"] == number) & (rows["subset"] != STUDENT)]

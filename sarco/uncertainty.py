@@ -1,12 +1,50 @@
-"""Whether the members' disagreement tells beforehand how wrong the ensemble is."""
+"""Whether the members' disagreement tells beforehand how wrong the ensemble is, and from where on it is a warning.
+
+A warning is to find what the mean error leaves: errors against the truth, which only phantoms have. Its limit is
+learned on other people than those of the test set (elsewhere.csv), so that the test set can judge it.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from . import metrics, surface
+from . import statistics, surface
 from .errors import SarcoError
 from .evaluation import FINAL
 
 DRAWS, SEED = 2000, 0
+LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
+LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks at slices that had none
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One way to say how far members disagree, a column of cases.csv and elsewhere.csv.
+
+    Attributes
+    ----------
+    name : str
+    sign : int
+        1 where more is more doubt, else -1.
+    spec, unit : str
+        How a value is written.
+    """
+
+    name: str
+    sign: int
+    spec: str
+    unit: str = ""
+
+    def text(self, value):
+        """A value with its unit."""
+        return f"{value:{self.spec}}{self.unit}"
+
+
+DOUBTS = {
+    "members_sd_cm2": Doubt("SD of the areas that they find", 1, ".2f", " cm²"),
+    "members_dsc": Doubt("mean DSC between their masks", -1, ".3f"),
+    "disagreement_share": Doubt("share of the muscle that not all see", 1, ".1%"),
+}
 
 
 def by_case(cases, split):
@@ -104,21 +142,143 @@ def risk_coverage(sd_cm2, error_cm2):
     )
 
 
-def rmse_of_flagged(table, limit_cm2):
-    """Cases whose disagreement is over a limit, and the RMSE of these and of the others.
+# The warning ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where on disagreement is a warning.
+
+    Attributes
+    ----------
+    doubt : str
+        A key of `DOUBTS`.
+    value : float
+    slices, large : int
+        Slices that it was learned on, and how many of them had a large error.
+    marked, caught : int
+        How many of them it marks, and how many of these had a large error.
+    """
+
+    doubt: str
+    value: float
+    slices: int
+    large: int
+    marked: int
+    caught: int
+
+    def over(self, value):
+        """Whether there is so much disagreement that it is a warning; of one value or of an array."""
+        return DOUBTS[self.doubt].sign * (value - self.value) > 0
+
+
+def told(table, correction):
+    """What members' disagreement tells, and the error that it should tell of, slice by slice.
 
     Parameters
     ----------
     table : DataFrame
-        As `by_case` returns it.
-    limit_cm2 : float
+        cases.csv, or a part of it, or elsewhere.csv.
+    correction : sarco.surface.Correction
+        The error is what is left after it, since the mean error is known beforehand.
 
     Returns
     -------
-    flagged : int
-    rmse_flagged_cm2, rmse_others_cm2 : float or None
-        None where there is no case.
+    DataFrame
+        One row a slice whose members' disagreement and truth are known: the columns of the table, error_cm2, and large
+        (whether that is over `LARGE_ERROR_CM2` either way). None from a table that was made before these columns.
     """
-    flagged = table["sd_cm2"] > limit_cm2
-    parts = [table.loc[chosen, "error_cm2"] for chosen in (flagged, ~flagged)]
-    return int(flagged.sum()), *(metrics.rmse(e, np.zeros(len(e))) if len(e) else None for e in parts)
+    final = table[table["step"] == FINAL]
+    final = final.reindex(columns=final.columns.union(list(DOUBTS), sort=False))
+    final = final.dropna(subset=[*DOUBTS, "true_area_cm2"])
+    error_cm2 = correction.apply(final["area_cm2"]) - final["true_area_cm2"]
+    return final.assign(error_cm2=error_cm2, large=error_cm2.abs() > LARGE_ERROR_CM2)
+
+
+def learn(table, doubts=tuple(DOUBTS)):
+    """The limit of least cost: slices marked for nothing, and `LOOKS` for each large error that is missed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `told` returns it.
+    doubts : sequence of str
+        Keys of `DOUBTS` to choose from.
+
+    Returns
+    -------
+    Limit or None
+        Of equal costs the first in `doubts`, and the one that marks fewer slices. None without any large error, or
+        where all are.
+    """
+    large, best = table["large"].to_numpy(bool), None
+    if large.all() or not large.any():
+        return None
+    for doubt in doubts:
+        values = DOUBTS[doubt].sign * table[doubt].to_numpy(float)
+        limits = np.unique(values)[::-1]
+        marked = values > limits[:, None]
+        caught = np.count_nonzero(marked & large, axis=1)
+        marked = np.count_nonzero(marked, axis=1)
+        cost = LOOKS * (np.count_nonzero(large) - caught) + marked - caught
+        least = int(np.argmin(cost))
+        if best is None or cost[least] < best[0]:
+            value = float(DOUBTS[doubt].sign * limits[least])
+            counts = (len(large), large.sum(), marked[least], caught[least])
+            best = cost[least], Limit(doubt, value, *map(int, counts))
+    return best[1]
+
+
+def left_out(table):
+    """Whether each slice is marked by the limit that is learned on all the others: array of bool."""
+    marked = []
+    for place, (_, row) in enumerate(table.iterrows()):
+        limit = learn(table[np.arange(len(table)) != place])
+        marked.append(limit is not None and bool(limit.over(row[limit.doubt])))
+    return np.array(marked, bool)
+
+
+def auc(doubt, large):
+    """Chance that a slice with a large error has the greater doubt, and not one without; with its 95 % interval.
+
+    Parameters
+    ----------
+    doubt : array of float, (n,)
+        Greater where there is more.
+    large : array of bool, (n,)
+
+    Returns
+    -------
+    auc, low, high : float or None
+        0.5 is chance. None where either kind is missing.
+    """
+    from scipy import stats
+
+    doubt, large = np.asarray(doubt, float), np.asarray(large, bool)
+    groups = doubt[large], doubt[~large]
+    n, m = map(len, groups)
+    if not n or not m:
+        return None, None, None
+
+    def statistic(*picks):
+        drawn = np.concatenate([group[pick] for group, pick in zip(groups, picks, strict=True)], axis=-1)
+        return (stats.rankdata(drawn, axis=-1)[..., :n].sum(axis=-1) - n * (n + 1) / 2) / (n * m)
+
+    return float(statistic(np.arange(n), np.arange(m))), *statistics.interval(statistic, n, m)
+
+
+def judge(marked, large):
+    """Sensitivity and false alarms of a warning.
+
+    Parameters
+    ----------
+    marked, large : array of bool, (n,)
+
+    Returns
+    -------
+    dict
+        Counts large, caught, others and false_alarms.
+    """
+    marked, large = np.asarray(marked, bool), np.asarray(large, bool)
+    return {"large": int(large.sum()), "caught": int((marked & large).sum()),
+            "others": int((~large).sum()), "false_alarms": int((marked & ~large).sum())}  # fmt: skip

@@ -327,6 +327,7 @@ def trunk(vertebra=True, shape=(256, 256), spacing_mm=(1.4, 1.4), shift_mm=0):
     image_hu[body & ~disc(100, (0, shift_mm), shape, spacing_mm)] = -100
     if vertebra:
         image_hu[disc(20, (40, shift_mm), shape, spacing_mm)] = 200
+    image_hu[body] += np.random.default_rng(0).normal(0, 10, body.sum())  # as any scanner: no two pixels alike
     return image_hu, spacing_mm
 
 
@@ -346,13 +347,37 @@ def test_nothing_to_say_about_a_plain_trunk():
     assert warnings_of(*trunk(shape=(180, 256), spacing_mm=(2.0, 1.4))) == []
 
 
+@pytest.mark.parametrize("low, high", [(-160, 240), (-125, None), (None, 220), (-350, 450)])
+def test_a_slice_that_went_through_a_window_is_named_so(low, high):
+    image_hu, spacing_mm = trunk()
+    image_hu[disc(15, (40, 0), image_hu.shape, spacing_mm)] += 400  # bone of all kinds
+    assert warnings_of(image_hu, spacing_mm) == []
+    clipped = np.clip(image_hu, low, high)
+    ends = " and ".join(f"{end} HU" for end in (low, high) if end is not None)
+    (said,) = warnings_of(clipped, spacing_mm)
+    assert f"stop at {ends}, as after a display window" in said
+    # Stored in 256 steps, as in a picture, it is the same.
+    span = np.ptp(clipped) / 255
+    assert warnings_of(np.round((clipped - clipped.min()) / span) * span + clipped.min(), spacing_mm) == [said]
+    # A field within the body, where no air is either, is cut and not windowed.
+    (said,) = warnings_of(image_hu[80:176, 80:176], spacing_mm)
+    assert "field of view cuts the body" in said
+
+
+def test_fine_columns_do_not_thin_out_coarse_rows():
+    """Rows of 3 mm stay, where columns of 0.1 mm are thinned out: a trunk of 3 mm rows is still a trunk."""
+    image_hu, spacing_mm = trunk(shape=(100, 2600), spacing_mm=(3.0, 0.1))
+    assert warnings_of(image_hu, spacing_mm) == []
+
+
 def test_each_check_has_its_sentence():
     image_hu, spacing_mm = trunk()
     two, arm = image_hu.copy(), image_hu.copy()
     small = disc(22, (-150, -150), two.shape, spacing_mm)
     arm[small] = 40
     two[:] = np.where(disc(85, (0, -80), two.shape, spacing_mm) | disc(60, (0, 85), two.shape, spacing_mm), 40, -1000)
-    two[disc(20, (20, -80), two.shape, spacing_mm)] = 200
+    vertebra = disc(20, (20, -80), two.shape, spacing_mm)
+    two[vertebra] = np.linspace(200, 400, np.count_nonzero(vertebra))
     lung = image_hu.copy()
     lung[disc(50, (-30, 0), lung.shape, spacing_mm)] = -800
     cases = (

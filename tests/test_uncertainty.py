@@ -1,11 +1,11 @@
-"""Disagreement against error, on tables where the answer is known."""
+"""Disagreement against error, and the limit of a warning, on tables where the answer is known."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from sarco import uncertainty
+from sarco import surface, uncertainty
 from sarco.errors import SarcoError
 
 
@@ -34,8 +34,6 @@ def test_disagreement_and_corrected_error_of_each_case(cases):
     assert found.sd_cm2.tolist() == pytest.approx([np.sqrt(2), 10 * np.sqrt(2), 0])
     assert found.error_cm2.tolist() == pytest.approx([0, 1, -2])  # 2 cm2 is the mean error in validation
     assert found.true_error_cm2.tolist() == pytest.approx([1, 2, -1])
-    assert uncertainty.rmse_of_flagged(found, 5) == (1, pytest.approx(1), pytest.approx(np.sqrt(2)))
-    assert uncertainty.rmse_of_flagged(found, 50)[:2] == (0, None)
 
 
 def test_one_member_cannot_disagree(cases):
@@ -61,3 +59,57 @@ def test_risk_falls_only_where_disagreement_tells():
     wrong = uncertainty.risk_coverage(-np.abs(error), error)
     assert wrong.rmse_cm2.tolist() == pytest.approx(np.sqrt([16, 12.5, 29 / 3, 7.5]))
     assert wrong.share.tolist() == [0.25, 0.5, 0.75, 1]
+
+
+CORRECTION = surface.Correction.learn([103, 103], [100, 100])  # a mean error of 3 cm2
+
+
+def elsewhere(errors, sd, dsc):
+    """Slices of 100 cm2: the error that the correction leaves, and the members' disagreement; share is no help."""
+    final = pd.DataFrame({"step": "window", "area_cm2": 103.0 + np.array(errors), "true_area_cm2": 100.0,
+                          "members_sd_cm2": sd, "members_dsc": dsc, "disagreement_share": 0.1})  # fmt: skip
+    return pd.concat([final, final.assign(step="threshold", area_cm2=0.0)])
+
+
+def test_errors_are_those_against_the_truth_that_the_correction_leaves():
+    table = elsewhere([0, 6, -6, 4], [1.0, 2.0, 3.0, np.nan], 0.9)
+    found = uncertainty.told(table, CORRECTION)
+    assert found.error_cm2.tolist() == pytest.approx([0, 6, -6])  # of the last the disagreement is not known
+    assert found.large.tolist() == [False, True, True]
+    # A table that was made before there were such columns tells nothing, and no limit.
+    old = uncertainty.told(table.drop(columns=list(uncertainty.DOUBTS)), CORRECTION)
+    assert old.empty and uncertainty.learn(old) is None
+
+
+def test_the_limit_costs_least_whichever_way_doubt_is_told():
+    errors = [9, -9, 9, *[0] * 15]
+    sd = [5, 4, 1.0, 6, 3, *np.linspace(1.1, 2, 13)]  # one large error hides below all the others
+    dsc = [0.8, 0.7, 0.9, 0.95, 0.85, *np.linspace(0.96, 0.99, 13)]  # finds all for one false alarm
+    table = uncertainty.told(elsewhere(errors, sd, dsc), CORRECTION)
+    # By SD: one missed and one marked for nothing are 11; to catch it as well, 15 would be.
+    limit = uncertainty.learn(table, ["members_sd_cm2"])
+    assert limit == uncertainty.Limit("members_sd_cm2", 3.0, 18, 3, 3, 2)
+    assert limit.over(3.5) and not limit.over(3.0)
+    limit = uncertainty.learn(table)
+    assert limit == uncertainty.Limit("members_dsc", 0.95, 18, 3, 4, 3)
+    assert limit.over(0.94) and not limit.over(0.96)
+    marked = limit.over(table.members_dsc)
+    assert uncertainty.judge(marked, table.large) == {"large": 3, "caught": 3, "others": 15, "false_alarms": 1}
+    assert uncertainty.learn(table[~table.large]) is None
+
+
+def test_a_slice_does_not_set_the_limit_that_it_is_judged_by():
+    table = uncertainty.told(elsewhere([9, 0, 0], [3.0, 2.0, 1.0], 0.9), CORRECTION)
+    assert uncertainty.learn(table).over(table.members_sd_cm2).tolist() == [True, False, False]
+    # Without the only large error there is no limit; without the second slice the limit is the third's.
+    assert uncertainty.left_out(table).tolist() == [False, True, False]
+
+
+def test_auc_is_the_chance_of_the_right_order():
+    large = np.array([True, True, False, False, False])
+    assert uncertainty.auc([3, 4, 0, 1, 2], large) == (1, 1, 1)
+    assert uncertainty.auc([1, 4, 0, 1, 2], large)[0] == pytest.approx((1.5 + 3) / 6)  # a tie is half
+    assert uncertainty.auc([1, 2], np.array([True, True])) == (None, None, None)
+    rng = np.random.default_rng(0)
+    value, low, high = uncertainty.auc(rng.normal(size=400), rng.random(400) < 0.2)
+    assert low < 0.5 < high and low < value < high
