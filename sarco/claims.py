@@ -41,6 +41,7 @@ DEPENDS = "depends on an assumption"
 NOT_REPRODUCED = "not reproduced"
 NOT_JUDGED = "not judged"
 NOT_TESTABLE = "cannot be tested on phantoms"
+CAME_OUT = (REPRODUCED, SAME_DIRECTION)
 VERDICTS = (REPRODUCED, SAME_DIRECTION, DEPENDS, NOT_REPRODUCED, NOT_JUDGED, NOT_TESTABLE)
 KINDS = {
     # name: how they are counted
@@ -206,17 +207,16 @@ def settle(verdict, others):
     verdict, note : str
         Where no assumption makes it come out as in the paper, the run's own.
     """
-    came_out = (REPRODUCED, SAME_DIRECTION)
     if others is None:
         return (DEPENDS, NOT_ASKED) if verdict in came_out else (verdict, "")
     found = {verdict, *(one for tried in others.values() for _, one in tried)} - {NOT_TESTABLE}
-    if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(came_out):
+    if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(CAME_OUT):
         return verdict, ""
-    if found == set(came_out):
+    if found == set(CAME_OUT):
         return SAME_DIRECTION, "its size depends on an assumption"
     notes = []
     for assumption, tried in others.items():
-        good = [value for value, one in tried if one in came_out]
+        good = [value for value, one in tried if one in CAME_OUT]
         if good and len(good) < sum(one != NOT_TESTABLE for _, one in tried):
             notes.append(f"{assumption} {_series(good, [value for value, _ in tried])}")
     return DEPENDS, "comes out for " + ("; for ".join(notes) or "some assumptions, and not for others")
@@ -934,15 +934,36 @@ DIRECTIONS = {
 }
 
 
+def under_assumptions(results):
+    """All that is measured on cases, under each of `assumptions.alternatives`.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    DataFrame
+        One row a claim, assumption and value that was tried: columns name (as in `Claim`), assumption, unit, at (the
+        value), and value, low, high and verdict, as in `Judged`. No row where the run has no readers.csv.
+    """
+    import pandas as pd
+
+    found = [
+        (name, assumption, unit, at, one.value, one.low, one.high, one.verdict)
+        for assumption, unit, at, cases in (assumptions.alternatives(results) if "readers" in results.more else ())
+        for name, one in judge(cases).items()
+    ]
+    return pd.DataFrame(found, columns=["name", "assumption", "unit", "at", "value", "low", "high", "verdict"])
+
+
 def _judged_otherwise(results):
     """Verdicts under other assumptions: by claim, by assumption, each value tried and the verdict under it."""
-    found = {}
-    if "readers" not in results.more:
-        return dict.fromkeys(judge(results.cases))
-    for assumption, unit, value, cases in assumptions.alternatives(results):
-        for name, judged in judge(cases).items():
-            words = f"{assumption} ({UNITS.get(unit, unit).strip()})" if unit else assumption
-            found.setdefault(name, {}).setdefault(words, []).append((f"{value:.2g}", judged.verdict))
+    found = dict.fromkeys(judge(results.cases))
+    for row in under_assumptions(results).itertuples():
+        words = f"{row.assumption} ({UNITS.get(row.unit, row.unit).strip()})" if row.unit else row.assumption
+        tried = found[row.name] = found[row.name] or {}
+        tried.setdefault(words, []).append((f"{row.at:.2g}", row.verdict))
     return found
 
 
@@ -1244,7 +1265,7 @@ def to_json(claims, profile):
         },
         "claims": [asdict(claim) for claim in claims],
     }
-    return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(told, indent=2, allow_nan=False)
 
 
 def cells(claim, units=True):

@@ -1338,6 +1338,48 @@ def changes(labels, means_cm2, spreads_cm2, own):
 
 
 @styled
+def assumed_readers(table, panels, evidence, columns=3):
+    """Results against the SD of the readers that are assumed, each with its 95 % interval and the paper's value.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns name, at (SD of the readers, cm2), value, low, high, and came_out: whether the verdict is the paper's
+        side; one row a result and SD.
+    panels : dict of str to (str, float)
+        Of each result that is drawn, its title and what the paper prints.
+    evidence : dict of str to float
+        SDs of readers, cm2, by the letter that is drawn on their line.
+    columns : int
+    """
+    rows = -(-len(panels) // columns)
+    fig, axes = _figure(1.75 * rows + 0.3, rows, columns, sharex=True)
+    for axis, (name, (title, printed)) in zip(axes.flat, panels.items(), strict=False):
+        curve = table[table["name"] == name].sort_values("at")
+        axis.fill_between(curve["at"], curve["low"], curve["high"], color=SKY, alpha=0.35, linewidth=0)
+        axis.plot(curve["at"], curve["value"], color=BLUE)
+        for came_out, fill in ((True, BLUE), (False, "white")):
+            here = curve[curve["came_out"] == came_out]
+            axis.plot(here["at"], here["value"], "o", color=BLUE, markerfacecolor=fill, markersize=5)
+        axis.axhline(printed, color=RED, linestyle="--", linewidth=1.4)
+        for letter, sd_cm2 in evidence.items():
+            axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
+            axis.text(sd_cm2, 1.0, letter, transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8,
+                      color=GREY)  # fmt: skip
+        axis.set_title(title, fontsize=9, pad=12)
+        axis.tick_params(labelsize=8)
+        axis.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    # Where the last row is not full, the row above carries the numbers of the axis.
+    for column in range(columns):
+        last = axes[(len(panels) - 1 - column) // columns, column]
+        last.tick_params(labelbottom=True)
+        last.set_xlabel("SD of the readers (cm²)", fontsize=8)
+    return fig
+
+
+@styled
 def ablation(summary):
     """DSC of each variant of the domain randomisation: mean with its interval, and the worst case.
 

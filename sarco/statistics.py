@@ -22,6 +22,11 @@ DRAWS, SEED = 2000, 0
 # speaks of the thigh, which it proposes in place of L3; it measured both.
 READERS_LIMITS_CM2 = (-9.949, 7.636)
 READERS_SD_CM2 = (READERS_LIMITS_CM2[1] - READERS_LIMITS_CM2[0]) / (2 * 1.96)
+# Mean absolute difference of one reader's two measurements of one person, mostly on another slice, 29 people: doi
+# 10.1016/j.ejrad.2018.10.031. For normal errors the mean of |difference| is 2 / sqrt(pi) of a measurement's SD.
+ONE_READER_TWICE_CM2 = 0.98
+# How far a single reader may be off, as SD, cm2: as one who measures twice, and as one of two.
+READER_SD_CM2 = {"1": ONE_READER_TWICE_CM2 * math.sqrt(math.pi) / 2, "2": READERS_SD_CM2 / math.sqrt(2)}
 
 
 @dataclass(frozen=True)
