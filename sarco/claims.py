@@ -152,8 +152,9 @@ def table(profile):
     """
     results = Results.load(profile)
     results.check()
-    told = judge(results.cases), _judged_otherwise(results)
-    found = [*_stated(results), *_printed(results, *told), *_findings(results, *told)]
+    judged = judge(results.cases)
+    told = results, judged, _judged_otherwise(results, judged)
+    found = [*_stated(results), *_printed(*told), *_findings(*told)]
     return tuple(sorted(found, key=lambda claim: (SECTIONS.index(claim.section), claim.position)))
 
 
@@ -208,7 +209,7 @@ def settle(verdict, others):
         Where no assumption makes it come out as in the paper, the run's own.
     """
     if others is None:
-        return (DEPENDS, NOT_ASKED) if verdict in came_out else (verdict, "")
+        return (DEPENDS, NOT_ASKED) if verdict in CAME_OUT else (verdict, "")
     found = {verdict, *(one for tried in others.values() for _, one in tried)} - {NOT_TESTABLE}
     if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(CAME_OUT):
         return verdict, ""
@@ -957,9 +958,9 @@ def under_assumptions(results):
     return pd.DataFrame(found, columns=["name", "assumption", "unit", "at", "value", "low", "high", "verdict"])
 
 
-def _judged_otherwise(results):
+def _judged_otherwise(results, judged):
     """Verdicts under other assumptions: by claim, by assumption, each value tried and the verdict under it."""
-    found = dict.fromkeys(judge(results.cases))
+    found = dict.fromkeys(judged)
     for row in under_assumptions(results).itertuples():
         words = f"{row.assumption} ({UNITS.get(row.unit, row.unit).strip()})" if row.unit else row.assumption
         tried = found[row.name] = found[row.name] or {}
