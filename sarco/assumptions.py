@@ -14,7 +14,7 @@ from .evaluation import FINAL, each, rows, subsets, writable
 from .files import write_csv
 
 # Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
-SCALES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
 DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
 SHARES = (0, 1, 2)  # times the cohort's
