@@ -163,7 +163,8 @@ def test_nifti_follows_a_patient_who_lies_otherwise(folders):
     header = write_ct(images / "1.dcm", orientation=(-1, 0, 0, 0, -1, 0))  # prone
     write_nifti(masks / "1.nii", plane()[1], header, "RAS")
     assert run("import", "slices", images, masks, out).exit_code == 0
-    assert (layout.Cohort.open(out).read_mask("1") == ground_truth()).all()
+    assert (layout.read_mask(out / "masks/1.png") == ground_truth()).all()  # on the grid of the file
+    assert (layout.Cohort.open(out).read_mask("1") == np.rot90(ground_truth(), 2)).all()  # upright, as the slice
 
 
 def test_nifti_that_lies_elsewhere_is_refused_unless_taken_as_stored(folders):
@@ -274,7 +275,7 @@ def _bad(folders):
     write_png(masks / "empty.png", truth & False)
     write_png(masks / "fat.png", plane()[0] == -100)
     np.save(masks / "two.npy", np.roll(truth, 1, 0))  # the same mask twice would be one
-    Image.fromarray(np.zeros((N, N, 3), np.uint8)).save(masks / "rgb.png")
+    Image.fromarray(np.full((N, N, 3), (200, 0, 0), np.uint8)).save(masks / "rgb.png")
     (masks / "fraction.png").unlink()
     np.save(masks / "fraction.npy", truth * 0.7)
     (images / "cut.dcm").write_bytes((images / "cut.dcm").read_bytes()[:900])

@@ -269,9 +269,9 @@ def read_slice(path, number=None, phase=None):
 
 
 def _parse(path):
-    if path.is_dir():
-        raise SarcoError(f"{path}: this is a folder; name one DICOM file.")
     try:
+        if path.is_dir():
+            raise SarcoError(f"{path}: this is a folder; name one DICOM file.")
         if path.stat().st_size == 0:
             raise SarcoError(f"{path}: the file is empty; copy or export it again.")
         check_unpacked(path)
@@ -356,7 +356,8 @@ def check_unpacked(path):
         if DeflatedExplicitVRLittleEndian.encode() not in head:
             return
         # After preamble, prefix and the element that says how long the meta information is.
-        file.seek(144 + int.from_bytes(head[140:144], "little"))
+        start = 144 if head[128:132] == b"DICM" else 12
+        file.seek(start + int.from_bytes(head[start - 4 : start], "little"))
         unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
         while piece := (unpacker.unconsumed_tail or file.read(1 << 20)):
             try:
@@ -731,7 +732,7 @@ def write_slice(
     data.SeriesNumber, data.InstanceNumber = 1, 1
     data.PatientPosition = "HFS"
     data.GantryDetectorTilt = 0
-    data.ReconstructionDiameter = _decimal(max(image_hu.shape) * spacing_mm[0])
+    data.ReconstructionDiameter = _decimal(max(np.multiply(image_hu.shape, spacing_mm)))
     rows, columns = stored.shape
     data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     row_mm, column_mm = (_decimal(value) for value in spacing_mm)

@@ -19,7 +19,7 @@ from ..area import area_cm2
 from ..errors import SarcoError
 from ..files import atomic
 from ..paper import MUSCLE_HU
-from . import dicom
+from . import dicom, masks
 
 COLUMNS = (
     "case",  # name of the files
@@ -144,19 +144,10 @@ def write_table(table, path):
 
 def read_mask(path):
     """Read a mask as bool (rows, columns); what is not 0 is muscle."""
-    from PIL import Image, UnidentifiedImageError
-
-    path = Path(path)
     try:
-        with Image.open(path) as image:
-            values = np.asarray(image)
+        return masks.read_png(Path(path)) > 0
     except FileNotFoundError:
         raise SarcoError(f"{path}: the mask is missing; put it there or take the case out of cohort.csv.") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise SarcoError(f"{path}: not a readable PNG ({error}); write the mask again.") from None
-    if values.ndim != 2:
-        raise SarcoError(f"{path}: a mask has one grey value a pixel, this has shape {values.shape}; save it in grey.")
-    return values > 0
 
 
 def write_mask(path, mask):

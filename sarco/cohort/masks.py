@@ -44,9 +44,8 @@ def kind_of(path):
         return "npz" if zipfile.is_zipfile(path) else None
     if head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0":
         return "nifti"
-    if head[128:132] == b"DICM":
-        return _dicom_kind(path)
-    return None
+    alone = dicom.begins_as_dataset(head)
+    return _dicom_kind(path, alone) if alone or head[128:132] == b"DICM" else None
 
 
 def _head(path):
@@ -58,16 +57,31 @@ def _head(path):
     return head
 
 
-def _dicom_kind(path):
+def _dicom_kind(path, alone):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            name = pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID")
+            if alone:
+                dicom.check_unpacked(path)
+                name = dicom.parse(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID")
+            else:
+                name = pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID")
     except Exception:  # a broken header can fail anywhere; `dicom.read_slice` says what is wrong with it
         return "dicom"
     if name == DICOMDIR_CLASS:
         return "dicomdir"
     return "seg" if name in SEG_CLASSES else "dicom"
+
+
+def sop_instance_uid(path):
+    """SOPInstanceUID of a DICOM file, by which a SEG and others name it; None where it has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=["SOPInstanceUID"])
+        return str(header.SOPInstanceUID)
+    except Exception:  # a broken header can fail anywhere; `dicom.read_slice` says what is wrong with it
+        return None
 
 
 def stem(name):
@@ -115,17 +129,22 @@ def choose(values, labels, path):
         values = values.astype(np.uint8)
     if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values) or not np.isfinite(values).all():
         raise SarcoError(f"{path}: the values are no labels; write whole numbers, 0 where there is no muscle.")
-    found = np.unique(values)
-    if (found != np.rint(found)).any():
-        raise SarcoError(f"{path}: fractions such as {found[found != np.rint(found)][0]:g} are no labels; "
-                         "cut the probabilities at 0.5 first.")  # fmt: skip
-    found = [int(value) for value in found if value]
+    if not np.issubdtype(values.dtype, np.integer):
+        # Whole numbers that were scaled by some 1.0000000002, as NIfTI writers do, are whole numbers.
+        exact, values = values, np.rint(values)
+        broken = ~np.isclose(exact, values, rtol=1e-4, atol=1e-3)
+        if broken.any():
+            raise SarcoError(f"{path}: fractions such as {exact[broken].flat[0]:g} are no labels; cut the "
+                             "probabilities at 0.5 first.")  # fmt: skip
+    found = [int(value) for value in np.unique(values) if value]
     if labels:
         try:
             wanted = [int(label) for label in labels]
         except ValueError:
             raise SarcoError(f"{path}: its labels have no names; give --label as numbers (there are "
                              f"{_listed(found)}).") from None  # fmt: skip
+        if found and not set(wanted) & set(found):
+            raise SarcoError(f"{path}: no label is {_listed(wanted)}; it holds {_listed(found)}.")
         return np.isin(values, wanted)
     if len(found) > 1:
         raise SarcoError(f"{path}: it holds the labels {_listed(found)}; say with --label which are muscle.")
@@ -143,21 +162,57 @@ def _check_shape(shape, wanted, path):
 
 
 def _image(path, _kind, shape):
+    return read_png(path, shape)
+
+
+def read_png(path, shape=None):
+    """Labels of a PNG, as a viewer shows it: grey values, 0 where it is black or transparent.
+
+    A palette counts by its colours: by their grey, or by their numbers where they are coloured and the first is black.
+
+    Parameters
+    ----------
+    path : Path
+    shape : tuple of int, optional
+        Rows and columns that it must have.
+
+    Returns
+    -------
+    ndarray of bool or int, (rows, columns)
+
+    Raises
+    ------
+    SarcoError
+        The file is no PNG, has another size, or colours that are no labels. A file that is missing is another's error.
+    """
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the size, which is compared before anything is unpacked
             with Image.open(path) as image:
-                _check_shape(image.size[::-1], shape, path)
-                values = np.asarray(image)
-    except SarcoError:
+                if shape is not None:
+                    _check_shape(image.size[::-1], shape, path)
+                return _shown(image, path)
+    except (SarcoError, FileNotFoundError):
         raise
     except Exception as error:  # Pillow fails in its own way on each broken part
         raise SarcoError(f"{path}: not a readable PNG ({_first_line(error)}); write the mask again.") from None
-    if values.ndim != 2:
-        raise SarcoError(f"{path}: a mask has one grey value a pixel, this has shape {values.shape}; save it in grey.")
-    return values
+
+
+def _shown(image, path):
+    clear = image.info.get("transparency")
+    if image.mode in ("1", "L", "I", "I;16") and not isinstance(clear, bytes):
+        values = np.asarray(image)
+        return values if clear is None else np.where(values == clear, 0, values)
+    red, green, blue, opaque = np.moveaxis(np.asarray(image.convert("RGBA")), -1, 0)
+    red, green, blue = (np.where(opaque > 0, values, 0) for values in (red, green, blue))
+    if ((red == green) & (green == blue)).all():
+        return red
+    numbers = np.asarray(image)
+    if image.mode == "P" and not (red | green | blue)[numbers == 0].any():
+        return np.where(red | green | blue, numbers, 0)
+    raise SarcoError(f"{path}: a mask has one grey value a pixel, and this has colours; save it in grey.")
 
 
 def _array(path, kind, shape):
@@ -199,17 +254,16 @@ def slice_affine(slice_):
         From (column, row, 0, 1) to mm in the axes of NIfTI (right, anterior, superior); None where the DICOM file
         does not say. The third column is the normal of the slice.
     """
-    header = slice_.header
-    try:
-        position = np.array([float(v) for v in header.ImagePositionPatient])
-        orientation = np.array([float(v) for v in header.ImageOrientationPatient])
-    except (AttributeError, TypeError, ValueError):
-        return None
-    if position.shape != (3,) or orientation.shape != (6,):
+    return _affine(slice_.header, slice_.spacing_mm)
+
+
+def _affine(header, spacing_mm):
+    position, orientation = (dicom.numbers(header, f"Image{what}Patient") for what in ("Position", "Orientation"))
+    if not position or not orientation or (len(position), len(orientation)) != (3, 6):
         return None
     affine = np.eye(4)
-    affine[:3, 0] = orientation[:3] * slice_.spacing_mm[1]
-    affine[:3, 1] = orientation[3:] * slice_.spacing_mm[0]
+    affine[:3, 0] = np.multiply(orientation[:3], spacing_mm[1])
+    affine[:3, 1] = np.multiply(orientation[3:], spacing_mm[0])
     affine[:3, 2] = np.cross(orientation[:3], orientation[3:])
     affine[:3, 3] = position
     return np.diag([-1, -1, 1, 1]) @ affine  # DICOM's axes point left, posterior and superior
@@ -256,7 +310,7 @@ def _plane(image, slice_, rule, path):
             raise SarcoError(f"{path}: it does not say how it lies in the patient (sform and qform are 0); say "
                              "'--nifti stored' if its first axis is the columns and its second the rows.")  # fmt: skip
         if place is not None:
-            return _at_pixels(image, shape, place, slice_, path)
+            return _at_pixels(image, shape, slice_, path)
         order = nib.orientations.io_orientation(image.affine)
         if np.isnan(order).any():
             raise SarcoError(f"{path}: its affine is broken; say '--nifti stored' if its first axis is the columns and "
@@ -292,56 +346,59 @@ def _values(image, shape, part, slice_, path):
     return values if values.ndim == 3 else values[..., None]
 
 
-def _at_pixels(image, stored, place, slice_, path):
+def _at_pixels(image, stored, slice_, path):
     """Read the voxels at the pixels' places; the two grids must coincide within `GRID_TOLERANCE`."""
-    elsewhere = SarcoError(f"{path}: it lies elsewhere in the patient than its slice, or on another grid (by its "
-                           "affine); save it on the slice's grid, or say '--nifti stored' if its first axis is the "
-                           "columns and its second the rows.")  # fmt: skip
+    index = _voxels(image.affine, slice_)
+    if index is None:
+        raise SarcoError(f"{path}: it lies elsewhere in the patient than its slice, or on another grid (by its "
+                         "affine); save it on the slice's grid, or say '--nifti stored' if its first axis is the "
+                         "columns and its second the rows.")  # fmt: skip
+    if any(i.min() < 0 or i.max() >= size for i, size in zip(index, stored, strict=True)):
+        raise SarcoError(f"{path}: {tuple(stored)} voxels do not cover the {slice_.image_hu.shape} pixels of the "
+                         "slice; write the mask on the slice's grid.")  # fmt: skip
+    # Only the plane of the volume that the slice is.
+    values = _values(image, stored, [slice(int(i.min()), int(i.max()) + 1) for i in index], slice_, path)
+    return values[tuple(i - i.min() for i in index)]
+
+
+def _voxels(affine, slice_):
+    """Index along each axis of another grid at the pixels of a slice; None where the grids do not coincide."""
     try:
-        to_voxel = np.linalg.inv(image.affine) @ place
+        to_voxel = np.linalg.inv(affine) @ slice_affine(slice_)
     except np.linalg.LinAlgError:
-        raise elsewhere from None
+        return None
     if not np.isfinite(to_voxel).all():
-        raise elsewhere
+        return None
     step, start = np.rint(to_voxel[:3, :2]), to_voxel[:3, 3]
     if sorted(np.abs(step).sum(1)) != [0, 1, 1] or list(np.abs(step).sum(0)) != [1, 1]:
-        raise elsewhere
+        return None
     rows, columns = slice_.image_hu.shape
     corners = np.array([(c, r) for c in (0, columns - 1) for r in (0, rows - 1)]).T
     exact = to_voxel[:3, :2] @ corners + start[:, None]
     origin = np.rint(start)
     if (np.abs(exact - (step @ corners + origin[:, None])) > GRID_TOLERANCE).any():
-        raise elsewhere
+        return None
     c, r = np.meshgrid(np.arange(columns), np.arange(rows))
-    index = [(step[axis, 0] * c + step[axis, 1] * r + origin[axis]).astype(int) for axis in range(3)]
-    if any(i.min() < 0 or i.max() >= size for i, size in zip(index, stored, strict=True)):
-        raise SarcoError(f"{path}: {tuple(stored)} voxels do not cover the {(rows, columns)} pixels of the slice; "
-                         "write the mask on the slice's grid.")  # fmt: skip
-    # Only the plane of the volume that the slice is.
-    values = _values(image, stored, [slice(int(i.min()), int(i.max()) + 1) for i in index], slice_, path)
-    return values[tuple(i - i.min() for i in index)]
+    return [(step[axis, 0] * c + step[axis, 1] * r + origin[axis]).astype(int) for axis in range(3)]
 
 
 # --- DICOM SEG ------------------------------------------------------------------------------------
 
 
 def seg_references(path):
-    """SOPInstanceUID of the slices that the frames of a SEG were drawn on.
+    """SOPInstanceUID of the slices that the frames of a SEG say they were drawn on; they need not say any.
 
     Raises
     ------
     SarcoError
-        The file cannot be read, or references nothing.
+        The file cannot be read.
     """
     try:
-        found = {uid for frame in _frames(_seg(path)) for uid in _sources(frame)}
+        return {str(source.ReferencedSOPInstanceUID) for frame in _frames(_seg(path)) for source in _sources(frame)}
     except SarcoError:
         raise
     except Exception as error:
         raise SarcoError(f"{path}: not a readable SEG ({_first_line(error)}); export it again.") from None
-    if not found:
-        raise SarcoError(f"{path}: its frames name no slice (no ReferencedSOPInstanceUID); export it with references.")
-    return found
 
 
 def _seg(path):
@@ -357,7 +414,7 @@ def _read_seg(path, _changed):
         warnings.simplefilter("ignore")
         try:
             dicom.check_unpacked(path)
-            return hd.seg.segread(path)
+            return hd.seg.Segmentation.from_dataset(dicom.parse(path), copy=False)
         except SarcoError:
             raise
         except Exception as error:  # each broken attribute fails in its own way
@@ -369,10 +426,6 @@ def _frames(seg):
 
 
 def _sources(frame):
-    return [str(source.ReferencedSOPInstanceUID) for source in _source_items(frame)]
-
-
-def _source_items(frame):
     return [
         source
         for derivation in frame.get("DerivationImageSequence") or ()
@@ -389,19 +442,19 @@ def _referenced(seg):
     }
 
 
-def _is_of(frame, slice_):
-    """Whether a frame of a SEG was drawn on this slice, or on this frame of an enhanced CT."""
-    for source in _source_items(frame):
-        frames = dicom.numbers(source, "ReferencedFrameNumber")  # none means all
-        if str(source.ReferencedSOPInstanceUID) == str(slice_.header.SOPInstanceUID) and (
-            slice_.frame is None or frames is None or slice_.frame in frames
-        ):
-            return True
-    return False
+def _names(source, slice_):
+    """Whether the source of a frame is this slice, or this frame of an enhanced CT."""
+    frames = dicom.numbers(source, "ReferencedFrameNumber")  # none means all
+    return str(source.ReferencedSOPInstanceUID) == str(slice_.header.SOPInstanceUID) and (
+        slice_.frame is None or frames is None or slice_.frame in frames
+    )
 
 
 def from_seg(path, slice_, labels=()):
-    """The segments of a SEG that are muscle, on the slice that its frames name.
+    """The segments of a SEG that are muscle, on a slice.
+
+    Its frames belong to the slices that they name, or, where they name none, to that whose frame of reference,
+    position and grid they have; turned and cropped grids are the same grid.
 
     Parameters
     ----------
@@ -424,27 +477,68 @@ def from_seg(path, slice_, labels=()):
 
 
 def _read_frames(seg, slice_, labels, path):
-    uid = str(slice_.header.SOPInstanceUID)
-    numbers = _segments(seg, labels, path)
-    if (seg.Rows, seg.Columns) != slice_.image_hu.shape:
-        raise SarcoError(f"{path}: {(seg.Rows, seg.Columns)} pixels, the slice has {slice_.image_hu.shape}; "
-                         "write the mask on the slice's grid.")  # fmt: skip
-    of_slice = [frame for frame in _frames(seg) if _is_of(frame, slice_)]
-    # Frames without a pixel of muscle may be left out, so a slice can be referenced by the whole SEG alone.
-    if not of_slice and (slice_.frame is not None or uid not in _referenced(seg)):
-        raise SarcoError(f"{path}: it was drawn on other slices than {slice_.path}, by its references; give that of "
-                         "this slice.")  # fmt: skip
-    for frame in of_slice:
-        _check_plane(seg, frame, slice_, path)
-    # The planes were compared above, so the flag that says so is not asked for a second time.
-    options = {"segment_numbers": numbers, "ignore_spatial_locations": True, "assert_missing_frames_are_empty": True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if slice_.frame is None:
-            found = seg.get_pixels_by_source_instance([uid], **options)
-        else:
-            found = seg.get_pixels_by_source_frame(uid, [slice_.frame], **options)
-    return (found[0] >= 0.5).any(-1)
+    wanted, muscle = _segments(seg, labels, path), np.zeros(slice_.image_hu.shape, bool)
+    # Frames without a pixel of muscle may be left out, so a slice can be named by the whole SEG alone.
+    named = slice_.frame is None and str(slice_.header.SOPInstanceUID) in _referenced(seg)
+    space = slice_.header.get("FrameOfReferenceUID")
+    same_space, known = named or (space and space == seg.get("FrameOfReferenceUID")), named
+    for number, frame in enumerate(_frames(seg), 1):
+        sources = _sources(frame)
+        if sources and not any(_names(source, slice_) for source in sources):
+            continue
+        affine = _frame_affine(seg, frame)
+        placed = affine is not None and slice_affine(slice_) is not None
+        index = _pixels_at(seg, affine, slice_) if placed else None
+        if sources and index is None:  # drawn on this slice, as it says
+            if placed:
+                raise SarcoError(f"{path}: its frames lie on another grid than the slice that they name; resample the "
+                                 "segmentation to its source images.")  # fmt: skip
+            _check_shape((seg.Rows, seg.Columns), muscle.shape, path)
+            index = np.indices(muscle.shape)
+        if not sources and (index is None or not same_space):
+            if named and not placed:
+                raise SarcoError(f"{path}: its frames do not say on which slice they lie; export it with references.")
+            continue
+        known = True
+        muscle |= _segment_pixels(seg, number, frame, wanted)[tuple(index)]
+    if not known:
+        raise SarcoError(f"{path}: it was drawn on other slices than {slice_.path}, or on another grid, by its "
+                         "references and its frames' places; give that of this slice.")  # fmt: skip
+    return muscle
+
+
+def _group(seg, frame, name):
+    """An item that a frame of a SEG says of itself, or that all share."""
+    shared = (seg.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    return (frame.get(name) or shared.get(name) or [pydicom.Dataset()])[0]
+
+
+def _frame_affine(seg, frame):
+    """`slice_affine` of a frame, or None."""
+    header = pydicom.Dataset()
+    for name in ("PlaneOrientationSequence", "PlanePositionSequence"):
+        header.update(_group(seg, frame, name))
+    spacing_mm = dicom.numbers(_group(seg, frame, "PixelMeasuresSequence"), "PixelSpacing")
+    return _affine(header, spacing_mm) if spacing_mm and len(spacing_mm) == 2 else None
+
+
+def _pixels_at(seg, affine, slice_):
+    """Rows and columns of a frame at the pixels of a slice; None where it does not cover them, or lies elsewhere."""
+    found = _voxels(affine, slice_)
+    if found is None:
+        return None
+    columns, rows, planes = found
+    inside = (rows >= 0) & (rows < seg.Rows) & (columns >= 0) & (columns < seg.Columns) & (planes == 0)
+    return (rows, columns) if inside.all() else None
+
+
+def _segment_pixels(seg, number, frame, wanted):
+    """Pixels of one frame that are of a wanted segment."""
+    if seg.SegmentationType == "LABELMAP":
+        return np.isin(seg.get_stored_frame(number), wanted)
+    if _group(seg, frame, "SegmentIdentificationSequence").get("ReferencedSegmentNumber") not in wanted:
+        return np.zeros((seg.Rows, seg.Columns), bool)
+    return seg.get_stored_frame(number) >= 0.5 * (seg.get("MaximumFractionalValue") or 1)
 
 
 def _segments(seg, labels, path):
@@ -462,29 +556,6 @@ def _segments(seg, labels, path):
     if not wanted:
         raise SarcoError(f"{path}: no segment is called {', '.join(labels)}; it holds {listed}.")
     return wanted
-
-
-def _check_plane(seg, frame, slice_, path):
-    """Refuse a frame that lies on another grid than the slice, where both say how they lie."""
-    place = slice_affine(slice_)
-    shared = (seg.get("SharedFunctionalGroupsSequence") or [{}])[0]
-    try:
-        orientation, position, measures = (
-            (frame.get(name) or shared.get(name))[0]
-            for name in ("PlaneOrientationSequence", "PlanePositionSequence", "PixelMeasuresSequence")
-        )
-        along = np.array([float(v) for v in orientation.ImageOrientationPatient])
-        origin = np.array([float(v) for v in position.ImagePositionPatient])
-        row_mm, column_mm = (float(v) for v in measures.PixelSpacing)
-    except (AttributeError, TypeError, IndexError):
-        return
-    if place is None:
-        return
-    own = np.stack([along[:3] * column_mm, along[3:] * row_mm, origin], 1) * [[-1], [-1], [1]]
-    size = np.array([[slice_.image_hu.shape[1], slice_.image_hu.shape[0], 1]])
-    if (np.abs(own - place[:3, [0, 1, 3]]) * size > GRID_TOLERANCE * min(slice_.spacing_mm) + 1e-3).any():
-        raise SarcoError(f"{path}: its frames lie on another grid than the slice that they name; resample the "
-                         "segmentation to its source images.")  # fmt: skip
 
 
 def _first_line(error):

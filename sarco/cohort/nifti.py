@@ -9,6 +9,8 @@ from pydicom.dataset import Dataset
 from ..errors import SarcoError
 from . import dicom
 
+SIZE_TOLERANCE = 0.005  # of a voxel's side, by which sform and pixdim may differ: an area is then 1 % off
+
 
 def read_slice(path, number=None):
     """Read one slice of a volume in Hounsfield units.
@@ -54,6 +56,7 @@ def _read(image, path, number):
     if not placed or np.isnan(axes).any():
         raise SarcoError(f"{path}: it does not say how it lies in the patient (sform and qform are 0, or broken), so "
                          "no slice can be chosen; write it with an affine.")  # fmt: skip
+    _check_affines(image, axes, path)
     (along,) = np.flatnonzero(axes[:, 0] == 2)
     count = shape[along]
     if number is None and count != 1:
@@ -76,6 +79,25 @@ def _read(image, path, number):
     plane = nib.orientations.apply_orientation(stored, turn)[:, :, 0].T
     affine = np.diag([-1, -1, 1, 1]) @ affine @ nib.orientations.inv_ornt_aff(turn, stored.shape)  # DICOM's axes
     return _slice(path, plane.astype(np.float32), affine, number)
+
+
+def _check_affines(image, axes, path):
+    """Refuse a volume whose two affines make pixels of different size, or turn it in different ways."""
+    import nibabel as nib
+
+    across = axes[:, 0] != 2
+    by_sform = np.linalg.norm(image.affine[:3, :3], axis=0)[across]
+    by_qform = np.array(image.header.get_zooms()[:3])[across]  # pixdim, which gives the qform its sizes
+    advice = "keep the right one in both (nibabel: set_sform and set_qform), and write it again"
+    if not np.allclose(by_sform, by_qform, rtol=SIZE_TOLERANCE):
+        sizes = ("{:g} x {:g} mm".format(*sides) for sides in (by_sform, by_qform))
+        raise SarcoError(f"{path}: pixels of {next(sizes)} by its sform and of {next(sizes)} by qform and pixdim; "
+                         f"{advice}.")  # fmt: skip
+    if image.header["sform_code"] and image.header["qform_code"]:
+        turns = [nib.aff2axcodes(affine) for affine in (image.get_sform(), image.get_qform())]
+        if turns[0] != turns[1]:
+            ways = [" ".join(turn) for turn in turns]
+            raise SarcoError(f"{path}: its axes run to {ways[0]} by its sform and to {ways[1]} by its qform; {advice}.")
 
 
 @contextmanager
