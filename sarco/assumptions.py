@@ -17,6 +17,7 @@ from .files import write_csv
 SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
 DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
+SHARE_OF_LABEL, SHARE_OF_ASCITES = "the share of label D", "the share of ascites"
 SHARES = (0, 1, 2)  # times the cohort's
 
 
@@ -146,12 +147,12 @@ def alternatives(results):
         yield "the readers' SD", "cm2", sd_cm2, table
     notes = cohort["notes"].fillna("").str.split(", ")
     groups = {
-        "label D": cohort.loc[cohort["quality"] == "D", "case"],
-        "ascites": cohort.loc[[("ascites" in of_case) for of_case in notes], "case"],
+        SHARE_OF_LABEL: cohort.loc[cohort["quality"] == "D", "case"],
+        SHARE_OF_ASCITES: cohort.loc[[("ascites" in of_case) for of_case in notes], "case"],
     }
     test = cases.loc[cases["split"] == "test", "case"].unique()
     for name, chosen in groups.items():
         share = np.isin(test, chosen).mean()
         for factor in SHARES:
             value = 100 * factor * share / (1 + (factor - 1) * share)
-            yield f"the share of {name}", "%", float(value), with_share(cases, chosen, factor)
+            yield name, "%", float(value), with_share(cases, chosen, factor)

@@ -300,7 +300,7 @@ class Results:
             ("sweeps", True),
             ("elsewhere", True),
             ("bench", True),
-            ("readers", False),
+            ("readers", True),
             ("ablation", info.get("profile", {}).get("ablation_variants")),
         ):
             if (wanted and profile.committed) or (folder / f"{name}.csv").is_file():
@@ -933,6 +933,8 @@ DIRECTIONS = {
     "poor_labels_lower": _poor_labels(_mean),
     "poor_labels_scatter": _poor_labels(lambda dsc: dsc.std(axis=-1, ddof=1)),
 }
+# These are told by the slices of a label, however many there are: counting them again would only feign more of them.
+BY_LABEL = ("robust_to_labels", "poor_labels_lower", "poor_labels_scatter")
 
 
 def under_assumptions(results):
@@ -954,6 +956,7 @@ def under_assumptions(results):
         (name, assumption, unit, at, one.value, one.low, one.high, one.verdict)
         for assumption, unit, at, cases in (assumptions.alternatives(results) if "readers" in results.more else ())
         for name, one in judge(cases).items()
+        if not (name in BY_LABEL and assumption == assumptions.SHARE_OF_LABEL)
     ]
     return pd.DataFrame(found, columns=["name", "assumption", "unit", "at", "value", "low", "high", "verdict"])
 

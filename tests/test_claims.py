@@ -435,6 +435,7 @@ COMMITTED = [
     ("orders.csv", {"members": "2"}, "feeds the claim 'networks from which on .* and figures 2B and 2C;"),
     ("sweeps.csv", {"sweep": "dilation_mm"}, "feeds the claim 'connectivity of the dilation' "),
     ("sweeps.csv", {"sweep": "low_hu"}, "feeds the claim 'attenuation kept as muscle' "),
+    ("readers.csv", {"scale": "0.5", "split": "test"}, r"feeds the claim 'DSC, test' "),
     ("bench.csv", {"what": "ours"}, r"feeds no claim .* chapters/03-training\.html#tab-bench;"),
     ("elsewhere.csv", {"population": "randomised"}, r"feeds no claim .* chapters/06-bias\.html#fig-elsewhere;"),
     ("ablation.csv", {"variant": "none"}, r"feeds no claim .* chapters/01-data\.html#fig-ablation;"),
