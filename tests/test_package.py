@@ -43,7 +43,6 @@ ORDER = [
     "sweeps",
     "bench",
     "claims",
-    "deviations",
     "ablation",
     "checks",
     "seg",
@@ -52,6 +51,7 @@ ORDER = [
     "batch",
     "figures",
     "book",
+    "deviations",
     "cli",
 ]
 HEAVY = (
