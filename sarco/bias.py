@@ -49,13 +49,20 @@ def few_cases(errors, sizes=SIZES):
 # What could be done to an area, learned on predicted and reference areas ------------------------------------------
 
 
+def _line(n, x, y, xx, xy):
+    spread = n * xx - x * x
+    # Of one case there is no line; what rounding leaves of its spread is none.
+    slope = np.where(spread > 1e-9 * n * xx, (n * xy - x * y) / spread, np.nan)
+    return (y - slope * x) / n, slope
+
+
 CORRECTIONS = {
     # name: start and slope of the line that an area is put on, from sums over the cases: how many there are, predicted
     # areas x, the reader's y, and their products
     "none": lambda n, x, y, xx, xy: (0 * n, 1),
     "minus the mean error (the paper's)": lambda n, x, y, xx, xy: ((y - x) / n, 1),
     "times a factor": lambda n, x, y, xx, xy: (0 * n, y / x),
-    "along a line": lambda n, x, y, xx, xy: ((xx * y - x * xy) / (n * xx - x * x), (n * xy - x * y) / (n * xx - x * x)),
+    "along a line": _line,
 }
 JUDGED = ("validation, same slices", "validation, each left out", "test")
 
@@ -72,9 +79,9 @@ def corrections(cases):
     -------
     DataFrame
         One row a correction of `CORRECTIONS` and way of `JUDGED`: columns correction, judged, mean_error_cm2, rmse_cm2,
-        low, high (interval of the RMSE; each draw learns anew, on cases that it draws). All are learned on validation
-        slices with labels A to C. "Same slices" is the paper's way. "Each left out" learns anew for each slice, from
-        the others.
+        low, high (interval of the RMSE; each draw learns anew, on cases that it draws); NaN where too few are left to
+        learn on. All are learned on validation slices with labels A to C. "Same slices" is the paper's way. "Each left
+        out" learns anew for each slice, from the others.
     """
     import pandas as pd
 
@@ -100,12 +107,12 @@ def corrections(cases):
         return error(learn, sums, x[pick], y[pick])
 
     def test(learn, pick, teachers):
-        return error(learn, added[:, teachers].sum(axis=-1, keepdims=True), test_x[pick], test_y[pick])
+        return error(learn, added[:, good][:, teachers].sum(axis=-1, keepdims=True), test_x[pick], test_y[pick])
 
     found = []
     for name, learn in CORRECTIONS.items():
         for how, judge in zip(JUDGED, (same, left_out, test), strict=True):
-            sizes = (len(test_x), len(x)) if judge is test else (len(x),)
+            sizes = (len(test_x), good.sum()) if judge is test else (len(x),)
 
             def rmse(*picks, judge=judge, learn=learn):
                 return metrics.root_mean_square(judge(learn, *picks))
