@@ -1,5 +1,6 @@
 """The command `sarco`. Heavy modules load inside the commands, so that help and bad input answer at once."""
 
+import codecs
 import functools
 import os
 import sys
@@ -21,6 +22,23 @@ os.environ.setdefault(THREADS, "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 PROBLEMS_FOUND, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+OTHER_SIGNS = {"²": "2", "°": " deg", "±": "+-", "…": "..."}
+
+
+def _in_other_signs(error):
+    """For what an encoding lacks: cm2 for cm²; of a name, each such letter is spelled out."""
+    signs = error.object[error.start : error.end]
+    other = (OTHER_SIGNS.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs)
+    return "".join(other), error.end
+
+
+# A pipe on Windows, or PYTHONIOENCODING, may ask for an encoding that lacks a sign; all was done by then.
+codecs.register_error("in other signs", _in_other_signs)
+for _stream in (sys.stdout, sys.stderr):
+    if hasattr(_stream, "reconfigure"):
+        _stream.reconfigure(errors="in other signs")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -252,7 +270,7 @@ def measure(
     networks. Height, weight, sex and cut-off are those of the first run's JSON, if one is named, unless given here.
     Files are called SLICE_measured.
     """
-    from . import report
+    from . import batch, report
 
     done = report.measure_again(
         slice_, mask, before, number=number, phase=phase, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
@@ -260,8 +278,9 @@ def measure(
     )  # fmt: skip
     files = []
     if out is not None:
-        name = f"{report.file_name(slice_)}_measured"
-        files = report.write(done.now, out, name, with_patient=with_patient)
+        name, digest = f"{report.file_name(slice_)}_measured", batch.digest(slice_)
+        batch.refuse_other(out, name, slice_, digest)
+        files = report.write(done.now, out, name, with_patient=with_patient, made_from=f"{digest}-measured")
     numbers = report.numbers(done.now, with_patient=with_patient)
     if json_:
         _print_json(numbers | {"changes": done.changes, "mask_change": done.mask_change})
@@ -274,7 +293,7 @@ def measure(
 def _print_json(document):
     import json
 
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    print(json.dumps(document, indent=2))  # in ASCII, which every pipe takes
 
 
 def _print_numbers(numbers, files):

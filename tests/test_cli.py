@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bad_inputs
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from sarco.cli import app
@@ -93,3 +95,14 @@ def test_completion_is_on():
     assert completed("se") == ["segment"]
     assert completed("segment", "--cutoff", "der") == ["derstine-2018"]
     assert "--install-completion" in run("--help").stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "ascii"])
+def test_a_pipe_of_any_encoding_takes_what_is_printed(encoding, tmp_path):
+    path = bad_inputs.write(tmp_path / "été 幻².dcm")
+    Image.fromarray(bad_inputs.MUSCLE).save(tmp_path / "mask.png")
+    command = [Path(sys.executable).with_name("sarco"), "measure", path, tmp_path / "mask.png", "--out", tmp_path / "out"]
+    here = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=here)
+    assert done.returncode == 0 and b"77.6 cm2" in done.stdout, done.stderr
+    assert "measured.json" in done.stdout.decode(encoding)
