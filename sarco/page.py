@@ -141,11 +141,13 @@ def render(numbers, picture):
     ]
     if correction:
         low, high = correction["interval_95_cm2"]
+        coverage = correction["interval_coverage"]
+        held = "" if coverage is None else f"On the test slices, of the same kind, it held {coverage:.0%}. "
         parts.append(
             f"<h2>Correction and interval</h2><p>On {correction['slices']} validation slices the networks' area was "
             f"{correction['mean_error_cm2']:+.1f} cm² off on average (95 % interval {low:+.1f} to {high:+.1f}), with "
             f"an SD of {correction['sd_cm2']:.1f} cm². {escape(correction['interval_meaning'])} "
-            f"{escape(surface.WARRANT)}</p>"
+            f"{held}{escape(surface.WARRANT)}</p>"
         )
     if numbers["class"]:
         parts.append(f"<h2>Cut-off</h2><p>{escape(numbers['class']['source'])}. There is no consensus on cut-offs.</p>")

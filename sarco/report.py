@@ -544,6 +544,7 @@ def numbers(found, *, with_patient=False):
             "sd_cm2": round(correction.sd_cm2, 3),
             "slices": correction.n,
             "interval_meaning": surface.INTERVAL_MEANING,
+            "interval_coverage": _rounded(correction.coverage, 4),
         },
         "versions": found.versions,
         "warnings": list(found.warnings),

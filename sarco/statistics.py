@@ -245,6 +245,34 @@ def measured(cases, table, who=READER):
     return found
 
 
+DENSITY = {"mean_hu": ("mean attenuation", "HU"), "low_attenuation_cm2": ("low-attenuation muscle", "cm²")}
+
+
+def density(table):
+    """Error of what is said of the muscle's density: that of the final mask, minus that of the true one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of cases.csv or of elsewhere.csv, one a case.
+
+    Returns
+    -------
+    DataFrame
+        One row for each of `DENSITY`, without cases that have no truth or no muscle: columns measure, unit, n, true
+        (mean of the true values), mean_error with low and high (its 95 % interval), and sd (of the errors).
+    """
+    import pandas as pd
+
+    found = []
+    for key, (name, unit) in DENSITY.items():
+        known = table[[key, f"true_{key}"]].dropna()
+        if len(known):
+            error = metrics.errors(known[key], known[f"true_{key}"])
+            found.append((name, unit, len(known), known[f"true_{key}"].mean(), *estimate(error, _mean), error.std(ddof=1)))
+    return pd.DataFrame(found, columns=["measure", "unit", "n", "true", "mean_error", "low", "high", "sd"])
+
+
 # Headlines -----------------------------------------------------------------------------------------------------------
 
 

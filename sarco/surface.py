@@ -1,7 +1,7 @@
 """Muscle area of a mask, and the correction of its systematic error."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from .paper import CORRECTION_LABELS
 
 mean_error = metrics.mean_error
 INTERVAL_MEANING = (
-    "Of 100 slices like those that the correction was learned on, about 95 have the area that a reader would outline "
-    "within this interval. Those slices are synthetic phantoms: a real patient, scanner or reader can differ by more."
+    "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
+    "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."
 )
 WARRANT = (
     "Index and class rest on the area as found: a correction that was learned on phantoms has no warrant on a patient."
@@ -36,6 +36,8 @@ class Correction:
         95 % interval of the mean error (Student's t).
     smallest_cm2, largest_cm2 : float
         True areas that it was learned on.
+    coverage : float or None
+        Of the test slices, the share whose area lies in `interval`; None where none were tested.
     """
 
     mean_error_cm2: float
@@ -45,6 +47,7 @@ class Correction:
     high_cm2: float
     smallest_cm2: float
     largest_cm2: float
+    coverage: float | None = None
 
     @classmethod
     def learn(cls, predicted_cm2, true_cm2):
@@ -92,11 +95,15 @@ class Correction:
         tuple of float
             Low, high, in cm2.
         """
+        corrected = float(self.apply(area_cm2))
+        return max(0.0, corrected - self.half_cm2), max(0.0, corrected + self.half_cm2)
+
+    @property
+    def half_cm2(self):
+        """Half the width of `interval`."""
         from scipy import stats
 
-        half = float(stats.t.ppf(0.975, self.n - 1)) * self.sd_cm2 * math.sqrt(1 + 1 / self.n)
-        corrected = float(self.apply(area_cm2))
-        return max(0.0, corrected - half), max(0.0, corrected + half)
+        return float(stats.t.ppf(0.975, self.n - 1)) * self.sd_cm2 * math.sqrt(1 + 1 / self.n)
 
 
 STUDENT = "student"  # its rows in a table of results have this for a subset
@@ -121,14 +128,15 @@ def correction_from_results(cases, student=False):
     SarcoError
         The table holds fewer than two such slices.
     """
-    rows = cases[
-        (cases["split"] == "validation") & cases["quality"].isin(CORRECTION_LABELS) & (cases["step"] == "window")
-    ]
-    taught = rows["subset"] == STUDENT
-    rows = rows[taught] if student else rows[(rows["members"] == cases["members"].max()) & ~taught]
+    taught = cases["subset"] == STUDENT
+    final = cases[(taught if student else (cases["members"] == cases["members"].max()) & ~taught)
+                  & (cases["step"] == "window")]  # fmt: skip
+    rows = final[(final["split"] == "validation") & final["quality"].isin(CORRECTION_LABELS)]
     if len(rows) < 2:
         raise SarcoError(
             f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
             "more; run 'sarco evaluate' on a larger cohort."
         )
-    return Correction.learn(rows["area_cm2"], rows["reference_area_cm2"])
+    learned, test = Correction.learn(rows["area_cm2"], rows["reference_area_cm2"]), final[final["split"] == "test"]
+    held = (learned.apply(test["area_cm2"]) - test["reference_area_cm2"]).abs() <= learned.half_cm2
+    return replace(learned, coverage=float(held.mean()) if len(test) else None)

@@ -277,8 +277,15 @@ def judge(marked, large):
     Returns
     -------
     dict
-        Counts large, caught, others and false_alarms.
+        sensitivity and false_alarms: each how many are marked, of how many with and without a large error, and the
+        95 % interval of the share (Wilson); the share is None where there is none.
     """
+    from scipy import stats
+
     marked, large = np.asarray(marked, bool), np.asarray(large, bool)
-    return {"large": int(large.sum()), "caught": int((marked & large).sum()),
-            "others": int((~large).sum()), "false_alarms": int((marked & ~large).sum())}  # fmt: skip
+    found = {}
+    for name, kind in (("sensitivity", large), ("false_alarms", ~large)):
+        some, n = int((marked & kind).sum()), int(kind.sum())
+        share = stats.binomtest(some, n).proportion_ci(method="wilson") if n else (None, None)
+        found[name] = (some, n, *share)
+    return found

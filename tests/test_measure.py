@@ -8,13 +8,14 @@ import subprocess
 import highdicom as hd
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pydicom
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 import sarco
-from sarco import checks, composition, cutoffs, report, seg, surface
+from sarco import checks, composition, cutoffs, report, seg, statistics, surface
 from sarco.cli import app
 from sarco.cohort import dicom
 from sarco.cutoffs import Person
@@ -77,6 +78,16 @@ def test_composition_of_a_known_mask():
     assert found.sd_hu == pytest.approx(21 * (share * (1 - share)) ** 0.5)
     nothing = composition.composition(np.zeros(SHAPE, bool), image_hu, SPACING_MM)
     assert (nothing.area_cm2, nothing.mean_hu, nothing.sd_hu, nothing.intermuscular_fat_cm2) == (0, None, None, 0)
+
+
+def test_density_against_the_truth():
+    table = pd.DataFrame({
+        "mean_hu": [30, 40, 50.0, np.nan], "true_mean_hu": [31, 40, np.nan, 35],
+        "low_attenuation_cm2": [10, 20, 30, 0.0], "true_low_attenuation_cm2": [9, 17, np.nan, 4],
+    })  # fmt: skip
+    hu, low = statistics.density(table).to_dict("records")
+    assert (hu["n"], hu["true"], hu["mean_error"], hu["sd"]) == (2, 35.5, -0.5, pytest.approx(0.5**0.5))
+    assert (low["n"], low["mean_error"], low["unit"]) == (3, 0, "cm²")
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -333,15 +344,14 @@ def trunk(vertebra=True, shape=(256, 256), spacing_mm=(1.4, 1.4), shift_mm=0):
 
 def warnings_of(image_hu, spacing_mm, mask=None, **header):
     data = pydicom.Dataset()
-    for name, value in header.items():
+    for name, value in ({"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]} | header).items():
         setattr(data, name, value)
     mask = np.zeros(image_hu.shape, bool) if mask is None else mask
     return checks.check(dicom.Slice(image_hu, spacing_mm, None, data), mask)
 
 
 def test_nothing_to_say_about_a_plain_trunk():
-    upright = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "GantryDetectorTilt": 0, "SliceThickness": 5}
-    assert warnings_of(*trunk(), **upright) == []
+    assert warnings_of(*trunk(), GantryDetectorTilt=0, SliceThickness=5) == []
     assert warnings_of(*trunk()) == []  # a stripped header
     # Pixels that are not square are no reason to warn.
     assert warnings_of(*trunk(shape=(180, 256), spacing_mm=(2.0, 1.4))) == []

@@ -73,6 +73,12 @@ def results_table():
 def test_correction_learns_from_validation_a_to_c_only():
     correction = surface.correction_from_results(results_table())
     assert (correction.mean_error_cm2, correction.n) == (2, 3)
+    # Half an interval is 4.3027 * 1 * sqrt(4/3) = 4.97: of two more test slices, off by 2 and -3 before the
+    # correction, the latter lies just outside, and the first one (50) far.
+    test = results_table().query("split == 'test'")
+    more = [test.assign(area_cm2=area) for area in (102, 97)]
+    assert surface.correction_from_results(pd.concat([results_table(), *more])).coverage == pytest.approx(1 / 3)
+    assert surface.correction_from_results(results_table().query("split != 'test'")).coverage is None
     with pytest.raises(SarcoError, match="validation"):
         surface.correction_from_results(results_table().query("split == 'test'"))
 

@@ -94,7 +94,10 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     assert limit == uncertainty.Limit("members_dsc", 0.95, 18, 3, 4, 3)
     assert limit.over(0.94) and not limit.over(0.96)
     marked = limit.over(table.members_dsc)
-    assert uncertainty.judge(marked, table.large) == {"large": 3, "caught": 3, "others": 15, "false_alarms": 1}
+    judged = uncertainty.judge(marked, table.large)
+    assert judged["sensitivity"] == (3, 3, pytest.approx(0.438, abs=1e-3), 1)  # Wilson's interval
+    assert judged["false_alarms"][:2] == (1, 15)
+    assert uncertainty.judge(marked[~table.large], table.large[~table.large])["sensitivity"] == (0, 0, None, None)
     assert uncertainty.learn(table[~table.large]) is None
 
 
