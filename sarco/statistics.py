@@ -268,8 +268,9 @@ def density(table):
     for key, (name, unit) in DENSITY.items():
         known = table[[key, f"true_{key}"]].dropna()
         if len(known):
-            error = metrics.errors(known[key], known[f"true_{key}"])
-            found.append((name, unit, len(known), known[f"true_{key}"].mean(), *estimate(error, _mean), error.std(ddof=1)))
+            true = known[f"true_{key}"]
+            error = metrics.errors(known[key], true)
+            found.append((name, unit, len(known), true.mean(), *estimate(error, _mean), error.std(ddof=1)))
     return pd.DataFrame(found, columns=["measure", "unit", "n", "true", "mean_error", "low", "high", "sd"])
 
 
