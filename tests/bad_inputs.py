@@ -13,12 +13,14 @@ import nibabel as nib
 import numpy as np
 import pydicom
 from PIL import Image
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     RLELossless,
 )
 
@@ -37,6 +39,18 @@ def disc(radius_mm, shape=SHAPE, spacing_mm=SPACING_MM, centre_mm=(0, 0)):
 
 
 MUSCLE = disc(50)
+# The ways in which an axial slice can lie on its grid: ImageOrientationPatient, and how the grid is made from an
+# upright one, whose rows run to the back and whose columns to the left.
+TURNS = {
+    "supine": ([1, 0, 0, 0, 1, 0], lambda plane: plane),
+    "rows reversed": ([1, 0, 0, 0, -1, 0], lambda plane: plane[::-1]),
+    "columns reversed, seen from the head": ([-1, 0, 0, 0, 1, 0], lambda plane: plane[:, ::-1]),
+    "prone": ([-1, 0, 0, 0, -1, 0], lambda plane: plane[::-1, ::-1]),
+    "transposed": ([0, 1, 0, 1, 0, 0], lambda plane: plane.T),
+    "on the left side": ([0, -1, 0, 1, 0, 0], lambda plane: plane.T[:, ::-1]),
+    "on the right side": ([0, 1, 0, -1, 0, 0], lambda plane: plane.T[::-1]),
+    "on a side, seen from the head": ([0, -1, 0, -1, 0, 0], lambda plane: plane.T[::-1, ::-1]),
+}
 SPACING = b"\x30\x00DS\x08\x002.0\\2.0 "  # PixelSpacing and Rows, as they stand in a file
 ROWS = b"\x28\x00\x10\x00US\x02\x00\x80\x00"
 NO_FRAMES = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
@@ -61,6 +75,25 @@ def changed(**values):
         header = pydicom.dcmread(path)
         for name, value in values.items():
             setattr(header, name, value)
+        header.save_as(path)
+
+    return spoil
+
+
+def turned(turn, spacing_mm=SPACING_MM):
+    """The same slice of the same patient, on another grid."""
+    orientation, to_grid = TURNS[turn]
+
+    def spoil(path):
+        header = pydicom.dcmread(path)
+        stored = np.ascontiguousarray(to_grid(header.pixel_array))
+        half_mm = [(size - 1) / 2 * side for size, side in zip(header.pixel_array.shape, spacing_mm, strict=True)]
+        along = np.reshape(orientation, (2, 3)).sum(0)
+        header.ImageOrientationPatient = orientation
+        header.ImagePositionPatient = [-along[0] * half_mm[1], -along[1] * half_mm[0], 0]
+        header.PixelSpacing = list(spacing_mm if orientation[0] else spacing_mm[::-1])
+        header.Rows, header.Columns = stored.shape
+        header.PixelData = stored.tobytes()
         header.save_as(path)
 
     return spoil
@@ -227,6 +260,42 @@ def loop(path):
     path.symlink_to(path.name)
 
 
+def never_rescaled(path, noise_hu=0.0):
+    """Stored values passed on as HU, with padding of -2000 in the corners as GE writes it."""
+    header = pydicom.dcmread(path)
+    stored = header.pixel_array.astype(np.int16)
+    stored[stored < 100] += np.random.default_rng(0).normal(0, noise_hu, (stored < 100).sum()).astype(np.int16)
+    stored[~disc(120)] = -2000
+    header.PixelRepresentation, header.BitsStored, header.HighBit, header.RescaleIntercept = 1, 16, 15, 0
+    header.PixelData = stored.tobytes()
+    header.save_as(path)
+
+
+def compress(path, syntax):
+    """As hospitals' archives do, by a lossless JPEG that pydicom cannot write."""
+    import gdcm
+
+    reader, writer, change = gdcm.ImageReader(), gdcm.ImageWriter(), gdcm.ImageChangeTransferSyntax()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(path))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return path
+
+
+def cut_jpeg(path):
+    """The end of a picture is missing, in a file that is whole: decoders make it up."""
+    header = pydicom.dcmread(compress(path, JPEGLosslessSV1))
+    stream = next(generate_frames(header.PixelData, number_of_frames=1))
+    header.PixelData = encapsulate([stream[: len(stream) // 2]])
+    header.save_as(path)
+
+
 # --- NIfTI ------------------------------------------------------------------------------------------
 
 
@@ -283,6 +352,14 @@ def not_placed():
     made = volume(np.asarray(body_hu().T[..., None], np.int16))
     made.set_sform(None, 0)
     made.set_qform(None, 0)
+    return made
+
+
+def one_plane(sform, qform):
+    """A volume of one slice whose two affines differ."""
+    made = volume(body_hu().T[..., None].astype(np.int16))
+    made.set_qform(np.diag(qform), 1)
+    made.set_sform(np.diag(sform), 4)
     return made
 
 
@@ -350,6 +427,14 @@ SLICES = {
     "a slope of zero": (changed(RescaleSlope=0), "no usable RescaleSlope"),
     "an intercept of infinity": (replaced(b"DS\x08\x00-1024.0 ", b"DS\x08\x00inf     "), "no usable RescaleSlope"),
     "values never rescaled": (changed(RescaleIntercept=0), "not the Hounsfield units of a body"),
+    "values never rescaled, with padding": (never_rescaled, "not the Hounsfield units of a body"),
+    "values never rescaled, noisy air": (lambda path: never_rescaled(path, 20), "not the Hounsfield units of a body"),
+    "rescaled twice": (changed(RescaleIntercept=-2048), "not the Hounsfield units of a body"),
+    "bits that end below the lowest": (changed(HighBit=10), "do not say where in 16 bits"),
+    "bits that end above the highest": (changed(HighBit=16), "do not say where in 16 bits"),
+    "JPEG lossless, cut": (cut_jpeg, "the picture is cut short"),
+    "text that begins as a data set": (content(b"\x08\0\x05\0CS\x0a\0ISO_IR 100" + b"area: 120\n" * 99),
+                                       "not a DICOM file|broken|cut short"),
     "effective atomic numbers": (changed(RescaleType="Z_EFF"), "pixels are in Z_EFF"),
     "body absent": (image(np.full(SHAPE, -1000.0)), "not the Hounsfield units of a body"),
     "water everywhere": (image(np.zeros(SHAPE)), "not the Hounsfield units of a body"),
@@ -382,6 +467,12 @@ SLICES = {
     "NIfTI of pixels of 90 mm": (
         nifti(lambda: volume(body_hu().T[..., None].astype(np.int16), np.diag([90.0, 90, 5, 1]))),
         "pixels of 90 x 90 mm"),
+    "NIfTI with a larger sform": (
+        nifti(lambda: one_plane((-2.2, -2.2, 5, 1), (-2, -2, 5, 1))), "2.2 x 2.2 mm by its sform and of 2 x 2 mm"),
+    "NIfTI with a larger qform": (
+        nifti(lambda: one_plane((-2, -2, 5, 1), (-2, -2.2, 5, 1))), "2 x 2 mm by its sform and of 2 x 2.2 mm"),
+    "NIfTI that lies in two ways": (
+        nifti(lambda: one_plane((-2, -2, 5, 1), (2, -2, 5, 1))), "L P S by its sform and to R P S by its qform"),
     "NIfTI in colour": (nifti(coloured), "not a grey-level image"),
     "NIfTI, 7 GB claimed in 1 MB": (nifti_bomb, "say with --slice"),
     "NIfTI in broken gzip": (nifti_bytes(lambda there: None, gz=True), "say with --slice"),
@@ -496,6 +587,25 @@ def mask_seg(change=None, other=False):
     return make
 
 
+def unreferenced(change=lambda seg, place: None):
+    """A SEG that names no slice; `change` gets it and its frame's position."""
+
+    def spoil(path):
+        made = pydicom.dcmread(path)
+        (frame,) = made.PerFrameFunctionalGroupsSequence
+        del frame.DerivationImageSequence, made.ReferencedSeriesSequence
+        change(made, frame.PlanePositionSequence[0].ImagePositionPatient)
+        made.save_as(path)
+
+    return spoil
+
+
+def palette(path, numbers, *colours, **more):
+    made = Image.fromarray(numbers.astype(np.uint8), "P")
+    made.putpalette([level for colour in colours for level in colour])
+    made.save(path, "png", **more)
+
+
 def nan_mask(values):
     values[3, 4] = np.nan
     return values
@@ -507,7 +617,9 @@ MASKS = {
     "zero bytes": (raw(b""), "not a mask"),
     "the slice itself": (lambda path, slice_path: path.write_bytes(slice_path.read_bytes()), "not a mask"),
     "a PNG of another size": (png(np.zeros((64, 64), np.uint8)), "the slice has (128, 160)"),
-    "a PNG in colour": (png(np.zeros((*SHAPE, 3), np.uint8)), "save it in grey"),
+    "a PNG in colour": (png(np.full((*SHAPE, 3), (200, 0, 0), np.uint8)), "save it in grey"),
+    "a palette whose first colour is red": (
+        lambda path, _: palette(path, MUSCLE, (200, 0, 0), (0, 0, 200)), "save it in grey"),
     "a PNG of two labels": (png(MUSCLE.astype(np.uint8) + disc(20)), "holds the labels 1, 2"),
     "a PNG, cut": (
         lambda path, _: (png(np.random.default_rng(0).integers(0, 2, SHAPE, np.uint8))(path, _), cut(900)(path)),
@@ -531,7 +643,14 @@ MASKS = {
     "a SEG, cut": (mask_seg(cut(-900)), "not a readable SEG|cannot be read"),
     "a SEG without frames": (
         mask_seg(without("PerFrameFunctionalGroupsSequence")), "not a readable SEG|cannot be read"),
-    "a SEG of 65535 rows": (mask_seg(changed(Rows=65535)), "not a readable SEG|the slice has"),
+    "a SEG of 65535 rows": (mask_seg(changed(Rows=65535)), "not a readable SEG|cannot be read"),
+    "a SEG without references, elsewhere": (mask_seg(unreferenced(lambda seg, place: place.__setitem__(2, 5))),
+                                            "drawn on other slices"),
+    "a SEG without references, half a pixel off": (mask_seg(unreferenced(lambda seg, place: place.__setitem__(0, 9))),
+                                                   "drawn on other slices"),
+    "a SEG without references, in another space": (
+        mask_seg(unreferenced(lambda seg, place: setattr(seg, "FrameOfReferenceUID", "1.2.3"))),
+        "drawn on other slices"),
 }  # fmt: skip
 
 # --- unusual, and fit -------------------------------------------------------------------------------
@@ -551,6 +670,28 @@ def implicit(path):
     pydicom.dcmwrite(path, header, enforce_file_format=True)
 
 
+def alone(syntax):
+    """A data set without preamble and meta information."""
+
+    def make(path):
+        header = pydicom.dcmread(path)
+        header.file_meta.TransferSyntaxUID = syntax
+        beside = io.BytesIO()
+        implicit = syntax == ImplicitVRLittleEndian
+        pydicom.dcmwrite(beside, pydicom.Dataset(header), implicit_vr=implicit, little_endian=True)
+        path.write_bytes(beside.getvalue())
+
+    return make
+
+
+def bits_at_the_top(path):
+    """12 bits in the upper 12 of 16, as HighBit says; what is below is noise."""
+    header = pydicom.dcmread(path)
+    header.PixelData = (header.pixel_array * 16 + 9).astype("<u2").tobytes()
+    header.HighBit = 15
+    header.save_as(path)
+
+
 def two_bodies(path):
     image_hu = np.full(SHAPE, -1000.0)
     for x in (-75, 75):
@@ -560,7 +701,7 @@ def two_bodies(path):
 
 
 def small_body(path):
-    write(path, np.where(disc(20), 40.0, -1000.0))
+    write(path, np.where(disc(20), 40.0, np.where(disc(22), -100.0, -1000.0)))
 
 
 # How it is made, and words of the warning that it must get (none: no warning but that of the level).
@@ -574,6 +715,16 @@ FIT = {
     "a second body": (two_bodies, "More than one body"),
     "a body of 13 cm²": (small_body, "no trunk was found"),
     "fat only": (image(np.where(disc(110), -100.0, np.where(disc(112), 40, -1000))), "may not be at L3"),
+    "a data set alone, implicit": (alone(ImplicitVRLittleEndian), None),
+    "a data set alone, explicit": (alone(ExplicitVRLittleEndian), None),
+    "units in words": (changed(RescaleType="Hounsfield Unit"), None),
+    "units as UCUM has them": (changed(RescaleType="[hnsf'U]"), None),
+    "bits at the top": (bits_at_the_top, None),
+    "another field than its reconstruction": (
+        changed(ReconstructionDiameter=200),
+        "makes a field of 320 mm, and ReconstructionDiameter says 200 mm",
+    ),
+    "an orientation that is not said": (without("ImageOrientationPatient"), "does not say how the slice lies"),
     "a private element without a name": (lambda path: _private(path), None),
     "a wrong year": (replaced(b"20190101", b"20xx0101"), None),
 }

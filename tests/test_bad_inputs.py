@@ -1,5 +1,6 @@
 """Every bad input gets its sentence and its exit code, and leaves no file: the corpus, through the commands."""
 
+import json
 import os
 import resource
 import subprocess
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from sarco import report, seg
 from sarco.cli import app
-from sarco.cohort import dicom
+from sarco.cohort import dicom, layout
 
 SECONDS, GIB = 5, 1 << 30
 
@@ -147,9 +148,87 @@ def test_unusual_and_fit(name, run, slice_path, tmp_path):
     make(slice_path)
     done = run("segment", slice_path, "--out", tmp_path / "out")
     assert done.exit_code == 0, (done.output, done.exception)
-    assert len(list((tmp_path / "out").iterdir())) == 5
+    assert len(list((tmp_path / "out").iterdir())) == 5 - ("orientation" in name)  # without one there is no SEG
     if warning:
         assert warning in done.stderr
+
+
+class FrontLeftIsMuscle(stand_in.EverythingIsMuscle):
+    """Asked for a slice that lies otherwise than it knows, it answers another place."""
+
+    def predict_members(self, image_hu, spacing_mm):
+        found = super().predict_members(image_hu, spacing_mm)
+        rows, columns = (size // 2 for size in found.shape[1:])
+        found[:, rows:], found[:, :, :columns] = 0, 0
+        return found
+
+
+@pytest.mark.parametrize("turn", bad_inputs.TURNS)
+def test_results_lie_on_the_grid_of_the_file(turn, run, segmenter, slice_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenter, "ensemble", FrontLeftIsMuscle())
+    out, to_grid = tmp_path / "out", bad_inputs.TURNS[turn][1]
+    assert run("segment", slice_path, "--out", out).exit_code == 0
+    upright = np.asarray(Image.open(out / "slice_mask.png"))
+    assert upright.any() and not upright[66:].any() and not upright[:, :78].any()
+    said = json.loads((out / "slice.json").read_text())
+    bad_inputs.turned(turn)(slice_path)
+    out = tmp_path / "turned"
+    done = run("segment", slice_path, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert np.array_equal(np.asarray(Image.open(out / "slice_mask.png")), to_grid(upright))
+    now = json.loads((out / "slice.json").read_text())
+    assert (now["area_cm2"], now["warnings"]) == (said["area_cm2"], said["warnings"])
+    for mask in ("slice_mask.png", "slice_seg.dcm"):
+        done = run("measure", slice_path, out / mask, "--json")
+        assert json.loads(done.stdout)["area_cm2"] == said["area_cm2"]
+
+
+def clear(path):
+    """White muscle where it is opaque, white where it is not."""
+    Image.fromarray(np.dstack([np.full(MUSCLE.shape, 255), MUSCLE * 255]).astype(np.uint8)).save(path, "png")
+
+
+def scaled_nifti(path, slice_path):
+    """Whole numbers, which their writer scaled by a little more than 1."""
+    bad_inputs.mask_nifti(lambda values: values * 1.0000002)(path, slice_path)
+
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+FIT_MASKS = {
+    "a palette that begins with white": lambda path, _: bad_inputs.palette(path, ~MUSCLE, WHITE, BLACK),
+    "a palette of grey": lambda path, _: bad_inputs.palette(path, MUSCLE, BLACK, (9, 9, 9)),
+    "a palette of colours": lambda path, _: bad_inputs.palette(path, MUSCLE, BLACK, (200, 0, 0)),
+    "a palette with a transparent colour": lambda path, _: bad_inputs.palette(
+        path, ~MUSCLE, WHITE, (200, 0, 0), transparency=1),
+    "a palette of two bits": lambda path, _: bad_inputs.palette(path, ~MUSCLE * 3, WHITE, BLACK, BLACK, BLACK, bits=2),
+    "one bit": bad_inputs.png(MUSCLE),
+    "grey in three channels": bad_inputs.png(np.repeat(MUSCLE[..., None] * np.uint8(255), 3, -1)),
+    "transparent around": lambda path, _: clear(path),
+    "16 bits": bad_inputs.png(MUSCLE.astype(np.uint16) * 300),
+    "scaled whole numbers": scaled_nifti,
+    "a SEG without references": bad_inputs.mask_seg(bad_inputs.unreferenced()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIT_MASKS)
+def test_a_mask_as_it_is_shown(name, run, slice_path, tmp_path):
+    mask = tmp_path / "mask"
+    FIT_MASKS[name](mask, slice_path)
+    assert np.array_equal(report.read_mask(mask, dicom.read_slice(slice_path)), MUSCLE)
+    if name.startswith("a palette") or "three channels" in name:
+        assert np.array_equal(layout.read_mask(mask), MUSCLE)  # as a cohort holds it
+
+
+@pytest.mark.parametrize("turn", bad_inputs.TURNS)
+def test_a_seg_without_references_is_matched_by_its_place(turn, slice_path, tmp_path):
+    """It lies on the grid of the slice as it was before another archive turned it."""
+    muscle = bad_inputs.disc(30, centre_mm=(10, -12))
+    header = dicom.read_slice(slice_path).header
+    (tmp_path / "mask").write_bytes(seg.encode(muscle, header))
+    bad_inputs.unreferenced()(tmp_path / "mask")
+    bad_inputs.turned(turn)(slice_path)
+    read = report.read_mask(tmp_path / "mask", dicom.read_slice(slice_path))
+    assert np.array_equal(read, bad_inputs.TURNS[turn][1](muscle))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,10 +5,20 @@ import subprocess
 import time
 import warnings
 
+import bad_inputs
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import UID, CTImageStorage, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+)
 
 from sarco.cohort import dicom
 from sarco.errors import SarcoError
@@ -168,6 +178,50 @@ def test_signed_values_scale_and_other_byte_orders(path, image_hu, syntax):
     header.file_meta.TransferSyntaxUID = syntax
     pydicom.dcmwrite(path, header, enforce_file_format=True)
     assert np.array_equal(dicom.read_slice(path).image_hu, image_hu)
+
+
+@pytest.mark.parametrize("turn", bad_inputs.TURNS)
+def test_a_slice_is_turned_by_its_orientation(tmp_path, turn):
+    spacing_mm = (2.0, 1.6)
+    image_hu = bad_inputs.body_hu(spacing_mm=spacing_mm)
+    image_hu[20:30, 70:75] = 90  # in front, to the right
+    path = bad_inputs.write(tmp_path / "a", image_hu, spacing_mm)
+    place = dicom.read_slice(path).header.ImagePositionPatient
+    bad_inputs.turned(turn, spacing_mm)(path)
+    read = dicom.read_slice(path)
+    assert np.array_equal(read.image_hu, bad_inputs.TURNS[turn][1](image_hu))  # the file's grid
+    upright = read.upright()
+    assert np.array_equal(upright.image_hu, image_hu) and upright.spacing_mm == spacing_mm
+    assert upright.header.ImageOrientationPatient == [1, 0, 0, 0, 1, 0]
+    assert upright.header.ImagePositionPatient == pytest.approx(place)
+    assert upright.upright() is upright
+    assert read.header.ImageOrientationPatient == bad_inputs.TURNS[turn][0]
+    both = np.stack([image_hu, image_hu + 1])
+    assert np.array_equal(dicom.as_stored(both, read.header)[1], read.image_hu + 1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        bad_inputs.alone(ImplicitVRLittleEndian),
+        bad_inputs.alone(ExplicitVRLittleEndian),
+        bad_inputs.bits_at_the_top,
+        lambda path: bad_inputs.compress(path, JPEGLosslessSV1),
+        lambda path: bad_inputs.compress(path, JPEGLossless),
+    ],
+    ids=["alone, implicit", "alone, explicit", "bits at the top", "JPEG lossless .70", "JPEG lossless .57"],
+)
+def test_the_same_slice_stored_otherwise(tmp_path, make):
+    make(path := bad_inputs.write(tmp_path / "a"))
+    assert np.array_equal(dicom.read_slice(path).image_hu, bad_inputs.body_hu())
+
+
+def test_a_range_of_padding_becomes_air(path, image_hu):
+    header = pydicom.dcmread(path)
+    header.add_new("PixelPaddingValue", "US", 0)
+    header.add_new("PixelPaddingRangeLimit", "US", 900)
+    header.save_as(path)
+    assert np.array_equal(dicom.read_slice(path).image_hu, np.where(image_hu <= 900 - 1024, -1024, image_hu))
 
 
 def test_padding_becomes_air(path, image_hu):

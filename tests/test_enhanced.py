@@ -1,5 +1,6 @@
 """Enhanced (multi-frame) CT: one slice of it, chosen from the feet, and a SEG that references its frame."""
 
+import copy
 import json
 
 import highdicom as hd
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from sarco.cli import app
 from sarco.cohort import dicom
+from sarco.errors import SarcoError
 
 FRAMES = 3
 
@@ -102,6 +104,65 @@ def test_seg_references_the_frame_and_is_read_back(tmp_path, shared):
     assert (other.exit_code, "drawn on other slices" in other.stderr) == (2, True), other.output
     other = run("measure", path, tmp_path / "mask.png", "--slice", 3, "--before", out / "a_measured.json")
     assert (other.exit_code, "another slice" in other.stderr) == (2, True), other.output
+
+
+def in_two_phases(path, time="TemporalPositionIndex", scout=False):
+    """The three frames twice, later with another patch; `time` is what tells them apart. One may be a scout view."""
+    enhanced(path, shared=False)
+    data = pydicom.dcmread(path)
+    frames = [copy.deepcopy(frame) for _ in range(2) for frame in data.PerFrameFunctionalGroupsSequence]
+    stored = np.frombuffer(data.PixelData, "<u2").reshape(FRAMES, *body_hu().shape)
+    later = stored.copy()
+    later[:, 40:44, 60:64] = 1024 + 95
+    for i, frame in enumerate(frames):
+        value = 2 if i < FRAMES else 1  # the later phase is stored first
+        frame.FrameContentSequence = group(**{time: str(value) if time == "StackID" else value})
+    pixels = [later, stored]
+    if scout:
+        frames.append(copy.deepcopy(frames[-1]))
+        frames[-1].CTImageFrameTypeSequence = group(FrameType=["ORIGINAL", "PRIMARY", "LOCALIZER", "NONE"])
+        pixels.append(stored[:1])
+    data.PerFrameFunctionalGroupsSequence, data.NumberOfFrames = frames, len(frames)
+    data.PixelData = np.concatenate(pixels).tobytes()
+    data.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("scout", [False, True], ids=["", "and a scout view"])
+@pytest.mark.parametrize("time", ["TemporalPositionIndex", "StackID", "FrameAcquisitionNumber"])
+def test_a_phase_is_asked_for_where_there_are_several(tmp_path, time, scout):
+    path = in_two_phases(tmp_path / "a.dcm", time, scout)
+    with pytest.raises(SarcoError, match="2 phases or stacks, of 3 and 3 slices; say with --phase"):
+        dicom.read_slice(path, 2)
+    with pytest.raises(SarcoError, match="3 slices; say with --slice"):
+        dicom.read_slice(path, phase=1)
+    with pytest.raises(SarcoError, match="no phase 3; it has 2"):
+        dicom.read_slice(path, 2, 3)
+    for number in range(1, FRAMES + 1):
+        first, second = (dicom.read_slice(path, number, phase).image_hu for phase in (1, 2))
+        assert np.array_equal(first, frame_hu(number))
+        assert np.array_equal(np.unique(np.argwhere(first != second) // 4, axis=0), [[10, 15]])
+    Image.fromarray(MUSCLE).save(tmp_path / "mask.png")
+    done = run("measure", path, tmp_path / "mask.png", "--slice", 2, "--phase", 2, "--json")
+    assert json.loads(done.stdout)["frame_number"] == 2
+
+
+def test_frames_at_one_place_that_nothing_tells_apart(tmp_path):
+    path = in_two_phases(tmp_path / "a.dcm", "FrameAcquisitionDuration")
+    with pytest.raises(SarcoError, match="several frames lie at one place"):
+        dicom.read_slice(path, 2)
+
+
+def test_a_scout_view_among_the_frames_is_no_slice(tmp_path):
+    path = enhanced(tmp_path / "a.dcm", shared=False)
+    data = pydicom.dcmread(path)
+    data.PerFrameFunctionalGroupsSequence[2].PlaneOrientationSequence = group(
+        ImageOrientationPatient=[1, 0, 0, 0, 0, -1]
+    )
+    data.save_as(path)
+    assert np.array_equal(dicom.read_slice(path, 1).image_hu, frame_hu(2))
+    with pytest.raises(SarcoError, match="no slice 3; it has 2"):
+        dicom.read_slice(path, 3)
 
 
 def change(path, **values):

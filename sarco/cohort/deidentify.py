@@ -3,14 +3,16 @@
 What is not listed does not go over, so no free text, date, private or nested attribute can carry a name along.
 """
 
+import hashlib
 from datetime import datetime
+from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, generate_uid
 
 from ..errors import SarcoError
 from ..files import atomic
+from . import dicom
 
 # How the image was made, how its values read, and how it lies.
 KEPT = (
@@ -28,6 +30,7 @@ KEPT = (
 EMPTY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID", "PatientBirthDate",
          "PositionReferenceIndicator", "AcquisitionNumber", "SeriesNumber", "InstanceNumber", "Manufacturer", "KVP",
          "SliceThickness")  # fmt: skip
+LONGEST_ID = 59  # letters that a name has room for in DICOM, after "CASE^"
 HIGHEST_AGE = 89  # older people are few enough to be recognised by their age
 
 
@@ -111,7 +114,7 @@ def copy(source, target, case):
     SarcoError
         The header says that the picture itself shows an annotation, which may be a name.
     """
-    header = pydicom.dcmread(source)
+    header = dicom.parse(Path(source))
     if str(_get(header, "BurnedInAnnotation") or "").upper() == "YES":
         raise SarcoError(f"{source}: text is burned into the picture (BurnedInAnnotation), maybe a name; mask it, or "
                          "say --keep-header if nobody may be recognised.")  # fmt: skip
@@ -132,6 +135,8 @@ def copy(source, target, case):
     for role in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
         setattr(data, role, uid(role))
     known = person(header)
+    if len(case) > LONGEST_ID:
+        case = f"{case[: LONGEST_ID - 9]}-{hashlib.sha256(case.encode()).hexdigest()[:8]}"
     data.PatientName, data.PatientID, data.PatientSex = f"CASE^{case}", case, known["sex"] or ""
     if known["age"] is not None:
         data.PatientAge = f"{known['age']:03d}Y"

@@ -3,12 +3,15 @@
 import hashlib
 import re
 import shutil
+from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import tables
 from ..area import area_cm2
 from ..errors import SarcoError
-from ..files import atomic, write_csv
+from ..files import BAD_NAME, atomic, below, plain_name, shown, write_csv
 from ..paper import MUSCLE_HU, QUALITY_LABELS
 from . import deidentify, dicom, layout, masks
 from .layout import Problem
@@ -16,10 +19,10 @@ from .layout import Problem
 # A contour holds the fat within and between muscles, a tenth to two fifths of it. One of which more than half is no
 # soft tissue belongs to another slice, or is no muscle.
 MISPLACED_SHARE = 0.5
-ENDINGS = ("_mask", "_seg", "_label", "_labels", "_segmentation")  # of a mask's name, after that of its slice
+# Of a mask's name, after that of its slice; 3D Slicer writes 7-label.
+ENDINGS = tuple(f"{sign}{word}" for sign in "_-" for word in ("mask", "seg", "label", "labels", "segmentation"))
 NUMBERS = ("release", "age", "height_m", "weight_kg", "reader")
 GIVEN = ("split", "quality", "sex", "phase", "notes", *NUMBERS)  # columns that a user's table may fill
-IGNORED = ("thumbs.db", "desktop.ini")
 
 
 @dataclass
@@ -40,6 +43,15 @@ class Imported:
     written: list = field(default_factory=list)
     kept: list = field(default_factory=list)
     problems: list = field(default_factory=list)
+
+
+@contextmanager
+def _writing(where):
+    """Say in a sentence that a disk is full, or a folder may not be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise SarcoError(f"{where}: cannot be written to ({error.strerror}); choose another place.") from error
 
 
 class Store:
@@ -67,13 +79,14 @@ class Store:
         import pandas as pd
 
         stamp, table = self.root / "recipe.txt", self.root / "cohort.csv"
-        if self.root.exists() and not self.root.is_dir():
-            raise SarcoError(f"{self.root}: this is a file; name a folder.")
-        other = stamp.exists() and stamp.read_text(encoding="utf-8") != self.recipe
-        if other or (not stamp.exists() and self.root.is_dir() and any(self.root.iterdir())):
-            raise SarcoError(f"{self.root}: already holds another cohort or other files; choose an empty folder.")
-        self.root.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(self.recipe, encoding="utf-8")
+        with _writing(self.root):
+            if self.root.exists() and not self.root.is_dir():
+                raise SarcoError(f"{self.root}: this is a file; name a folder.")
+            other = stamp.exists() and stamp.read_text(encoding="utf-8") != self.recipe
+            if other or (not stamp.exists() and self.root.is_dir() and any(self.root.iterdir())):
+                raise SarcoError(f"{self.root}: already holds another cohort or other files; choose an empty folder.")
+            self.root.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(self.recipe, encoding="utf-8")
         prints = self.root / "sources.csv"
         if table.exists() and prints.exists():
             self._rows = layout.read_table(table).to_dict("index")
@@ -92,9 +105,15 @@ class Store:
 
     def add(self, case, fingerprint, slice_, mask, write_image, **row):
         """Write a case: `write_image(path)` writes its slice, `mask` (bool) belongs to `slice_`."""
-        with atomic(self.root / "images" / f"{case}.dcm") as beside:
-            write_image(beside)
-            layout.write_mask(self.root / "masks" / f"{case}.png", mask)
+        try:
+            with atomic(self.root / "images" / f"{case}.dcm") as beside:
+                write_image(beside)
+                layout.write_mask(self.root / "masks" / f"{case}.png", mask)
+        except OSError as error:
+            if error.errno not in BAD_NAME:
+                raise
+            raise SarcoError(f"{slice_.path}: its name does not do for a case in {self.root} ({error.strerror}); "
+                             "rename it, or number the cases with --key.") from None  # fmt: skip
         self._rows[case] = {
             "pixel_spacing_mm": slice_.spacing_mm[0],
             "area_cm2": round(area_cm2(mask, slice_.spacing_mm), 3),
@@ -115,10 +134,13 @@ class Store:
     def __exit__(self, kind, error, trace):
         import pandas as pd
 
-        table = pd.DataFrame.from_dict(self._rows, orient="index", columns=layout.COLUMNS[1:])
-        layout.write_table(table.convert_dtypes().rename_axis("case").sort_index(), self.root / "cohort.csv")
-        prints = pd.Series(self._prints, name="fingerprint", dtype=str).rename_axis("case").sort_index()
-        write_csv(prints, self.root / "sources.csv", index=True)
+        with _writing(self.root):
+            table = pd.DataFrame.from_dict(self._rows, orient="index", columns=layout.COLUMNS[1:])
+            layout.write_table(table.convert_dtypes().rename_axis("case").sort_index(), self.root / "cohort.csv")
+            prints = pd.Series(self._prints, name="fingerprint", dtype=str).rename_axis("case").sort_index()
+            write_csv(prints, self.root / "sources.csv", index=True)
+            if isinstance(error, OSError):  # what cannot be read was told where it was read
+                raise error
         return False
 
 
@@ -258,18 +280,15 @@ def scanner_of(header):
 
 
 def _digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SarcoError(f"{path}: cannot be read ({error.strerror}); copy it again.") from None
 
 
 def _walk(folder, out, own):
     """Files of a folder with what they are: hidden ones, those of the cohort and DICOMDIR are left out."""
-    out = out.resolve()
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file() or path.name.lower() in IGNORED or path.resolve() in own:
-            continue
-        if out == path.resolve() or out in path.resolve().parents:
-            continue
+    for path in below(folder, [out, *own]):
         kind = masks.kind_of(path)
         if kind != "dicomdir":
             yield path, kind
@@ -277,7 +296,7 @@ def _walk(folder, out, own):
 
 def _name(path, folder):
     relative = path.relative_to(folder)
-    return (relative.parent / masks.stem(relative.name)).as_posix()
+    return shown((relative.parent / masks.stem(relative.name)).as_posix())
 
 
 def _slices(images, mask_files, out, own):
@@ -299,9 +318,7 @@ def _slices(images, mask_files, out, own):
 
 
 def _partners(slices, images, mask_files, out, own):
-    """Masks of each slice, as (path, kind), and one problem for each mask that belongs to none."""
-    import pydicom
-
+    """Masks of each slice, as (path, kind), and one problem for each mask that belongs to none, or to who knows."""
     partners, problems, segs = {name: [] for name in slices}, [], []
     inside = images.resolve()
     for path, kind in _walk(mask_files, out, own):
@@ -314,30 +331,37 @@ def _partners(slices, images, mask_files, out, own):
             if inside not in path.resolve().parents:
                 problems.append(Problem(name, f"{path}: not a mask (PNG, NIfTI, NumPy or DICOM SEG); take it out."))
         else:
-            shorter = next((name.removesuffix(e) for e in ENDINGS if name.endswith(e)), name)
-            name = name if name in slices else shorter
-            if name in slices:
-                partners[name].append((path, kind))
+            slice_name = _without_ending(name, slices)
+            if slice_name in slices:
+                partners[slice_name].append((path, kind))
             else:
                 problems.append(Problem(name, f"{path}: no slice of this name in {images}; rename one of them."))
-    by_uid = {}
-    if segs:
-        for name, path in slices.items():
-            try:
-                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
-                by_uid[str(header.SOPInstanceUID)] = name
-            except Exception:  # `dicom.read_slice` says what is wrong with it
-                continue
+    by_uid = defaultdict(list)
+    for name, path in slices.items() if segs else ():
+        by_uid[masks.sop_instance_uid(path)].append(name)
     for path in segs:
         try:
-            names = [by_uid[uid] for uid in masks.seg_references(path) if uid in by_uid]
+            references = masks.seg_references(path)
+            names = [name for uid in references for name in by_uid.get(uid, ())]
+            for shared in (by_uid[uid] for uid in sorted(references) if len(by_uid.get(uid, ())) > 1):
+                raise SarcoError(f"{path}: {' and '.join(str(slices[name]) for name in shared)} have one "
+                                 "SOPInstanceUID, and nothing says on which it was drawn; give masks with the slices' "
+                                 "names, or import them one by one.")  # fmt: skip
+            if not references:  # its place is compared with that of the slice of its name, when it is read
+                names = {_without_ending(_name(path, mask_files), slices)} & slices.keys()
             if not names:
-                raise SarcoError(f"{path}: no slice in {images} is one of those that it references; add them.")
+                raise SarcoError(f"{path}: no slice in {images} is one of those that it references, or has "
+                                 "its name; add it.")  # fmt: skip
             for name in names:
                 partners[name].append((path, "seg"))
         except SarcoError as error:
             problems.append(Problem(_name(path, mask_files), str(error)))
     return partners, problems
+
+
+def _without_ending(name, slices):
+    """Name of the slice that a mask of this name may belong to."""
+    return name if name in slices else next((name.removesuffix(e) for e in ENDINGS if name.endswith(e)), name)
 
 
 def _is_result(path, folder):
@@ -368,9 +392,10 @@ def _safe_names(slices, images):
     names = {name: re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_" for name in slices}
     taken = {}
     for name, case in names.items():
-        if case in taken:
-            raise SarcoError(f"{images}: {taken[case]} and {name} would both become case {case}; rename one.")
-        taken[case] = name
+        twin = taken.setdefault(plain_name(case), name)
+        if twin != name:
+            raise SarcoError(f"{images}: {twin} and {name} would both become case {case}; rename one, or number the "
+                             "cases with --key.")  # fmt: skip
     return names
 
 
@@ -384,10 +409,9 @@ def _numbered(slices, key, out):
     known = {}
     if key.exists():
         try:
-            table = pd.read_csv(key, dtype=str)
-            known = dict(zip(table["file"], table["case"], strict=True))
+            known = {row["file"]: row["case"] for row in tables.read(key)}
             number = max((int(case) for case in known.values()), default=0)
-        except (ValueError, KeyError, UnicodeDecodeError) as error:
+        except (ValueError, KeyError) as error:
             raise SarcoError(f"{key}: not a key that this command wrote ({error}); name another file.") from None
     else:
         number = 0
@@ -395,41 +419,37 @@ def _numbered(slices, key, out):
         if name not in known:
             number += 1
             known[name] = f"{number:04d}"
-    write_csv(pd.DataFrame({"case": list(known.values()), "file": list(known)}), key)
+    with _writing(key):
+        write_csv(pd.DataFrame({"case": list(known.values()), "file": list(known)}), key)
     return {name: known[name] for name in slices}
 
 
 def _given(table, split, slices):
     """Columns that the user's table gives, by slice, and the row of those that it does not name (None: it must)."""
-    import pandas as pd
-
     default = {"split": split}
     if not table:
         return {}, default
-    try:
-        found = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise SarcoError(f"{table}: not a readable table ({error}); write it as CSV in UTF-8.") from None
-    if "case" not in found or not set(GIVEN) & set(found):
-        raise SarcoError(f"{table}: it needs the column case and one of {', '.join(GIVEN)}.")
-    names = [masks.stem(case.strip()) for case in found["case"]]
-    for name in names:
-        if names.count(name) > 1:
+    found = tables.read(table)
+    columns = set(found[0]) if found else set()
+    if "case" not in columns or not set(GIVEN) & columns:
+        raise SarcoError(f"{table}: it needs the column case, one of {', '.join(GIVEN)}, and a row.")
+    rows = {}
+    for row in found:
+        name = masks.stem(row["case"])
+        if name in rows:
             raise SarcoError(f"{table}: {name} stands there twice; keep one row.")
         if name not in slices:
             raise SarcoError(f"{table}: no slice is called {name!r}; correct the column case.")
-    rows = {}
-    for name, row in zip(names, found.to_dict("records"), strict=True):
-        row = {column: row[column].strip() for column in GIVEN if row.get(column, "").strip()}
+        row = {column: row[column] for column in GIVEN if row.get(column)}
         for column in set(NUMBERS) & row.keys():
             try:
-                row[column] = float(row[column])
+                row[column] = tables.number(row[column])
             except ValueError:
                 raise SarcoError(f"{table}: {column} of {name} is {row[column]!r}, where a number is wanted.") from None
         for column, allowed in (("split", layout.SPLITS), ("quality", QUALITY_LABELS)):
             if column in row and row[column] not in allowed:
                 raise SarcoError(f"{table}: {column} of {name} is {row[column]!r}; use one of {', '.join(allowed)}.")
-        if "split" in found and "split" not in row:
+        if "split" in columns and "split" not in row:
             raise SarcoError(f"{table}: no split for {name}; fill it in.")
         rows[name] = {**default, **row}
-    return rows, None if "split" in found else default
+    return rows, None if "split" in columns else default

@@ -478,6 +478,8 @@ def from_seg(path, slice_, labels=()):
 
 def _read_frames(seg, slice_, labels, path):
     wanted, muscle = _segments(seg, labels, path), np.zeros(slice_.image_hu.shape, bool)
+    if len(_frames(seg)) != seg.NumberOfFrames:
+        raise SarcoError(f"{path}: not a readable SEG (its frames are not described); export it again.")
     # Frames without a pixel of muscle may be left out, so a slice can be named by the whole SEG alone.
     named = slice_.frame is None and str(slice_.header.SOPInstanceUID) in _referenced(seg)
     space = slice_.header.get("FrameOfReferenceUID")
@@ -500,7 +502,10 @@ def _read_frames(seg, slice_, labels, path):
                 raise SarcoError(f"{path}: its frames do not say on which slice they lie; export it with references.")
             continue
         known = True
-        muscle |= _segment_pixels(seg, number, frame, wanted)[tuple(index)]
+        if seg.SegmentationType == "LABELMAP":
+            muscle |= np.isin(seg.get_stored_frame(number)[tuple(index)], wanted)
+        elif _group(seg, frame, "SegmentIdentificationSequence").get("ReferencedSegmentNumber") in wanted:
+            muscle |= seg.get_stored_frame(number)[tuple(index)] >= 0.5 * (seg.get("MaximumFractionalValue") or 1)
     if not known:
         raise SarcoError(f"{path}: it was drawn on other slices than {slice_.path}, or on another grid, by its "
                          "references and its frames' places; give that of this slice.")  # fmt: skip
@@ -524,21 +529,13 @@ def _frame_affine(seg, frame):
 
 def _pixels_at(seg, affine, slice_):
     """Rows and columns of a frame at the pixels of a slice; None where it does not cover them, or lies elsewhere."""
-    found = _voxels(affine, slice_)
+    away_mm = (np.linalg.inv(affine) @ slice_affine(slice_))[2, 3]
+    found = _voxels(affine, slice_) if abs(away_mm) <= GRID_TOLERANCE else None  # most frames lie in other planes
     if found is None:
         return None
     columns, rows, planes = found
     inside = (rows >= 0) & (rows < seg.Rows) & (columns >= 0) & (columns < seg.Columns) & (planes == 0)
     return (rows, columns) if inside.all() else None
-
-
-def _segment_pixels(seg, number, frame, wanted):
-    """Pixels of one frame that are of a wanted segment."""
-    if seg.SegmentationType == "LABELMAP":
-        return np.isin(seg.get_stored_frame(number), wanted)
-    if _group(seg, frame, "SegmentIdentificationSequence").get("ReferencedSegmentNumber") not in wanted:
-        return np.zeros((seg.Rows, seg.Columns), bool)
-    return seg.get_stored_frame(number) >= 0.5 * (seg.get("MaximumFractionalValue") or 1)
 
 
 def _segments(seg, labels, path):
