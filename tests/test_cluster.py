@@ -239,8 +239,8 @@ def test_slurm_gives_the_bytes_of_this_machine(root, tmp_path, tiny, slurm):
     )  # fmt: skip
     logs = [path.read_text()[-1500:] for path in Path(tmp_path, "logs").rglob("*.log")]
     assert done.returncode == 0, "\n".join([done.stdout[-6000:], *logs])
-    # Five cohorts, two members, their manifest and student, two blocks and what joins them, and three more tables.
-    assert done.stdout.count("SLURM jobid") == 15, done.stdout
+    # Five cohorts, two members, their manifest and student, two blocks and what joins them, and four more tables.
+    assert done.stdout.count("SLURM jobid") == 16, done.stdout
     cluster = profiles.load(profile)
     info = json.loads((cluster.results_dir / "run.json").read_text())["evaluation"]
     assert info["from_blocks"] == info["cases"] > 1
