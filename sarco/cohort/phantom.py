@@ -124,7 +124,8 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     if not read:
         return found
     mask = reading(found)
-    return replace(found, mask=mask, quality="D" if non_diagnostic else readers.review(mask, true_mask, found.spacing_mm))
+    quality = "D" if non_diagnostic else readers.review(mask, true_mask, found.spacing_mm)
+    return replace(found, mask=mask, quality=quality)
 
 
 def reading(phantom, scale=1.0):
