@@ -15,7 +15,7 @@ from . import report, tables
 from .cohort import masks
 from .cutoffs import Person
 from .errors import SarcoError
-from .files import BAD_NAME, atomic, below, shown, sweep
+from .files import BAD_NAME, atomic, below, plain_name, shown, sweep
 
 COLUMNS = (
     "file", "area_cm2", "area_corrected_cm2", "area_corrected_low_cm2", "area_corrected_high_cm2", "mean_hu", "sd_hu",
@@ -127,11 +127,6 @@ def _stat(path):
         return None
 
 
-def _plain(name):
-    """Names that are one on some disk are one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(name)).casefold())
-
-
 def _known_by(path):
     """The same for each way to name a file, and another for each file; a link is a file."""
     path = path.parent.resolve() / path.name
@@ -139,7 +134,7 @@ def _known_by(path):
         known = path.lstat()
     except OSError:
         return path
-    return _plain(path), known.st_dev, known.st_ino
+    return plain_name(path), known.st_dev, known.st_ino
 
 
 def _names(paths, tops):
@@ -166,7 +161,7 @@ def _targets(files):
     while True:
         sharing = defaultdict(list)
         for file in files:
-            sharing[_plain(names[file][0])].append(file)
+            sharing[plain_name(names[file][0])].append(file)
         clashing = [file for group in sharing.values() if len(group) > 1 for file in group if len(names[file]) > 1]
         if not clashing:
             return [names[file][0] for file in files]

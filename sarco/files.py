@@ -5,6 +5,7 @@ import glob
 import os
 import platform
 import shutil
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,11 @@ IGNORED = ("thumbs.db", "desktop.ini")
 def shown(name):
     """A name as text that can be written anywhere; bytes that are no UTF-8 are spelled out."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def plain_name(name):
+    """A name in the form in which those that are one on some disk, as A and a, are one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(name)).casefold())
 
 
 def below(folder, leave=()):

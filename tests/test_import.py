@@ -339,10 +339,14 @@ def test_a_table_gives_the_splits(folders, tmp_path):
     assert done.exit_code == 0, done.output
     rows = layout.Cohort.open(out).table
     assert list(rows.split) == ["train", "validation"] and list(rows.age) == [41, 90]
+    table.write_text("case;split;age\n0;train;41,5\n1;validation;\n")
+    run("import", "slices", images, masks, out, "--table", table, "--no-cut")
+    assert list(layout.Cohort.open(out).table.age) == [41.5, 90]
     assert rows.quality["0"] == "A" and rows.reader["0"] == 3 and rows.area_cm2["0"] > ground_truth().sum() * 0.0056
     for text, words in (
         ("case,split\n0,train\n", "no row for 1"), ("case,split\n0,train\n1,holdout\n", "'holdout'"),
         ("case,split\n0,train\n7,test\n", "no slice is called '7'"), ("name,split\n", "needs the column case"),
+        ("case;age\n0;41,5,5\n", "where a number is wanted"),
         ("case,age\n0,old\n", "where a number is wanted"),
     ):  # fmt: skip
         table.write_text(text)
@@ -374,6 +378,58 @@ def test_one_seg_serves_many_slices_of_one_folder(tmp_path):
     assert (cohort.read_mask("1") == ground_truth(1)).all() and (cohort.read_mask("2") == ground_truth(2)).all()
     run("import", "slices", tmp_path / "in", tmp_path / "in", tmp_path / "one", "--label", "1")  # not the 1 of L1 alone
     assert layout.Cohort.open(tmp_path / "one").read_mask("1").sum() == (ground_truth(1) & left).sum()
+
+
+def test_a_seg_of_one_of_two_slices_with_one_uid_is_refused(folders):
+    images, masks, out = folders
+    headers = [write_ct(images / f"{i}.dcm", i) for i in range(3)]
+    twin = pydicom.dcmread(images / "1.dcm")
+    twin.SOPInstanceUID = twin.file_meta.MediaStorageSOPInstanceUID = headers[0].SOPInstanceUID
+    twin.save_as(images / "1.dcm")
+    write_seg(masks / "0.dcm", [headers[0]], {"muscle": [plane(0)[1]]})
+    write_seg(masks / "2.dcm", [headers[2]], {"muscle": [plane(2)[1]]})
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 1 and f"{images / '0.dcm'} and {images / '1.dcm'} have one SOPInstanceUID" in done.output
+    assert layout.Cohort.open(out).cases() == ["2"]
+    for i in range(2):  # a name says which
+        write_png(masks / f"{i}-label.png", plane(i)[1])
+    run("import", "slices", images, masks, out)
+    cohort = layout.Cohort.open(out)
+    assert [(cohort.read_mask(str(i)) == ground_truth(i)).all() for i in range(3)] == [True] * 3
+    uids = {pydicom.dcmread(path).SOPInstanceUID for path in (out / "images").iterdir()}
+    assert len(uids) == 3
+
+
+def test_names_that_are_long_or_nearly_the_same(folders):
+    images, masks, out = folders
+    names = ("a", "A", "b" * 100, "b" * 99 + "c", "x" * 240)
+    for i, name in enumerate(names):
+        write_ct(images / "new.dcm", i)
+        (images / "new.dcm").rename(images / f"{name}.dcm")
+        np.save(masks / f"{name}-label.npy", plane(i)[1])
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 2 and "A and a would both become case a" in done.output, done.output
+    (images / "A.dcm").unlink()
+    (masks / "A-label.npy").unlink()
+    done = run("import", "slices", images, masks, out)
+    assert "cases written 3, problems 1" in done.output, (done.output, done.exception)
+    assert f"{'x' * 240}.dcm: its name does not do" in done.output
+    known = {str(pydicom.dcmread(path).PatientID) for path in (out / "images").iterdir()}
+    assert len(known) == 3 and max(map(len, known)) <= 64
+
+
+def test_a_full_disk_ends_an_import_with_a_sentence(folders, monkeypatch):
+    images, masks, out = folders
+    write_ct(images / "1.dcm")
+    write_png(masks / "1.png", plane()[1])
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(layout, "write_mask", full)
+    done = run("import", "slices", images, masks, out)
+    assert done.exit_code == 2 and "No space left" in done.output.splitlines()[-1], (done.output, done.exception)
+    assert not list(out.rglob("*.dcm"))
 
 
 def test_seg_on_another_grid_is_refused(folders):

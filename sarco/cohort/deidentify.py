@@ -120,7 +120,9 @@ def copy(source, target, case):
                          "say --keep-header if nobody may be recognised.")  # fmt: skip
 
     def uid(role):
-        return generate_uid(entropy_srcs=["sarco", role, str(_get(header, role) or case)])
+        # Two slices that say to be one are two cases, and a SEG of one must not be that of the other.
+        own = [case] if role == "SOPInstanceUID" else []
+        return generate_uid(entropy_srcs=["sarco", role, str(_get(header, role) or case), *own])
 
     data = Dataset()
     data.SpecificCharacterSet = "ISO_IR 192"

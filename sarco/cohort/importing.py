@@ -226,9 +226,9 @@ def import_slices(
         if store.keep(case, fingerprint, **row):
             return
         slice_ = dicom.read_slice(path)
-        shown = not keep_header and deidentify.name_shows(slice_.header, case)
-        if shown:
-            raise SarcoError(f"{path}: the file's name holds the patient's ({shown}); rename it, or number the cases "
+        part = not keep_header and deidentify.name_shows(slice_.header, case)
+        if part:
+            raise SarcoError(f"{path}: the file's name holds the patient's ({part}); rename it, or number the cases "
                              "with --key.")  # fmt: skip
         mask = fit(masks.read(mask_path, kind, slice_, labels, nifti), slice_, mask_path, cut)
 
@@ -301,19 +301,18 @@ def _name(path, folder):
 
 def _slices(images, mask_files, out, own):
     """DICOM files by name, and one problem for each other file that is no mask."""
-    slices, problems, doubled = {}, [], set()
+    slices, problems, doubled = {}, [], {}
     inside = mask_files.resolve()
     for path, kind in _walk(images, out, own):
         name = _name(path, images)
         if kind == "dicom":
-            if name in slices:
-                doubled.add(name)
-            slices.setdefault(name, path)
+            if slices.setdefault(name, path) != path:
+                doubled[name] = path
         elif not (kind and inside in path.resolve().parents):
             what = "a segmentation" if kind == "seg" else "not a DICOM file"
             problems.append(Problem(name, f"{path}: {what}; take it out of the folder of slices."))
-    for name in sorted(doubled):
-        problems.append(Problem(name, f"{slices.pop(name)}: another slice has the name {name}; rename one."))
+    for name, other in doubled.items():
+        problems.append(Problem(name, f"{slices.pop(name)}: {other} is called so too, but for its end; rename one."))
     return slices, problems
 
 

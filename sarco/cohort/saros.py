@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import tables
 from ..errors import SarcoError
 from ..paper import MUSCLE_HU
 from . import dicom, importing
@@ -134,23 +135,19 @@ def read_info(folder):
     ------
     SarcoError
     """
-    import pandas as pd
-
     found = sorted(Path(folder).glob("*egmentation*nfo*.csv"))
     if len(found) != 1:
         raise SarcoError(f"{folder}: {len(found)} tables called Segmentation-Info*.csv, where one is wanted; put it "
                          "there from the page of SAROS (doi 10.25737/SZ96-ZG60).")  # fmt: skip
-    try:
-        table = pd.read_csv(found[0], dtype=str, keep_default_na=False, encoding="utf-8-sig")  # it has a mark in front
-    except (ValueError, OSError) as error:
-        raise SarcoError(f"{found[0]}: not a readable table ({error}); download it again.") from None
-    missing = [c for c in ("id", "split", "tcia_collection", "tcia_series_instance_uid") if c not in table]
+    rows = tables.read(found[0])
+    columns = rows[0] if rows else {}
+    missing = [c for c in ("id", "split", "tcia_collection", "tcia_series_instance_uid") if c not in columns]
     if missing:
         raise SarcoError(f"{found[0]}: no column {', '.join(missing)}; download it again.")
-    unknown = sorted(set(table["split"]) - set(SPLITS))
+    unknown = sorted({row["split"] for row in rows} - set(SPLITS))
     if unknown:
         raise SarcoError(f"{found[0]}: unknown split {unknown[0]!r}; it should be one of {', '.join(SPLITS)}.")
-    return {case_name(row["id"], found[0]): row for row in table.to_dict("records")}
+    return {case_name(row["id"], found[0]): row for row in rows}
 
 
 def case_name(text, path):
@@ -277,24 +274,22 @@ def table_levels(path):
     ------
     SarcoError
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
-    kinds = [c for c in ("z_mm", "slice") if c in table]
-    if "id" not in table or len(kinds) != 1:
-        raise SarcoError(f"{path}: it has the columns {', '.join(table)}; it needs id and one of z_mm, slice.")
+    rows = tables.read(path)
+    columns = list(rows[0]) if rows else []
+    kinds = [c for c in ("z_mm", "slice") if c in columns]
+    if "id" not in columns or len(kinds) != 1:
+        raise SarcoError(f"{path}: it has the columns {', '.join(columns) or 'none or no row'}; it needs id and one "
+                         "of z_mm, slice.")  # fmt: skip
     found = {}
-    for text, value in zip(table["id"], table[kinds[0]], strict=True):
-        case = case_name(text, path)
+    for row in rows:
+        case, value = case_name(row["id"], path), row[kinds[0]]
         try:
-            number = float(value)
+            number = tables.number(value)
         except ValueError:
-            number = np.nan
-        if not np.isfinite(number):
-            raise SarcoError(f"{path}: {kinds[0]} of {case} is {value!r}; write a number.")
+            raise SarcoError(f"{path}: {kinds[0]} of {case} is {value!r}; write a number.") from None
+        if re.fullmatch(r"-?\d{1,3},\d{3}", value):
+            raise SarcoError(f"{path}: {kinds[0]} of {case} is {value!r}, thousands or a fraction; write it with a "
+                             "point, or without a comma.")  # fmt: skip
         if case in found:
             raise SarcoError(f"{path}: {case} stands there twice; keep one row.")
         found[case] = (kinds[0], number)
