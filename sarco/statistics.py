@@ -26,7 +26,7 @@ READERS_SD_CM2 = (READERS_LIMITS_CM2[1] - READERS_LIMITS_CM2[0]) / (2 * 1.96)
 # 10.1016/j.ejrad.2018.10.031. For normal errors the mean of |difference| is 2 / sqrt(pi) of a measurement's SD.
 ONE_READER_TWICE_CM2 = 0.98
 # How far a single reader may be off, as SD, cm2: as one who measures twice, and as one of two.
-READER_SD_CM2 = {"1": ONE_READER_TWICE_CM2 * math.sqrt(math.pi) / 2, "2": READERS_SD_CM2 / math.sqrt(2)}
+READER_SD_CM2 = {"a": ONE_READER_TWICE_CM2 * math.sqrt(math.pi) / 2, "b": READERS_SD_CM2 / math.sqrt(2)}
 
 
 @dataclass(frozen=True)
