@@ -424,7 +424,8 @@ def worst(rows, columns=2):
         wrong_network, wrong_reader = network ^ true, reader ^ true
         parts = (wrong_network & ~wrong_reader, wrong_reader & ~wrong_network, wrong_network & wrong_reader)
         for part, colour in zip(parts, colours, strict=True):
-            _paint(axis, part, box, colour, 0.85)
+            _paint(axis, part, box, colour)
+            axis.images[-1].set_zorder(5)  # over the contour, which would hide a narrow rim
         # Without the gaps that the HU window leaves, which would be more line than picture.
         _outline(axis, ndimage.binary_fill_holes(ndimage.binary_closing(true, iterations=2)), box, "white", 0.7)
         axis.set_title(label, loc="left", fontsize=9, pad=3)
