@@ -142,7 +142,7 @@ def render(numbers, picture):
     if correction:
         low, high = correction["interval_95_cm2"]
         coverage = correction["interval_coverage"]
-        held = "" if coverage is None else f"On the test slices, of the same kind, it held {coverage:.0%}. "
+        held = "" if coverage is None else f"On the test slices, of the same kind, it held {100 * coverage:.0f} %. "
         parts.append(
             f"<h2>Correction and interval</h2><p>On {correction['slices']} validation slices the networks' area was "
             f"{correction['mean_error_cm2']:+.1f} cm² off on average (95 % interval {low:+.1f} to {high:+.1f}), with "

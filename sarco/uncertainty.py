@@ -37,7 +37,7 @@ class Doubt:
 
     def text(self, value):
         """A value with its unit."""
-        return f"{value:{self.spec}}{self.unit}"
+        return f"{value:{self.spec}}{self.unit}".replace("%", " %")
 
 
 DOUBTS = {
