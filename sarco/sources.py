@@ -46,7 +46,7 @@ def of(*entries):
         path = left.pop()
         if path not in found:
             found.add(path)
-            _, at_once, ever = _read(path)
+            _, at_once, ever = _parsed(path, path.read_bytes())
             left += at_once if path.name == "__init__.py" and not outside else ever
     return sorted(found)
 
@@ -55,7 +55,7 @@ def digest(*entries):
     """Digest of what the files of `of` do, in hexadecimal; comments, docstrings and layout do not count."""
     total = hashlib.sha256()
     for path in of(*entries):
-        total.update(f"{os.path.relpath(path, ROOT)} {_read(path)[0]}\n".encode())
+        total.update(f"{os.path.relpath(path, ROOT)} {_parsed(path, path.read_bytes())[0]}\n".encode())
     return total.hexdigest()
 
 
@@ -67,9 +67,8 @@ class _Bare(ast.NodeTransformer):
 
 
 @cache
-def _read(path):
+def _parsed(path, text):
     """Digest of a file, the files that its import brings at once, and those that it ever brings."""
-    text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         cells = json.loads(text)["cells"]
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
