@@ -566,31 +566,3 @@ def by_members(cases, split, step="threshold"):
     rows = cases[(cases["split"] == split) & (cases["step"] == step) & (cases["subset"] != surface.STUDENT)]
     table = pd.DataFrame({size: _summary(block) for size, block in rows.groupby("members")}).T
     return table.astype({"n": int}).rename_axis("members").reset_index()
-
-
-def by_quality(cases, split):
-    """DSC and area errors of the whole ensemble, after post-processing, for each quality label.
-
-    Parameters
-    ----------
-    cases : DataFrame
-    split : {"validation", "test"}
-
-    Returns
-    -------
-    DataFrame
-        Rows A to D, those that occur; columns n, dsc_mean, dsc_sd, dsc_min, dsc_median, dsc_max, rmse_cm2,
-        mean_error_cm2. The SD of one slice is empty.
-    """
-    import pandas as pd
-
-    def describe(block):
-        dsc, areas = block["dsc"], (block["area_cm2"], block["reference_area_cm2"])
-        return {
-            "n": len(block), "dsc_mean": dsc.mean(), "dsc_sd": dsc.std(), "dsc_min": dsc.min(),
-            "dsc_median": dsc.median(), "dsc_max": dsc.max(),
-            "rmse_cm2": metrics.rmse(*areas), "mean_error_cm2": metrics.mean_error(*areas),
-        }  # fmt: skip
-
-    groups = rows(cases, split, FINAL).groupby("quality")
-    return pd.DataFrame({label: describe(block) for label, block in groups}).T.astype({"n": int})

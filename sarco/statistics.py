@@ -381,8 +381,8 @@ def _verdict(sign, low, high):
     return AS_IN_PAPER if sign * low > 0 else OPPOSITE
 
 
-def dilated(swept, split, pixels):
-    """DSC and area error of each case's final mask, dilated by so many pixels and then windowed.
+def dilated(swept, split, pixels, who=READER):
+    """DSC and area error of each case's final mask, dilated by so many pixels and then windowed; not corrected.
 
     Parameters
     ----------
@@ -390,6 +390,8 @@ def dilated(swept, split, pixels):
         sweeps.csv.
     split : {"validation", "test"}
     pixels : int
+    who : str
+        Against whom, one of `WHO`.
 
     Raises
     ------
@@ -399,8 +401,8 @@ def dilated(swept, split, pixels):
     found = swept[(swept["split"] == split) & (swept["sweep"] == "dilation_px") & (swept["value"] == pixels)]
     if found.empty:
         raise SarcoError(f"sweeps.csv: no {split} slice dilated by {pixels} pixels; run 'sarco sweeps' again.")
-    found = found.sort_values("case")
-    return {"dsc": found["dsc"].to_numpy(), "error_cm2": metrics.errors(found["area_cm2"], found["reference_area_cm2"])}
+    found, (dsc, one, other) = found.sort_values("case"), WHO[who]
+    return {"dsc": found[dsc].to_numpy(), "error_cm2": metrics.errors(found[one], found[other])}
 
 
 def effects(cases, swept, split):

@@ -107,7 +107,7 @@ def test_the_student_stands_beside_the_members_and_is_none(cohort):
     both = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, student=ToyEnsemble([8]), progress=False)
     taught = both[both.subset == "student"]
     assert len(taught) == 7 * 3 and (taught.members == 1).all()
-    for table in (evaluation.summarise, evaluation.by_members, evaluation.by_quality):
+    for table in (evaluation.summarise, evaluation.by_members):
         pd.testing.assert_frame_equal(table(both, "test"), table(alone, "test"))
     rows = evaluation.student_rows(both, "test")
     assert rows.loc["student", "mean_error_cm2"] < evaluation.summarise(alone, "test").loc["baseline", "mean_error_cm2"]
@@ -195,12 +195,6 @@ def test_by_members_starts_from_the_average_member(table):
     assert list(curve.members) == [1, 2]
     assert curve.rmse_cm2[0] == 7
     assert curve.dsc_mean[1] == pytest.approx(0.93)
-
-
-def test_by_quality(table):
-    labels = evaluation.by_quality(table, "test")
-    assert list(labels.index) == ["A", "B", "C"]
-    assert list(labels.mean_error_cm2) == [4, 5, 6]
 
 
 def test_a_split_without_slices_is_refused(table):
