@@ -19,7 +19,6 @@ TILT_DEG = 1.0
 THICK_MM = 5.0
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
 FIELD_TOLERANCE = 0.02  # by which the pixels' field may miss the diameter of the reconstruction
-FIELD_TOLERANCE = 0.02  # by which the pixels' field may miss the diameter of the reconstruction
 TRUNK_CM2 = 100
 LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
 VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
@@ -52,8 +51,6 @@ def check(slice_, mask):
         *(_field(slice_, bodies) if ends[0] is None or ends[0] < BODY_HU else ()),  # else air looks like body
         *_other_bodies(slice_, bodies, mask),
         *_level(slice_, bodies),
-        *_size(slice_),
-        *_orientation(slice_.header),
         *_size(slice_),
         *_orientation(slice_.header),
         *_tilt(slice_.header),
@@ -164,29 +161,6 @@ def _level(slice_, bodies):
     if central < VERTEBRA_CM2:
         reasons.append(f"there is no vertebra in the middle of the body ({central:.1f} cm² of bone)")
     return [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
-
-
-def _size(slice_):
-    """PixelSpacing against ReconstructionDiameter, which agree in a slice that nobody cropped or resampled."""
-    diameter_mm = (_numbers(slice_.header, "ReconstructionDiameter") or [0.0])[0]
-    field_mm = max(np.multiply(slice_.image_hu.shape, slice_.spacing_mm))
-    if diameter_mm <= 0 or abs(field_mm / diameter_mm - 1) <= FIELD_TOLERANCE:
-        return []
-    row_mm, column_mm = dicom.numbers(slice_.header, "PixelSpacing") or slice_.spacing_mm
-    return [
-        f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {field_mm:.0f} mm, and ReconstructionDiameter "
-        f"says {diameter_mm:g} mm: unless the slice was cropped or resampled, areas are "
-        f"{(field_mm / diameter_mm) ** 2:.2f} times the true ones."
-    ]
-
-
-def _orientation(header):
-    if len(_numbers(header, "ImageOrientationPatient")) == 6:
-        return []
-    return [
-        "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as usual, "
-        "the back below and the patient's left at the right. Compare the picture."
-    ]
 
 
 def _size(slice_):
