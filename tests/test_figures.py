@@ -63,11 +63,15 @@ def drawings(slice_hu, mask):
     limits = {"one": {"F": 38.5, "M": 52.4}, "two": {("F", False): 41.0, ("M", False): 43.0, ("M", True): 53.0}}
     changed = pd.DataFrame({"cutoff": ["one", "one", "two", "two"], "what": ["a", "one reader for another"] * 2,
                             "share": 0.05, "low": 0.03, "high": 0.07})  # fmt: skip
+    curves = pd.DataFrame({"name": ["one"] * 2 + ["other"] * 2, "at": [0.0, 3.0] * 2, "value": 3.0, "low": 2.5,
+                           "high": 3.5, "came_out": [True, False] * 2})  # fmt: skip
+    readers = (curves, {"one": ("RMSE", 3.7), "other": ("DSC", 0.9)}, {"a": 1.0})
     image = (slice_hu > -300) / 2
     blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
     return {
         "ablation": lambda: figures.ablation(variants),
         "anatomy": lambda: figures.anatomy(slice_hu, SPACING, parts),
+        "assumed_readers": lambda: figures.assumed_readers(*readers),
         "attenuation": lambda: figures.attenuation([slice_hu], [parts], {"muscle": ("psoas",), "organ": ("organ",)}),
         "augmentation": lambda: figures.augmentation([("one", image, mask), ("two", image, mask)]),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
