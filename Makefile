@@ -10,8 +10,8 @@ CLUSTER ?=
 BENCH ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-WHERE = $(if $(CLUSTER),--workflow-profile $(CLUSTER),--cores $(CORES))
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config profile=$(PROFILE) --
+WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config "profile=$(PROFILE)" --
 
 .PHONY: help install book test chapters results bench lint lock address clean clean-all
 
@@ -36,7 +36,7 @@ results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, 
 	@$(SNAKEMAKE) results
 
 bench: $(INSTALLED)  ## say how fast this machine segments, trains and makes phantoms: build/bench/bench.csv
-	@$(BIN)/sarco bench --profile $(PROFILE) $(BENCH)
+	@$(BIN)/sarco bench --profile "$(PROFILE)" $(BENCH)
 	@$(BIN)/sarco cohort bench
 
 chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks

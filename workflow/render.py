@@ -78,15 +78,6 @@ def render(folder):
     return pages
 
 
-def publish(pages, target):
-    """Replace the folder `target` with a copy of the rendered pages."""
-    beside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(pages, beside)
-    shutil.rmtree(target, ignore_errors=True)
-    beside.rename(target)
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Render the book.")
     parser.add_argument("chapters", type=Path)
