@@ -168,6 +168,41 @@ def test_full_disk_gets_one_sentence(root, tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("uname", "programs", "told"),
+    [
+        ("Darwin x86_64", {}, "macOS on Apple's processors is needed, and this is Darwin x86_64"),  # no TensorFlow
+        ("Darwin arm64", {"sw_vers": "echo 13.7"}, "macOS 14 or later is needed, and this is 13.7"),  # no ONNX Runtime
+        ("Linux aarch64", {"getconf": "echo glibc 2.34"}, "glibc 2.35 or later"),  # no OpenVINO
+        ("Linux x86_64", {"getconf": "echo glibc 2.17"}, "glibc 2.28 or later"),  # nearly nothing
+        ("Linux x86_64", {"getconf": "exit 1"}, "has another C library"),  # musl, as in Alpine
+        ("MINGW64_NT-10.0 x86_64", {}, "on Windows WSL"),
+        ("Linux x86_64", {"getconf": "echo glibc 2.28"}, None),
+        ("Darwin arm64", {"sw_vers": "echo 26.1"}, None),
+    ],
+)
+def test_a_machine_that_the_lock_does_not_fit(root, tmp_path, uname, programs, told):
+    full = "echo header; echo /dev/disk 100 99 1 99% /"
+    done = _setup(root, tmp_path, uname=f"echo {uname}", df=full, **programs)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1 and (told or "free on the disk") in line, line
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_path_that_no_environment_can_have(root, tmp_path):
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    done = _setup(root, folder)
+    assert done.returncode == 1 and "a colon or a brace" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_no_rule_makes_snakemake_call_itself(root):
+    """It does for `run`, by a shell that gets the paths without quotes: a folder with a space in its name fails."""
+    workflow = (root / "workflow" / "Snakefile").read_text(encoding="utf-8")
+    assert not re.findall(r"^\s*(?:run|script|notebook|wrapper):", workflow, re.MULTILINE)
+    assert "PYTHON, SARCO = shlex.quote(" in workflow
+
+
 # --- profiles -------------------------------------------------------------------------------------
 
 
@@ -204,7 +239,7 @@ def test_paper_profile_is_the_paper():
         ("precision: float32", "precision: double", "float32 or"),
         ("seed: 1", "seed: [", "not YAML"),
         ("goes_on_from: null", "goes_on_from: nobody", "another of colab, further"),
-        ("goes_on_from: null", "goes_on_from: laptop", "filters is 8; write 16"),
+        ("goes_on_from: null", "goes_on_from: laptop", "seed is 1; write 2019"),
     ],
 )
 def test_bad_profile_gets_one_sentence(root, tmp_path, old, new, told):

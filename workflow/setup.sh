@@ -5,6 +5,7 @@ set -eu
 
 NEEDED_GB=4
 VENV=.venv
+ELSEWHERE="use another machine, a container, or on Windows WSL, or 'pip install -e .', which takes what packages there are."
 
 say() { printf '%s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
@@ -25,12 +26,35 @@ find_python() {
   stop "Python 3.11, 3.12 or 3.13 is needed, but python3 here is ${found}; install one, or name one with PYTHON=/path/to/python3.12."
 }
 
+# For other machines some locked packages have no wheel: tests/test_setup.py says which.
+check_machine() {
+  machine=$(uname -sm)
+  case "$machine" in
+    "Linux x86_64") least=28 ;;
+    "Linux aarch64" | "Linux arm64") least=35 ;;
+    "Darwin arm64")
+      macos=$(sw_vers -productVersion)
+      [ "${macos%%.*}" -ge 14 ] || stop "macOS 14 or later is needed, and this is ${macos}; $ELSEWHERE"
+      return ;;
+    *) stop "Linux (x86_64 or ARM) or macOS on Apple's processors is needed, and this is ${machine}; $ELSEWHERE" ;;
+  esac
+  libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc="another C library"
+  case "$libc" in "glibc 2."*) minor=${libc#glibc 2.} minor=${minor%%.*} ;; *) minor=0 ;; esac
+  [ "$minor" -ge "$least" ] || stop "glibc 2.${least} or later is needed on ${machine}, and this has ${libc}; $ELSEWHERE"
+}
+
+check_path() {
+  case "$PWD" in *[:{}]*) stop "A path with a colon or a brace cannot be used (${PWD}); move or rename the folder." ;; esac
+}
+
 check_disk() {
   free_kb=$(df -Pk . | awk 'NR == 2 { print $4 }')
   [ "$free_kb" -ge $((NEEDED_GB * 1024 * 1024)) ] ||
     stop "Only $((free_kb / 1024)) MB are free on the disk that holds $(pwd), and ${NEEDED_GB} GB are needed; free some space and run make again."
 }
 
+check_path
+check_machine
 python=$(find_python "${1:-}")
 check_disk
 
