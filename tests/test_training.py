@@ -156,9 +156,14 @@ def test_training_learns(arrays, tmp_path):
 
 def test_a_checkpoint_of_other_slices_or_code_is_not_continued(arrays, tmp_path, monkeypatch):
     images, masks = arrays
+    save = training._save
+
+    def killed(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        save = training._save
-        patch.setattr(training, "_save", lambda *args: (save(*args), os.kill(os.getpid(), signal.SIGINT)))
+        patch.setattr(training, "_save", killed)
         train(arrays, tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "member-01.checkpoint.npz"]
     with pytest.raises(SarcoError, match="begun with other settings, slices or code"):
