@@ -15,7 +15,7 @@ from . import report, tables
 from .cohort import masks
 from .cutoffs import Person
 from .errors import SarcoError
-from .files import BAD_NAME, atomic, below, plain_name, shown, sweep
+from .files import BAD_NAME, atomic, below, content_sha256, plain_name, shown, sweep
 
 COLUMNS = (
     "file", "area_cm2", "area_corrected_cm2", "area_corrected_low_cm2", "area_corrected_high_cm2", "mean_hu", "sd_hu",
@@ -291,10 +291,10 @@ def run(
     done = Batch()
     if not isinstance(person, dict):
         person = {job.file: person for job in listed}
-    digests = {job.file: digest(job.path) for job in listed}
+    digests = {job.file: content_sha256(job.path) for job in listed}
 
     def made_from(job):
-        options = f"{job.path.name} {(person[job.file], number, with_patient)} {segmenter.fingerprint}"
+        options = f"{job.path.name} {(person[job.file], number, phase, with_patient)} {segmenter.fingerprint}"
         return _made_from(digests[job.file], options)
 
     def finished(job):
@@ -302,7 +302,7 @@ def run(
 
     for job in listed:
         if digests[job.file] and finished(job) is None:
-            refuse_other(out, job.target, job.path, digests[job.file])
+            refuse_other(out, job.target, job.path, made_from(job))
     if table:
         _refuse_other_table(out, {job.file for job in listed})
     sweep({out / f"{job.target}{end}" for job in listed for end in report.ENDS}
@@ -316,7 +316,7 @@ def run(
             done.kept += said is not None
             try:
                 if said is None:
-                    said = _one(job, out, segmenter, person[job.file], number, with_patient, digests, made_from(job))
+                    said = _one(job, out, segmenter, person[job.file], (number, phase), with_patient, made_from(job))
             except Unfit as error:
                 done.problems[job.file] = str(error)
                 bar.write(str(error), file=sys.stderr)
@@ -333,15 +333,15 @@ class Unfit(SarcoError):
     """One slice cannot be done; the others can."""
 
 
-def _one(job, out, segmenter, who, number, with_patient, digests, made_from):
+def _one(job, out, segmenter, who, which, with_patient, made_from):
     """Write the files of a slice; its numbers."""
     try:
-        image = report.read_slice(job.path, number)
+        image = report.read_slice(job.path, *which)
     except SarcoError as error:
         raise Unfit(error) from None
     found = segmenter.segment(image, who)
     path = out / f"{job.target}.json"
-    refuse_other(out, job.target, job.path, digests[job.file])  # another run may have written meanwhile
+    refuse_other(out, job.target, job.path, made_from)  # another run may have written meanwhile
     try:
         report.write(found, path.parent, path.name[: -len(".json")], with_patient=with_patient, made_from=made_from)
     except SarcoError as error:
@@ -369,15 +369,6 @@ def _files(numbers_path):
     return [file for end in report.ENDS if (file := numbers_path.with_name(f"{name}{end}")).exists()]
 
 
-def digest(path):
-    """Hexadecimal SHA-256 of a file, by which a slice is known; None where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # whoever reads the slice says what is wrong with it
-        return None
-
-
 def _made_from(digest, options):
     """Of which slice files are, and of all else that they are made from."""
     return f"{digest}-{hashlib.sha256(options.encode('utf-8', 'backslashreplace')).hexdigest()}"
@@ -399,7 +390,7 @@ def _finished(path, made_from):
     return said if said.get("made_from") == made_from and all(file.exists() for file in wanted) else None
 
 
-def refuse_other(out, name, slice_path, digest):
+def refuse_other(out, name, slice_path, made_from):
     """Let no result of a slice be written over that of another slice, or over a file of someone else.
 
     Parameters
@@ -409,17 +400,19 @@ def refuse_other(out, name, slice_path, digest):
     name : str or Path
         Of the files without their ends.
     slice_path : Path
-    digest : str
-        Of the slice, see `digest`.
+    made_from : str
+        As the numbers will say it: it begins with the digest of the slice.
 
     Raises
     ------
     SarcoError
         There are numbers of another slice, or a mask that is not as it was written, or other files alone.
     """
-    there = [path for end in report.ENDS if os.path.lexists(path := out / f"{name}{end}")]
+    # The mask is looked for last, as another run that writes the same now writes it first.
+    there = [path for end in reversed(report.ENDS) if os.path.lexists(path := out / f"{name}{end}")]
     numbers, mask = out / f"{name}.json", out / f"{name}_mask.png"
-    if numbers in there and not str(_read_numbers(numbers).get("made_from")).startswith(digest):
+    known = str(_read_numbers(numbers).get("made_from")).partition("-")[0]
+    if numbers in there and known != made_from.partition("-")[0]:
         other = numbers
     elif mask in there and not _ours(mask):
         other = mask

@@ -271,6 +271,7 @@ def measure(
     Files are called SLICE_measured.
     """
     from . import batch, report
+    from .files import content_sha256
 
     done = report.measure_again(
         slice_, mask, before, number=number, phase=phase, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
@@ -278,9 +279,9 @@ def measure(
     )  # fmt: skip
     files = []
     if out is not None:
-        name, digest = f"{report.file_name(slice_)}_measured", batch.digest(slice_)
-        batch.refuse_other(out, name, slice_, digest)
-        files = report.write(done.now, out, name, with_patient=with_patient, made_from=f"{digest}-measured")
+        name, made_from = f"{report.file_name(slice_)}_measured", f"{content_sha256(slice_)}-measured"
+        batch.refuse_other(out, name, slice_, made_from)
+        files = report.write(done.now, out, name, with_patient=with_patient, made_from=made_from)
     numbers = report.numbers(done.now, with_patient=with_patient)
     if json_:
         _print_json(numbers | {"changes": done.changes, "mask_change": done.mask_change})

@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import os
 import platform
 import shutil
@@ -18,6 +19,15 @@ IGNORED = ("thumbs.db", "desktop.ini")
 def shown(name):
     """A name as text that can be written anywhere; bytes that are no UTF-8 are spelled out."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def content_sha256(path):
+    """Hexadecimal SHA-256 of a file; None where it cannot be read, and whoever reads it says what is wrong with it."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def plain_name(name):
@@ -50,24 +60,24 @@ def below(folder, leave=()):
     def stop(error):
         raise SarcoError(f"{error.filename}: the folder cannot be listed ({error.strerror}); make it readable.")
 
-    leave = {Path(path).resolve() for path in leave}
-    found, seen, starts = [], set(), [Path(folder)]
+    real = os.path.realpath  # `Path.resolve` fails where links lead in a circle
+    leave = {real(path) for path in leave}
+    found, seen, starts = [], set(), [folder]
     for start in starts:  # grows by the links
-        if any(path.is_relative_to(start.resolve()) for path in seen):  # it leads back, or up
+        if any(Path(path).is_relative_to(real(start)) for path in seen):  # it leads back, or up
             continue
         for here, folders, names in os.walk(start, onerror=stop):
-            here = Path(here)
-            if here.resolve() in seen | leave:
+            if real(here) in seen | leave:
                 folders.clear()
                 continue
-            seen.add(here.resolve())
+            seen.add(real(here))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            starts += [here / name for name in folders if (here / name).is_symlink()]
-            found += [
-                path
-                for path in (here / name for name in names if not name.startswith(".") and name.lower() not in IGNORED)
-                if (path.is_file() or (path.is_symlink() and not path.exists())) and path.resolve() not in leave
-            ]
+            starts += [path for name in folders if (path := Path(here, name)).is_symlink()]
+            for name in names:
+                path = Path(here, name)
+                wanted = not name.startswith(".") and name.lower() not in IGNORED and real(path) not in leave
+                if wanted and (path.is_file() or (path.is_symlink() and not path.exists())):
+                    found.append(path)
     return sorted(found)
 
 

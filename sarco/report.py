@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import operator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
 from .evaluation import read_cases, weights_sha256
-from .files import atomic, shown
+from .files import atomic, content_sha256, shown
 from .paper import WINDOW_HU
 from .sources import digest
 
@@ -223,9 +224,20 @@ def read_slice(path, number=None, phase=None):
     -------
     sarco.cohort.dicom.Slice
     """
+    number, phase = _whole("slice", number), _whole("phase", phase)
     if masks.kind_of(path) == "nifti":
         return nifti.read_slice(Path(path), number)
     return dicom.read_slice(path, number, phase)
+
+
+def _whole(what, value):
+    """A whole number, also from text, as papermill gives it."""
+    if value is None:
+        return None
+    try:
+        return operator.index(int(value) if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise SarcoError(f"{what} {value!r}, where a whole number is wanted.") from None
 
 
 def segment(
@@ -645,6 +657,10 @@ def measure_again(path, mask, before=None, *, number=None, phase=None, labels=()
     except (KeyError, TypeError):
         raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
     now = measure(path, mask, **reading, **person)
+    known = str(first.get("made_from") or "").partition("-")[0]
+    nameless = "SOPInstanceUID" not in (now.header or {})  # NIfTI
+    if known and nameless and known != content_sha256(path):
+        raise SarcoError(f"{before}: its slice is not {path}, by its content; name the numbers of this slice.")
     return Again(now, compare(first, numbers(now)))
 
 

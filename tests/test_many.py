@@ -8,6 +8,7 @@ import sys
 
 import bad_inputs
 import many
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pydicom
@@ -205,6 +206,29 @@ def test_a_name_too_long_for_results_is_named_and_the_others_are_done(tmp_path, 
         assert "2 slices done" in done.stdout and "1 could not be" in done.stdout, (done.output, done.exception)
         assert f"{long}: its results cannot be written" in done.stderr
     assert run("segment", "y" * 300, "--out", tmp_path / "out").exit_code == 2
+
+
+def test_numbers_before_belong_to_this_volume(tmp_path, run):
+    for width in (5, 6):
+        image_hu = np.full((64, 64, 1), -1000.0)
+        image_hu[10:54, 10:54], image_hu[20:40, 20 : 20 + width] = -100, 50
+        nib.save(nib.Nifti1Image(image_hu, np.diag([4, 4, 4, 1])), tmp_path / f"{width}.nii.gz")
+    run("segment", tmp_path / "5.nii.gz", "--out", tmp_path)
+    mask, numbers = tmp_path / "5_mask.png", tmp_path / "5.json"
+    for width, code in ((5, 0), (6, 2)):
+        done = run("measure", tmp_path / f"{width}.nii.gz", mask, "--nifti", "stored", "--before", numbers)
+        assert done.exit_code == code, (done.output, done.exception)
+    assert "by its content" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["1.70", "1,70", 1.7, np.float32(1.7)])
+def test_numbers_as_text(value, slices):
+    mask = np.ones((64, 64), bool)
+    found = report.measure(slices / "01.dcm", mask, height_m=value)
+    assert found.person.height_m == pytest.approx(1.7)
+    for wrong in ({"height_m": "tall"}, {"height_m": "nan"}, {"weight_kg": ""}, {"height_m": [1.7]}, {"number": "L3"}):
+        with pytest.raises(SarcoError, match=r"where a (whole )?number"):
+            report.measure(slices / "01.dcm", mask, **wrong)
 
 
 # --- a table of people ----------------------------------------------------------------------------------

@@ -114,6 +114,7 @@ def read(path, kind, slice_, labels=(), nifti="affine"):
     SarcoError
         The file cannot be read, lies on another grid, or leaves open which label is muscle.
     """
+    labels = [labels] if isinstance(labels, str | int) else labels  # "12" is one label
     if kind == "seg":
         return from_seg(path, slice_, labels)
     if kind == "nifti":
