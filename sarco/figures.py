@@ -6,6 +6,7 @@ levels are drawn as they are, and the background is an opaque white, so that dar
 
 import functools
 import itertools
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -1354,7 +1355,7 @@ def assumed_readers(table, panels, evidence, columns=3):
     columns : int
     """
     rows = -(-len(panels) // columns)
-    fig, axes = _figure(1.75 * rows + 0.3, rows, columns, sharex=True)
+    fig, axes = _figure(1.8 * rows + 0.3, rows, columns, sharex=True)
     for axis, (name, (title, printed)) in zip(axes.flat, panels.items(), strict=False):
         curve = table[table["name"] == name].sort_values("at")
         axis.fill_between(curve["at"], curve["low"], curve["high"], color=SKY, alpha=0.35, linewidth=0)
@@ -1367,7 +1368,7 @@ def assumed_readers(table, panels, evidence, columns=3):
             axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
             axis.text(sd_cm2, 1.0, letter, transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8,
                       color=GREY)  # fmt: skip
-        axis.set_title(title, fontsize=9, pad=12)
+        axis.set_title(textwrap.fill(title, 24), fontsize=8, pad=12)
         axis.tick_params(labelsize=8)
         axis.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
     for axis in axes.flat[len(panels) :]:
