@@ -9,7 +9,7 @@ from .area import area_cm2
 from .cohort.layout import Cohort
 from .engine import FLOAT32
 from .ensemble import Ensemble
-from .evaluation import DECIMALS, FINAL, each, score, subsets, writable
+from .evaluation import DECIMALS, FINAL, each, score, subsets, team, writable
 from .files import write_csv
 
 STEPS = ("threshold", FINAL)  # before post-processing, and at the end
@@ -18,6 +18,7 @@ COLUMNS = (
     # As in cases.csv.
     "mean_hu", "low_attenuation_cm2", "true_mean_hu", "true_low_attenuation_cm2",
     "members_sd_cm2", "members_dsc", "disagreement_share",
+    "team",  # whose rows these are: `sarco.evaluation.team`
 )  # fmt: skip
 POPULATIONS = ("difficult", "randomised")  # settings of the phantom
 
@@ -41,7 +42,7 @@ def evaluate(ensemble, cohort, progress=True):
     Returns
     -------
     DataFrame
-        Columns `COLUMNS` but the first; one row for each case and step of `STEPS`.
+        Columns `COLUMNS` but the first and the last; one row for each case and step of `STEPS`.
     """
     import pandas as pd
     from tqdm import tqdm
@@ -61,7 +62,7 @@ def evaluate(ensemble, cohort, progress=True):
     cases = cohort.cases()
     with each(rows, cases) as found:
         done = [row for block in tqdm(found, "score", len(cases), unit="case", disable=not progress) for row in block]
-    return pd.DataFrame(done, columns=list(COLUMNS[1:])).round(DECIMALS)
+    return pd.DataFrame(done, columns=list(COLUMNS[1:-1])).round(DECIMALS)
 
 
 def run(profile, progress=True):
@@ -87,4 +88,5 @@ def run(profile, progress=True):
     opened = {population: Cohort.open(folder) for population, folder in cohorts(profile).items()}
     ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
     tables = [evaluate(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
-    return write_csv(pd.concat(tables)[list(COLUMNS)], profile.results_dir / "elsewhere.csv")
+    whole = pd.concat(tables).assign(team=team(ensemble.manifest))
+    return write_csv(whole[list(COLUMNS)], profile.results_dir / "elsewhere.csv")

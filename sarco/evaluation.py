@@ -416,6 +416,11 @@ def weights_sha256(manifest):
     return [member["sha256"] for member in manifest["members"]]
 
 
+def team(manifest):
+    """Twelve hexadecimal digits that tell the members of a manifest from others, for a column of a table."""
+    return hashlib.sha256("".join(weights_sha256(manifest)).encode()).hexdigest()[:12]
+
+
 # Short tables
 
 

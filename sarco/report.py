@@ -16,7 +16,7 @@ from . import engine as engines
 from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
-from .evaluation import read_cases, weights_sha256
+from .evaluation import read_cases, team, weights_sha256
 from .files import atomic, content_sha256, shown
 from .paper import WINDOW_HU
 from .sources import digest
@@ -424,22 +424,25 @@ def _learned(results, manifest, student):
         return None, None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
     if len(manifest["members"]) < 2:
         return correction, None, []
-    return correction, *_limit(results / "elsewhere.csv", correction)
+    return correction, *_limit(results / "elsewhere.csv", correction, manifest)
 
 
-def _limit(path, correction):
+def _limit(path, correction, manifest):
     """Limit of the members' disagreement, and why there is none."""
     import pandas as pd
 
     why = "tells no limit"
     try:
-        limit = uncertainty.learn(uncertainty.told(pd.read_csv(path), correction))
+        table = pd.read_csv(path)
+        if set(table["team"]) != {team(manifest)}:
+            raise ValueError("it belongs to other weights")
+        limit = uncertainty.learn(uncertainty.told(table, correction))
         if limit is not None:
             return limit, []
     except FileNotFoundError:
         why = "not found"
     except (ValueError, KeyError) as error:
-        why = f"cannot be read ({error})"
+        why = f"of no use ({error})"
     return None, [f"{path}: {why}, so no warning where the networks disagree; run 'sarco elsewhere'."]
 
 

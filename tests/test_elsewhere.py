@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from sarco import cli, elsewhere, profiles
+from sarco import cli, elsewhere, evaluation, profiles
 from sarco.cohort import make, population
 from sarco.ensemble import Ensemble, checksum, pack
 from sarco.postprocess import postprocess
@@ -40,6 +40,7 @@ def test_from_the_command_to_the_table(made):
     assert json.loads(done.stdout) == {"written": str(written)}
     table = pd.read_csv(written, dtype={"case": str})
     assert tuple(table.columns) == elsewhere.COLUMNS
+    assert set(table.team) == {evaluation.team(json.loads((profile.weights_dir / "manifest.json").read_text()))}
     assert list(zip(table.population, table.case, table.step, strict=True)) == [
         (name, case, step) for name in cohorts for case in ("0001", "0002") for step in elsewhere.STEPS
     ]

@@ -17,7 +17,7 @@ from pydicom.datadict import DicomDictionary
 from pydicom.uid import JPEG2000Lossless
 from typer.testing import CliRunner
 
-from sarco import ensemble, metrics, paths, report, surface
+from sarco import ensemble, evaluation, metrics, paths, report, surface
 from sarco.cli import app
 from sarco.cohort import dicom
 
@@ -406,10 +406,14 @@ def test_members_that_disagree(slice_path, tmp_path):
     found = report.segment(slice_path, folder)
     assert any("elsewhere.csv: not found, so no warning where the networks disagree" in w for w in found.warnings)
     # Where members were 2 cm2 apart the error was small, where 3 and 4 large; the correction is 3 cm2.
-    pd.DataFrame({
+    elsewhere = pd.DataFrame({
         "step": "window", "area_cm2": [103.0, 110, 110], "true_area_cm2": 100.0, "members_sd_cm2": [2.0, 3, 4],
-        "members_dsc": 0.9, "disagreement_share": 0.1,
-    }).to_csv(folder.parent / "results" / "elsewhere.csv")  # fmt: skip
+        "members_dsc": 0.9, "disagreement_share": 0.1, "team": "of others",
+    })  # fmt: skip
+    elsewhere.to_csv(folder.parent / "results" / "elsewhere.csv")
+    found = report.segment(slice_path, folder)
+    assert any("elsewhere.csv: of no use (it belongs to other weights), so no warning" in w for w in found.warnings)
+    elsewhere.assign(team=evaluation.team(manifest)).to_csv(folder.parent / "results" / "elsewhere.csv")
     found = report.segment(slice_path, folder)
     said = f"SD of the areas that they find is {found.members_sd_cm2:.2f} cm², past the limit of 2.00 cm². Of the "
     assert any(said + "phantoms past it 2 in 2 were more than 5 cm² wrong" in warning for warning in found.warnings)
