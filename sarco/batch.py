@@ -419,8 +419,8 @@ def refuse_other(out, name, slice_path, made_from):
     else:  # of files without numbers, which a kill may leave, the mask is always one
         other = there[0] if there and not {numbers, mask} & {*there} else None
     if other:
-        raise SarcoError(f"{other}: not what was written here for {slice_path}, and it would be replaced; choose "
-                         "another folder for the results, or take it away.")  # fmt: skip
+        raise SarcoError(f"{other}: of another slice than {slice_path}, or not as this command wrote it, and it would "
+                         "be replaced; choose another folder for the results, or take it away.")  # fmt: skip
 
 
 def _ours(mask):

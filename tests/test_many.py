@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import subprocess
 import sys
 
 import bad_inputs
@@ -62,6 +63,19 @@ def test_killed_and_gone_on(slices, tmp_path, run):
     assert (killed / "table.csv").read_bytes() == (whole / "table.csv").read_bytes()
     assert len(pd.read_csv(whole / "table.csv")) == COUNT
     assert {path.name for path in killed.iterdir()} - {other.name, alive.name} == {p.name for p in whole.iterdir()}
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    path = tmp_path / "a.lock"
+    code = f"from sarco import files; held = files.lock({str(path)!r}); print('held', flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    assert files.lock(path, wait=False) is None
+    other.kill()
+    other.communicate()
+    with files.alone(path):
+        assert files.lock(path, wait=False) is None
+    files.lock(path, wait=False).release()
 
 
 def test_a_process_of_our_own_number_is_a_dead_one(tmp_path):
@@ -166,7 +180,7 @@ def test_results_of_another_slice_stay(wards, tmp_path, run):
     for command in (("segment", b), ("segment", b / "IM0001.dcm"), ("segment", b / "IM0001.dcm", "--quick")):
         done = run(*command, "--out", out)
         assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), (done.output, done.exception)
-        assert "not what was written here" in done.stderr
+        assert "IM0001.json: of another slice" in done.stderr
     # Nor is another slice taken for this one after it came under its name.
     (a / "IM0001.dcm").write_bytes((b / "IM0001.dcm").read_bytes())
     assert run("segment", a, "--out", out).exit_code == 2
