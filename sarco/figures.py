@@ -449,9 +449,8 @@ def preprocessing(image_hu, spacing_mm, tensor, network_spacing_mm):
     # Both in the network's window, so that only the grid differs.
     _ct(axes[0, 0], image_hu, spacing_mm, box=(slice(None), slice(None)), window_hu=WINDOW_HU)
     axes[0, 0].set_title(f"{image_hu.shape[0]} x {image_hu.shape[1]} pixels of {spacing_mm[0]:.2f} mm", fontsize=9)
-    axes[0, 1].imshow(np.asarray(tensor, float), vmin=0, vmax=1)
+    _ct(axes[0, 1], tensor, (network_spacing_mm,) * 2, box=(slice(None), slice(None)), window_hu=(0, 1))
     axes[0, 1].set_title(f"{tensor.shape[0]} x {tensor.shape[1]} pixels of {network_spacing_mm:g} mm", fontsize=9)
-    axes[0, 1].set_axis_off()
     return fig
 
 
@@ -574,7 +573,7 @@ def network(blocks, size=512):
     deepest = max(level for level, _, _ in blocks)
     centres = []
     for position, (level, filters, _) in enumerate(blocks):
-        height, width = 0.74 * 0.86**level, 0.34 + 0.1 * np.log2(filters / blocks[0][1] + 1)
+        height, width = 0.74 * 0.86**level, 0.42 + 0.1 * np.log2(filters / blocks[0][1] + 1)
         x, y = float(position), -float(level)
         colour = BLUE if position < deepest else (PURPLE if position == deepest else GREEN)
         axis.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, facecolor=colour))
@@ -620,11 +619,10 @@ def network(blocks, size=512):
     for start, end in ((-0.65, first - first_width / 2), (last + last_width / 2, len(blocks) - 0.35)):
         axis.add_patch(FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=9, color="black"))
     axis.set(xlim=(-1.55, len(blocks) + 1.35), ylim=(-deepest - 0.65, 0.5))
-    per_block = blocks[0][2]
     handles = [Rectangle((0, 0), 1, 1, color=c) for c in (BLUE, PURPLE, GREEN)]
     lines = ((RED, "-"), (ORANGE, "-"), (GREY, "--"))
     handles += [matplotlib.lines.Line2D([], [], color=colour, linestyle=style) for colour, style in lines]
-    labels = [f"encoder: {per_block} convolutions", "bottleneck", "decoder", "max pooling", "up-sampling", "copy"]
+    labels = ["encoder", "bottleneck", "decoder", "max pooling", "up-sampling", "copy"]
     fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
     return fig
 
@@ -778,7 +776,7 @@ def uncertainty(table, curve, bins=5):
     groups = pd.qcut(table.sd_cm2.rank(method="first"), min(bins, len(table)), labels=False)
     axis.plot(table.sd_cm2.groupby(groups).median(), error.groupby(groups).median(), "D-", color=RED, markersize=6,
               label=f"median of {groups.max() + 1} groups of cases")  # fmt: skip
-    axis.set(xlabel="SD of the members' areas (cm²)", ylabel="error of the area (cm²)", ylim=(0, None))
+    axis.set(xlabel="SD of the members' areas (cm²)", ylabel="size of the error (cm²)", ylim=(0, None))
     if (table.sd_cm2 > 0).all() and np.ptp(table.sd_cm2):
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
@@ -1208,7 +1206,7 @@ def cohort_flow(released, excluded, train, validation, test):
     box(2.6, 2.9, f"{released - excluded:,} slices kept", BLUE)
     box(1.6, 0.7, f"{train:,}\ntraining", GREEN, 2.4)
     box(4.3, 0.7, f"{validation:,}\nvalidation", ORANGE, 2.4)
-    box(8.2, 0.7, f"{test:,} test,\nkept apart", PURPLE, 2.8)
+    box(8.2, 0.7, f"{test:,}\ntest", PURPLE, 2.8)
     arrow((2.6, 4.78), (2.6, 3.52))
     arrow((2.6, 4.0), (5.8, 4.0))
     arrow((2.3, 2.28), (1.7, 1.32))
