@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,22 +109,20 @@ def jobs(paths, out, people=None):
     files = _names(places, tops)
     listed = [Job(*job) for job in zip(paths, files, _targets(files), strict=True)]
     # By number, as a disk may not tell A.DCM from a.dcm.
-    slices = {(known.st_dev, known.st_ino) for path in paths if (known := _stat(path))}
+    given = {known for path in (*paths, people) if path and (known := _number(path))}
     written = [out / f"{job.target}{end}" for job in listed for end in report.ENDS]
     for path in [*written, out / f"{TABLE}.csv", out / f"{TABLE}.xlsx"]:
-        there = _stat(path)
-        if there and (there.st_dev, there.st_ino) in slices:
-            raise SarcoError(f"{path}: a slice would be replaced by a result; choose another folder for them.")
-        if people and path.resolve() == people.resolve():
-            raise SarcoError(f"{people}: would be replaced by the table of results; choose another folder for them.")
+        if _number(path) in given:
+            raise SarcoError(f"{path}: is given, and would be replaced by a result; choose another folder for results.")
     return listed
 
 
-def _stat(path):
+def _number(path):
     try:
-        return path.stat()
+        known = path.stat()
     except OSError:
         return None
+    return known.st_dev, known.st_ino
 
 
 def _known_by(path):
@@ -143,9 +141,9 @@ def _names(paths, tops):
         names = [shown(path.relative_to(top).as_posix()) for path in paths]
     except ValueError:  # on several drives of Windows
         names = [shown("/".join((re.sub(r"\W", "", path.drive), *path.parts[1:]))) for path in paths]
-    twice = next((name for name in names if names.count(name) > 1), None) if len({*names}) < len(names) else None
-    if twice:
-        raise SarcoError(f"{twice}: two slices have this name, as text; rename one.")
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise SarcoError(f"{name}: {count} slices have this name, as text; rename one.")
     return names
 
 
@@ -169,7 +167,7 @@ def _targets(files):
             del names[file][0]
 
 
-PERSON = ("height_m", "weight_kg", "sex")  # columns of a table of people
+PERSON, UID = ("height_m", "weight_kg", "sex"), "sop_instance_uid"  # columns of a table of people
 
 
 def people(table, listed, given):
@@ -197,28 +195,22 @@ def people(table, listed, given):
     """
     rows = tables.read(table)
     columns = set(rows[0]) if rows else set()
-    keys = [name for name in ("file", "case", "sop_instance_uid") if name in columns]
+    keys = [name for name in ("file", "case", UID) if name in columns]
     if not keys or not set(PERSON) & columns:
         raise SarcoError(f"{table}: it needs the column file or sop_instance_uid, one of {', '.join(PERSON)}, and a "
                          "row.")  # fmt: skip
-    known = {key: defaultdict(list) for key in keys}
+    whole, short, uids = defaultdict(list), defaultdict(list), defaultdict(list)
     for job in listed:
-        short = Path(job.file).with_name(report.file_name(Path(job.file))).as_posix()
-        for key in set(keys) & {"file", "case"}:
-            for name in {job.file, short}:
-                known[key][_written(name)].append(job)
-        if "sop_instance_uid" in keys:
-            known["sop_instance_uid"][masks.sop_instance_uid(job.path)].append(job)
-    for job in listed:  # a whole name goes before another one without its suffix
-        for key in set(keys) & {"file", "case"}:
-            known[key][_written(job.file)] = [job]
+        whole[_written(job.file)].append(job)
+        short[_written(Path(job.file).with_name(report.file_name(Path(job.file))).as_posix())].append(job)
+        if UID in keys:
+            uids[masks.sop_instance_uid(job.path)].append(job)
+    known = short | whole  # a whole name goes before another one without its suffix
     found = {}
     for row in rows:
         said = {key: row[key] for key in keys if row[key]}
-        fits = listed if said else []
-        for key, text in said.items():
-            there = known[key].get(text if key == "sop_instance_uid" else _written(text), [])
-            fits = [job for job in fits if job in there]
+        fitting = [(uids if key == UID else known).get(_written(text), []) for key, text in said.items()]
+        fits = [job for job in fitting[0] if all(job in other for other in fitting)] if fitting else []
         if len(fits) != 1:
             what = f"is {len(fits)} slices ({_some(fits)})" if fits else f"is no slice; there are {_some(listed)}"
             raise SarcoError(f"{table}: {' with '.join(map(repr, said.values())) or 'a row without a name'} {what}; "

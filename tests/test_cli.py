@@ -101,7 +101,7 @@ def test_completion_is_on():
 def test_a_pipe_of_any_encoding_takes_what_is_printed(encoding, tmp_path):
     path = bad_inputs.write(tmp_path / "été 幻².dcm")
     Image.fromarray(bad_inputs.MUSCLE).save(tmp_path / "mask.png")
-    command = [Path(sys.executable).with_name("sarco"), "measure", path, tmp_path / "mask.png", "--out", tmp_path / "out"]
+    command = [Path(sys.executable).with_name("sarco"), "measure", path, tmp_path / "mask.png", "--out", tmp_path]
     here = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run(command, capture_output=True, env=here)
     assert done.returncode == 0 and b"77.6 cm2" in done.stdout, done.stderr

@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import unicodedata
 
 import bad_inputs
 import many
@@ -236,13 +237,13 @@ def test_numbers_before_belong_to_this_volume(tmp_path, run):
 
 
 @pytest.mark.parametrize("value", ["1.70", "1,70", 1.7, np.float32(1.7)])
-def test_numbers_as_text(value, slices):
-    mask = np.ones((64, 64), bool)
-    found = report.measure(slices / "01.dcm", mask, height_m=value)
-    assert found.person.height_m == pytest.approx(1.7)
+def test_numbers_as_text(value, tmp_path):
+    path, mask = patient(tmp_path / "a.dcm", 5), np.zeros((64, 64), bool)
+    mask[20:40, 20:25] = True
+    assert report.measure(path, mask, height_m=value).person.height_m == pytest.approx(1.7)
     for wrong in ({"height_m": "tall"}, {"height_m": "nan"}, {"weight_kg": ""}, {"height_m": [1.7]}, {"number": "L3"}):
         with pytest.raises(SarcoError, match=r"where a (whole )?number"):
-            report.measure(slices / "01.dcm", mask, **wrong)
+            report.measure(path, mask, **wrong)
 
 
 # --- a table of people ----------------------------------------------------------------------------------
@@ -322,6 +323,13 @@ def test_people_who_cannot_be_told_apart(wards, tmp_path):
         table.write_text(f"{column},height_m\n{name},1.7\n")
         with pytest.raises(SarcoError, match=re.escape(words)):
             batch.people(table, listed, {})
+    # Two forms of one letter are one name to whoever reads the table.
+    for form in ("NFC", "NFD"):
+        (tmp_path / "forms").mkdir(exist_ok=True)
+        patient(tmp_path / "forms" / unicodedata.normalize(form, "é.dcm"), 5)
+    table.write_text("file,height_m\né.dcm,1.7\n", encoding="utf-8")
+    with pytest.raises(SarcoError, match="is 2 slices"):
+        batch.people(table, batch.jobs([tmp_path / "forms"], tmp_path / "out"), {})
     table.write_text(f"file,sop_instance_uid,height_m\nB/IM0001.dcm,{uid},1.7\n")
     assert batch.people(table, listed, {})["B/IM0001.dcm"].height_m == 1.7
 
