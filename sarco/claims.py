@@ -206,21 +206,26 @@ def settle(verdict, others):
     Returns
     -------
     verdict, note : str
-        Where no assumption makes it come out as in the paper, the run's own.
+        Where no assumption makes it come out as in the paper, the run's own; the note then says which make it differ.
     """
     if others is None:
         return (DEPENDS, NOT_ASKED) if verdict in CAME_OUT else (verdict, "")
     found = {verdict, *(one for tried in others.values() for _, one in tried)} - {NOT_TESTABLE}
-    if verdict == NOT_TESTABLE or len(found) == 1 or not found & set(CAME_OUT):
+    if verdict == NOT_TESTABLE or len(found) == 1:
         return verdict, ""
     if found == set(CAME_OUT):
         return SAME_DIRECTION, "its size depends on an assumption"
+    comes_out = bool(found & set(CAME_OUT))
+    told = CAME_OUT if comes_out else (NOT_REPRODUCED,)
     notes = []
     for assumption, tried in others.items():
-        good = [value for value, one in tried if one in CAME_OUT]
-        if good and len(good) < sum(one != NOT_TESTABLE for _, one in tried):
-            notes.append(f"{assumption} {_series(good, [value for value, _ in tried])}")
-    return DEPENDS, "comes out for " + ("; for ".join(notes) or "some assumptions, and not for others")
+        so = [value for value, one in tried if one in told]
+        if so and len(so) < sum(one != NOT_TESTABLE for _, one in tried):
+            notes.append(f"{assumption} {_series(so, [value for value, _ in tried])}")
+    notes = "; for ".join(notes) or "some assumptions, and not for others"
+    if comes_out:
+        return DEPENDS, f"comes out for {notes}"
+    return verdict, f"differs for {notes}; else too wide to tell"
 
 
 def _series(some, values):

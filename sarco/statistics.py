@@ -536,7 +536,7 @@ def subgroups(table, cases, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=S
 
 # The worst -----------------------------------------------------------------------------------------------------------
 
-CLEARLY = 2.0  # times as far from the truth as the other, and an error is one's own
+OWN_SHARE = 0.25  # of the difference: who is further than this from the truth has a part in it
 
 
 def worst(table, n=10):
@@ -552,14 +552,20 @@ def worst(table, n=10):
     -------
     DataFrame
         `n` rows of `table`, the largest |error_cm2| first, with network_cm2 and reader_cm2 (their areas minus the true
-        one) and whose: "network" or "reader" where the one is more than `CLEARLY` times as far from the truth as the
-        other, else "both"; "not known" where there is no truth.
+        one); network_wrong_cm2 and reader_wrong_cm2 (the area of their wrong pixels, of which too many and too few do
+        not cancel; before the correction, which moves no pixel); and whose the error of the area is: "network",
+        "reader" or "both", as each is off by more than `OWN_SHARE` of it; "not known" where there is no truth.
     """
     found = table.loc[table["error_cm2"].abs().sort_values(ascending=False, kind="stable").index[:n]]
+    true_cm2 = found["true_area_cm2"]
     found = found.assign(
-        network_cm2=found["corrected_cm2"] - found["true_area_cm2"],
-        reader_cm2=found["reference_area_cm2"] - found["true_area_cm2"],
+        network_cm2=found["corrected_cm2"] - true_cm2,
+        reader_cm2=found["reference_area_cm2"] - true_cm2,
+        network_wrong_cm2=(1 - found["true_dsc"]) * (found["area_cm2"] + true_cm2),
+        reader_wrong_cm2=(1 - found["reader_dsc"]) * (found["reference_area_cm2"] + true_cm2),
     )
-    network, reader = found["network_cm2"].abs(), found["reader_cm2"].abs()
-    rules = [network.isna(), network > CLEARLY * reader, reader > CLEARLY * network]
-    return found.assign(whose=np.select(rules, ["not known", "network", "reader"], "both"))
+    network, reader = (
+        found[f"{who}_cm2"].abs() > OWN_SHARE * found["error_cm2"].abs() for who in ("network", "reader")
+    )
+    rules = [true_cm2.isna(), network & reader, network]
+    return found.assign(whose=np.select(rules, ["not known", "both", "network"], "reader"))

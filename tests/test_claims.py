@@ -272,7 +272,11 @@ def test_another_reader_is_judged_anew(profile):
         ("reproduced", {"x": [("0", "not judged"), ("1", "reproduced")]}, "depends on an assumption",
          "comes out for x 1"),
         ("reproduced", {"x": [("0", "same direction")]}, "same direction", "its size depends on an assumption"),
-        ("not reproduced", {"x": [("0", "not judged")]}, "not reproduced", ""),  # never called more than it is
+        # Never called more than it is.
+        ("not reproduced", {"x": [("0", "not judged"), ("1", "not reproduced")]}, "not reproduced",
+         "differs for x 1; else too wide to tell"),
+        ("not judged", {"x": [("0", "not judged"), ("1", "not reproduced")]}, "not judged",
+         "differs for x 1; else too wide to tell"),
         ("same direction", {"x": [("0", "cannot be tested on phantoms")]}, "same direction", ""),
     ],
 )  # fmt: skip

@@ -220,12 +220,16 @@ def test_a_case_is_in_the_group_of_each_rare_thing_that_it_has(run):
 def test_the_worst_are_told_whose_error_it_is(run):
     cases, cohort = run
     people = statistics.people(cases, cohort, "test").iloc[:5]
-    people = people.assign(true_area_cm2=[100.0, 100, 100, np.nan, 100], corrected_cm2=[110.0, 101, 106, 100, 100],
-                           reference_area_cm2=[101.0, 92, 96, 93, 100])  # fmt: skip
+    people = people.assign(true_area_cm2=[100.0, 100, 100, np.nan, 100], corrected_cm2=[107.0, 102, 106, 100, 100],
+                           area_cm2=[110.0, 105, 110, 103, 100], reference_area_cm2=[97.0, 93, 107, 93, 100],
+                           true_dsc=0.9, reader_dsc=0.95)  # fmt: skip
     people["error_cm2"] = people.corrected_cm2 - people.reference_area_cm2
-    worst = statistics.worst(people, 4)
-    assert list(worst.error_cm2) == [10, 9, 9, 7] and list(worst.network_cm2[:3]) == [6, 10, 1]
-    assert list(worst.whose) == ["both", "network", "reader", "not known"]
+    worst = statistics.worst(people, 5)
+    assert list(worst.error_cm2) == [10, 9, 7, -1, 0] and list(worst.network_cm2[:2]) == [7, 2]
+    # 7 and 3 of 10 are both more than a quarter; 2 of 9 is not; two who err alike have both erred.
+    assert list(worst.whose[:4]) == ["both", "reader", "not known", "both"]
+    # Wrong pixels do not cancel: a DSC of 0.9 on areas of 110 and 100.
+    assert worst.network_wrong_cm2.iloc[0] == pytest.approx(21) and np.isnan(worst.network_wrong_cm2.iloc[2])
 
 
 def test_few_cases_teach_less():
