@@ -18,14 +18,20 @@ OUTSIDE_SHARE = 0.02  # of the muscle, outside the largest body
 TILT_DEG = 1.0
 THICK_MM = 5.0
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
-FIELD_TOLERANCE = 0.02  # by which the pixels' field may miss the diameter of the reconstruction
+FIELD_TOLERANCE = 0.005  # by which the pixels' field may miss the diameter of the reconstruction: 1 % of an area
 TRUNK_CM2 = 100
 LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
+SPINE_DEPTH = 0.42  # of the body from its front: less is no spine
 VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
 BODY_HU = -300  # what is denser is body
 # A slice that went through a display window has its air, and its bone, at the window's ends: many pixels of one value.
 AIR_HU, BONE_HU = -500, 1000  # an end beyond these clips nothing that is measured
 LOW_END_SHARE, HIGH_END_SHARE = 0.05, 0.001  # of the pixels, at an end
+# What air, fat and muscle measure, HU; scanners, voltages and contrast differ by some 20 to 40, the rest is margin.
+AIR_MEASURES_HU, FAT_MEASURES_HU, MUSCLE_MEASURES_HU = (-1035, -955), (-150, -60), (-20, 100)
+FAT_SHARE = 0.15  # of the body, from which its fat can tell
+LEVELS, STEP_HU = 8, 4  # values from -200 to 200 HU: fewer are a drawing; steps between them that are too coarse
+TURN_DEG = 30  # in the plane
 
 
 def check(slice_, mask):
@@ -41,17 +47,19 @@ def check(slice_, mask):
     list of str
         Sentences; empty where nothing was found.
     """
-    steps = [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
+    whole, steps = slice_, [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
     thin = tuple(slice(None, None, step) for step in steps)
     spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))
     slice_, mask = replace(slice_, image_hu=slice_.image_hu[thin], spacing_mm=spacing_mm), mask[thin]
     bodies, ends = _bodies(slice_.image_hu, slice_.spacing_mm), _ends(slice_.image_hu)
     return [
         *_window(ends),
+        *(_hounsfield(slice_.image_hu, bodies, mask) if ends[0] is None else ()),
+        *(_steps(slice_.image_hu) if ends == (None, None) else ()),
         *(_field(slice_, bodies) if ends[0] is None or ends[0] < BODY_HU else ()),  # else air looks like body
         *_other_bodies(slice_, bodies, mask),
         *_level(slice_, bodies),
-        *_size(slice_),
+        *_size(whole),
         *_orientation(slice_.header),
         *_tilt(slice_.header),
         *_thickness(slice_.header),
@@ -103,6 +111,40 @@ def _window(ends):
     return [
         f"The values stop at {said}, as after a display window: HU beyond are clipped and those between may be "
         "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's own file."
+    ]
+
+
+def _hounsfield(image_hu, bodies, mask):
+    """Air, fat and muscle against what they measure in Hounsfield units."""
+    from scipy import ndimage
+
+    found, smooth = {}, ndimage.gaussian_filter(image_hu, 1)
+    air = image_hu[(image_hu < AIR_HU) & (image_hu > 2 * dicom.AIR_HU) & (_from_edge(image_hu) >= 0)]
+    if air.size:
+        found["air", AIR_MEASURES_HU] = np.percentile(air, 25)  # cushions and blankets are denser
+    for body in bodies[:1]:
+        fat = smooth[body & (smooth > -300) & (smooth < -30)]  # above it may be fluid
+        if fat.size > FAT_SHARE * np.count_nonzero(body):
+            counts, edges = np.histogram(fat, 27, (-300, -30))
+            found["fat", FAT_MEASURES_HU] = edges[counts.argmax()] + 5
+    if mask.any():
+        found["muscle", MUSCLE_MEASURES_HU] = image_hu[mask].mean()
+    wrong = [f"{what} {value:.0f} HU" for (what, (low, high)), value in found.items() if not low <= value <= high]
+    if not wrong:
+        return []
+    return [
+        f"Measured here: {', '.join(wrong)}. Air has about -1000, fat about -100 and muscle 0 to 80, so "
+        "RescaleSlope or RescaleIntercept may be wrong, and area and density with them."
+    ]
+
+
+def _steps(image_hu):
+    steps = np.diff(np.unique(image_hu[(image_hu >= -200) & (image_hu < 200)].round()))
+    if len(steps) < LEVELS or np.median(steps) <= STEP_HU:
+        return []
+    return [
+        f"The values were rounded to steps of {np.median(steps):.0f} HU, which shifts area and density: use the "
+        "scanner's own file."
     ]
 
 
@@ -160,26 +202,66 @@ def _level(slice_, bodies):
     central = area_cm2(bone & middle, slice_.spacing_mm)
     if central < VERTEBRA_CM2:
         reasons.append(f"there is no vertebra in the middle of the body ({central:.1f} cm² of bone)")
-    return [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
+    said = [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
+    depth = _depth(bone, body, math.prod(slice_.spacing_mm) / 100)
+    if depth is not None and depth < SPINE_DEPTH:
+        said.append("What looks like the spine lies in the half where the belly should be: the slice may "
+                    "be turned, and its file does not say so. Compare the picture.")  # fmt: skip
+    return said
+
+
+def _depth(bone, body, pixel_cm2):
+    """Where a vertebra may lie, from 0 at the top of the body to 1 at the bottom; None where no bone is like one."""
+    from scipy import ndimage
+
+    label, count = ndimage.label(bone)
+    sizes = np.bincount(label.ravel(), minlength=count + 1) * pixel_cm2
+    rows, columns = (np.flatnonzero(body.any(axis)) for axis in (1, 0))
+    depths = [
+        (row - rows[0]) / (rows[-1] - rows[0])
+        for row, column in ndimage.center_of_mass(bone, label, np.flatnonzero(sizes[1:] >= VERTEBRA_CM2) + 1)
+        if abs((column - columns[0]) / (columns[-1] - columns[0]) - 0.5) < 0.1  # beside it, bowel with contrast may be
+    ]
+    return max(depths, default=None)
 
 
 def _size(slice_):
-    """PixelSpacing against ReconstructionDiameter, which agree in a slice that nobody cropped or resampled."""
-    diameter_mm = (_numbers(slice_.header, "ReconstructionDiameter") or [0.0])[0]
-    field_mm = max(np.multiply(slice_.image_hu.shape, slice_.spacing_mm))
-    if diameter_mm <= 0 or abs(field_mm / diameter_mm - 1) <= FIELD_TOLERANCE:
-        return []
+    """What the header says of size against itself."""
     row_mm, column_mm = dicom.numbers(slice_.header, "PixelSpacing") or slice_.spacing_mm
-    return [
-        f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {field_mm:.0f} mm, and ReconstructionDiameter "
-        f"says {diameter_mm:g} mm: unless the slice was cropped or resampled, areas are "
-        f"{(field_mm / diameter_mm) ** 2:.2f} times the true ones."
-    ]
+    sides_mm = np.multiply(slice_.image_hu.shape, slice_.spacing_mm)
+    said = f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {max(sides_mm):.0f} mm, and"
+    (diameter_mm,), (largest_mm,) = (
+        (_numbers(slice_.header, f"{what}Diameter") or [0.0])[:1] for what in ("Reconstruction", "DataCollection")
+    )
+    square = abs(row_mm / column_mm - 1) <= FIELD_TOLERANCE
+    if diameter_mm > 0:
+        # A slice may be cropped, or have fewer rows than columns; a pixel is square.
+        misfit = max(sides_mm, key=lambda side: abs(side / diameter_mm - 1)) if not square else max(sides_mm)
+        if abs(misfit / diameter_mm - 1) > FIELD_TOLERANCE:
+            times = row_mm * column_mm / (diameter_mm / max(slice_.image_hu.shape)) ** 2
+            return [
+                f"{said} ReconstructionDiameter says {diameter_mm:g} mm: unless the slice was cropped or resampled, "
+                f"areas are {times:.2f} times the true ones."
+            ]
+    elif 0 < largest_mm < max(sides_mm) * (1 - FIELD_TOLERANCE):
+        return [
+            f"{said} the scanner's field (DataCollectionDiameter) has {largest_mm:g} mm, so areas may be too large."
+        ]
+    if row_mm == column_mm == 1:
+        return ["Pixels of 1 x 1 mm are what tools write that do not know the size, and nothing in the file speaks for "
+                "it: areas may be wrong by any factor, so compare with the scanner's own file."]  # fmt: skip
+    if not square and abs(sides_mm[0] / sides_mm[1] - 1) > FIELD_TOLERANCE:
+        return [f"Neither the pixels ({row_mm:g} x {column_mm:g} mm) nor the field ({sides_mm[0]:.0f} x "
+                f"{sides_mm[1]:.0f} mm) are square, as a scanner's are: areas may be wrong."]  # fmt: skip
+    return []
 
 
 def _orientation(header):
-    if len(_numbers(header, "ImageOrientationPatient")) == 6:
-        return []
+    orientation = _numbers(header, "ImageOrientationPatient")
+    if len(orientation) == 6:
+        turn = math.degrees(math.atan2(abs(orientation[1]), abs(orientation[0])))
+        return [f"The slice is turned by {turn:.0f}° in its plane, which the networks do not know: areas may be too "
+                "small."] if turn > TURN_DEG else []  # fmt: skip
     return [
         "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as usual, "
         "the back below and the patient's left at the right. Compare the picture."

@@ -332,6 +332,9 @@ def measure(
         raise SarcoError(f"{path}: a mask is bool of shape {image.image_hu.shape}, not {mask.dtype} of {mask.shape}.")
     kept = postprocess.window(mask, image.image_hu)
     said, lost = [], np.count_nonzero(mask) - np.count_nonzero(kept)
+    if lost > masks.MISPLACED_SHARE * np.count_nonzero(mask):
+        raise SarcoError(f"{mask_path or path}: {lost / np.count_nonzero(mask):.0%} of the mask lies outside [-29, 150] "
+                         "HU; it belongs to another slice, is turned or inverted, or is not muscle.")  # fmt: skip
     if lost > MISREGISTERED_SHARE * np.count_nonzero(mask):
         lost_cm2 = lost * image.spacing_mm[0] * image.spacing_mm[1] / 100
         said.append(f"{lost_cm2:.1f} cm² of the mask lies outside [-29, 150] HU and was cut; check that it belongs to "

@@ -138,6 +138,40 @@ def no_class(path):
     header.save_as(path)
 
 
+def compressed_somehow(path):
+    header = pydicom.dcmread(path)
+    header.compress(RLELossless)
+    del header.file_meta.TransferSyntaxUID
+    pydicom.dcmwrite(path, header, implicit_vr=False, little_endian=True)
+
+
+def around(value, **values):
+    """Another value outside the circle of reconstruction, where a slice is air."""
+
+    def spoil(path):
+        header = pydicom.dcmread(path)
+        y, x = (np.linspace(-1, 1, size) for size in SHAPE)
+        stored = header.pixel_array.copy()
+        stored[y[:, None] ** 2 + x**2 > 1] = value
+        header.PixelData = stored.tobytes()
+        for name, said in values.items():
+            header.add_new(name, "US", said)
+        header.save_as(path)
+
+    return spoil
+
+
+def rounded(path):
+    noise = np.random.default_rng(0).normal(0, 30, SHAPE)
+    write(path, np.round((body_hu() + noise) / 16) * 16)
+
+
+def turned_unsaid(path):
+    image_hu = body_hu()
+    image_hu[disc(18, centre_mm=(-70, 0))] = 400  # a spine where the belly is
+    write(path, image_hu)
+
+
 def no_syntax(path):
     header = pydicom.dcmread(path)
     del header.file_meta.TransferSyntaxUID
@@ -399,7 +433,7 @@ SLICES = {
     "a classic slice of four frames": (changed(NumberOfFrames=4), "4 frames"),
     "no SOP class": (no_class, "no SOP class"),
     "no modality": (without("Modality"), "no modality"),
-    "no transfer syntax": (no_syntax, "compressed as|broken|cannot be decoded"),
+    "compressed, and it does not say how": (compressed_somehow, "does not say how its pixels are stored"),
     "no rows": (without("Rows"), "Rows is None"),
     "no columns": (without("Columns"), "Columns is None"),
     "no samples per pixel": (without("SamplesPerPixel"), "the image is not described"),
@@ -525,6 +559,20 @@ def png_bomb(path, _):
     )
 
 
+def wide_png(path, _):
+    """Label 1 in 16 bits, with a second channel: Pillow would read 0."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = np.dstack([MUSCLE, np.full(SHAPE, 65535)]).astype(">u2")
+    size = struct.pack(">IIBBBBB", *SHAPE[::-1], 16, 4, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size)
+        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))) + chunk(b"IEND", b"")
+    )  # fmt: skip
+
+
 def npy_claim(path, _):
     head = b"{'descr': '|u1', 'fortran_order': False, 'shape': (60000, 60000), }"
     head += b" " * (117 - len(head)) + b"\n"
@@ -618,6 +666,10 @@ MASKS = {
     "the slice itself": (lambda path, slice_path: path.write_bytes(slice_path.read_bytes()), "not a mask"),
     "a PNG of another size": (png(np.zeros((64, 64), np.uint8)), "the slice has (128, 160)"),
     "a PNG in colour": (png(np.full((*SHAPE, 3), (200, 0, 0), np.uint8)), "save it in grey"),
+    "muscle that is transparent": (png(np.dstack([0 * MUSCLE, ~MUSCLE * 255]).astype(np.uint8)), "transparency alone"),
+    "black muscle on nothing": (png(np.dstack([0 * MUSCLE, MUSCLE * 255]).astype(np.uint8)), "transparency alone"),
+    "a PNG of 16 bits and transparency": (wide_png, "16 bits in several channels"),
+    "an inverted PNG": (png((~MUSCLE * 255).astype(np.uint8)), "is turned or inverted"),
     "a palette whose first colour is red": (
         lambda path, _: palette(path, MUSCLE, (200, 0, 0), (0, 0, 200)), "save it in grey"),
     "a PNG of two labels": (png(MUSCLE.astype(np.uint8) + disc(20)), "holds the labels 1, 2"),
@@ -717,6 +769,8 @@ FIT = {
     "fat only": (image(np.where(disc(110), -100.0, np.where(disc(112), 40, -1000))), "may not be at L3"),
     "a data set alone, implicit": (alone(ImplicitVRLittleEndian), None),
     "a data set alone, explicit": (alone(ExplicitVRLittleEndian), None),
+    "no transfer syntax": (no_syntax, None),
+    "units in more words": (changed(RescaleType="Hounsfield units (HU)"), None),
     "units in words": (changed(RescaleType="Hounsfield Unit"), None),
     "units as UCUM has them": (changed(RescaleType="[hnsf'U]"), None),
     "bits at the top": (bits_at_the_top, None),
@@ -724,6 +778,23 @@ FIT = {
         changed(ReconstructionDiameter=200),
         "makes a field of 320 mm, and ReconstructionDiameter says 200 mm",
     ),
+    "a larger field than the scanner has": (
+        lambda path: (without("ReconstructionDiameter")(path), changed(DataCollectionDiameter=250)(path)),
+        "makes a field of 320 mm, and the scanner's field (DataCollectionDiameter) has 250 mm",
+    ),
+    "pixels of 1 mm for which nothing speaks": (
+        lambda path: (without("ReconstructionDiameter")(path), changed(PixelSpacing=[1, 1])(path)),
+        "Pixels of 1 x 1 mm are what tools write",
+    ),
+    "pixels narrower than high": (changed(PixelSpacing=[2, 1]), "areas are 0.50 times the true ones"),
+    "turned, and it does not say so": (turned_unsaid, "lies in the half where the belly should be"),
+    "turned by 45 degrees": (
+        changed(ImageOrientationPatient=[0.7071, 0.7071, 0, -0.7071, 0.7071, 0]),
+        "turned by 45° in its plane",
+    ),
+    "50 HU too much": (image(body_hu() + 50), "Measured here: air -950 HU"),
+    "a slope that is too large": (changed(RescaleSlope=1.3, RescaleIntercept=-1331), "Measured here: air -1300 HU"),
+    "rounded to 16 HU": (rounded, "rounded to steps of 16 HU"),
     "an orientation that is not said": (without("ImageOrientationPatient"), "does not say how the slice lies"),
     "a private element without a name": (lambda path: _private(path), None),
     "a wrong year": (replaced(b"20190101", b"20xx0101"), None),

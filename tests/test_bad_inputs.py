@@ -153,6 +153,14 @@ def test_unusual_and_fit(name, run, slice_path, tmp_path):
         assert warning in done.stderr
 
 
+@pytest.mark.parametrize("values", [{}, {"PixelPaddingValue": 1074}])
+def test_outside_the_circle_is_air_whatever_stands_there(values, slice_path):
+    """The value of muscle, said to be padding or not; muscle itself stays."""
+    bad_inputs.around(1074, **values)(slice_path)
+    read = dicom.read_slice(slice_path).image_hu
+    assert (read[[0, -1]][:, [0, -1]] == dicom.AIR_HU).all() and (read[MUSCLE] == 50).all()
+
+
 class FrontLeftIsMuscle(stand_in.EverythingIsMuscle):
     """Asked for a slice that lies otherwise than it knows, it answers another place."""
 

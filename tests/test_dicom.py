@@ -219,9 +219,15 @@ def test_the_same_slice_stored_otherwise(tmp_path, make):
 def test_a_range_of_padding_becomes_air(path, image_hu):
     header = pydicom.dcmread(path)
     header.add_new("PixelPaddingValue", "US", 0)
-    header.add_new("PixelPaddingRangeLimit", "US", 900)
+    header.add_new("PixelPaddingRangeLimit", "US", 800)
+    stored = header.pixel_array.copy()
+    stored[:5], stored[5:] = 799, stored[5:].clip(801)
+    stored[50, 50] = 800  # among measured ones, it is measured too
+    header.PixelData = stored.tobytes()
     header.save_as(path)
-    assert np.array_equal(dicom.read_slice(path).image_hu, np.where(image_hu <= 900 - 1024, -1024, image_hu))
+    expected = np.float32(stored) - 1024
+    expected[:5] = -1024
+    assert np.array_equal(dicom.read_slice(path).image_hu, expected)
 
 
 def test_padding_becomes_air(path, image_hu):

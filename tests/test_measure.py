@@ -199,9 +199,11 @@ def test_measure_refuses_what_belongs_elsewhere(slice_path, tmp_path):
 
 
 def test_a_mask_that_is_not_registered_is_said(slice_path, tmp_path):
-    found = sarco.measure(slice_path, disc(60))
+    found = sarco.measure(slice_path, disc(50))
     assert found.area_cm2 == pytest.approx(surface.area_cm2(MUSCLE, SPACING_MM))
     assert any("was cut" in warning for warning in found.warnings)
+    with pytest.raises(SarcoError, match="it belongs to another slice, is turned or inverted"):
+        sarco.measure(slice_path, ~MUSCLE)
 
 
 # --- a slice of a NIfTI volume --------------------------------------------------------------------
@@ -376,7 +378,7 @@ def test_a_slice_that_went_through_a_window_is_named_so(low, high):
 
 def test_fine_columns_do_not_thin_out_coarse_rows():
     """Rows of 3 mm stay, where columns of 0.1 mm are thinned out: a trunk of 3 mm rows is still a trunk."""
-    image_hu, spacing_mm = trunk(shape=(100, 2600), spacing_mm=(3.0, 0.1))
+    image_hu, spacing_mm = trunk(shape=(100, 3000), spacing_mm=(3.0, 0.1))
     assert warnings_of(image_hu, spacing_mm) == []
 
 

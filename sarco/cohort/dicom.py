@@ -45,7 +45,7 @@ HU_LIMITS = (AIR_HU, 3071)  # what 12 bits hold, which is what most scanners wri
 FAT_HU, SOFT_HU, DENSE_HU = (-190, -30), (-30, 300), (800, np.inf)
 LEAST_SOFT, LEAST_FAT, MOST_DENSE = 0.001, 0.02, 0.25  # of the picture, of the soft tissue twice
 # As files spell RescaleType, small letters alone; US is "unspecified", which CT images of the past carry.
-HOUNSFIELD = {"hu", "us", "unspecified", "hounsfield", "hounsfieldunit", "hounsfieldunits", "hnsfu"}
+HOUNSFIELD = {"hu", "uh", "us", "unspecified", "hnsfu"}  # or any words with Hounsfield in them
 
 MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 # What a frame of enhanced CT says in a sequence, and a classic slice says plainly.
@@ -257,15 +257,35 @@ def read_slice(path, number=None, phase=None):
         slope, intercept = _rescale(header, path)
         stored = _pixels(header, path, frame)
         image_hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-        padding = _number(header, "PixelPaddingValue")
-        if padding is not None:
-            # Outside the reconstructed circle there is no measurement: take it as air, as viewers do.
-            limit = _number(header, "PixelPaddingRangeLimit")
-            low, high = sorted((padding, padding if limit is None else limit))
-            image_hu[(stored >= low) & (stored <= high)] = AIR_HU
+        image_hu[_padded(header, stored, image_hu)] = AIR_HU
     _check_hounsfield(image_hu, path)
     del header.PixelData
     return Slice(image_hu, spacing_mm, path, header, frame)
+
+
+def _padded(header, stored, image_hu):
+    """Pixels outside the reconstructed circle, where nothing was measured: taken as air, as viewers do.
+
+    They hang together with the picture's edge, for the value that stands for them may be one of tissue too. Where all
+    that lies outside the circle has one value of a body, it is such whether the file says so or not.
+    """
+    from scipy import ndimage
+
+    padding, padded = _number(header, "PixelPaddingValue"), np.zeros(stored.shape, bool)
+    if padding is not None:
+        limit = _number(header, "PixelPaddingRangeLimit")
+        low, high = sorted((padding, padding if limit is None else limit))
+        padded = (stored >= low) & (stored <= high)
+    y, x = (np.linspace(-1, 1, size) for size in stored.shape)
+    around = image_hu[y[:, None] ** 2 + x**2 > 1.05]
+    if around[0] > max(FAT_HU[0], image_hu.min()) and (around == around[0]).all():
+        padded |= image_hu == around[0]
+    if not padded.any():
+        return padded
+    parts, count = ndimage.label(padded)
+    outside = np.zeros(count + 1, bool)
+    outside[np.r_[parts[0], parts[-1], parts[:, 0], parts[:, -1]]] = True
+    return padded & (outside[parts] | (image_hu < AIR_HU))
 
 
 def _parse(path):
@@ -304,7 +324,7 @@ def parse(path, **options):
     with path.open("rb") as file:
         alone = begins_as_dataset(file.read(132))
     header = pydicom.dcmread(path, force=alone, **options)
-    if alone and "TransferSyntaxUID" not in header.file_meta:
+    if "TransferSyntaxUID" not in header.file_meta:
         implicit, little = header.original_encoding
         plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         compressed = "PixelData" in header and header.get_item("PixelData").length == 0xFFFFFFFF
@@ -515,7 +535,8 @@ def _rescale(header, path):
             f"{path}: no usable RescaleSlope and RescaleIntercept, so no Hounsfield units; "
             "export the original CT slice."
         )
-    if re.sub("[^a-z]", "", unit.lower()) not in HOUNSFIELD:
+    word = re.sub("[^a-z]", "", unit.lower())
+    if word not in HOUNSFIELD and ("hounsfield" not in word or "mod" in word):  # HU_MOD: modified
         raise SarcoError(f"{path}: pixels are in {_short(unit)}, not in Hounsfield units; give the usual CT image.")
     return slope, intercept
 
@@ -528,6 +549,8 @@ def _pixels(header, path, frame=None):
         readable = get_decoder(syntax).is_available
     except (NotImplementedError, TypeError, AttributeError):
         readable = False
+    if syntax is None:
+        raise SarcoError(f"{path}: it does not say how its pixels are stored (no transfer syntax); export it again.")
     if not readable:
         name, syntax = _short(getattr(syntax, "name", syntax)), _short(syntax)
         raise SarcoError(

@@ -16,9 +16,6 @@ from ..paper import MUSCLE_HU, QUALITY_LABELS
 from . import deidentify, dicom, layout, masks
 from .layout import Problem
 
-# A contour holds the fat within and between muscles, a tenth to two fifths of it. One of which more than half is no
-# soft tissue belongs to another slice, or is no muscle.
-MISPLACED_SHARE = 0.5
 # Of a mask's name, after that of its slice; 3D Slicer writes 7-label.
 ENDINGS = tuple(f"{sign}{word}" for sign in "_-" for word in ("mask", "seg", "label", "labels", "segmentation"))
 NUMBERS = ("release", "age", "height_m", "weight_kg", "reader")
@@ -257,12 +254,12 @@ def fit(mask, slice_, path, cut=True):
     Raises
     ------
     SarcoError
-        It is empty, or more than `MISPLACED_SHARE` of it is no soft tissue.
+        It is empty, or more than `masks.MISPLACED_SHARE` of it is no soft tissue.
     """
     if not mask.any():
         raise SarcoError(f"{path}: the mask is empty; draw it, or take the slice out.")
     share = layout.outside_window_share(slice_.image_hu, mask)
-    if share > MISPLACED_SHARE:
+    if share > masks.MISPLACED_SHARE:
         raise SarcoError(f"{path}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU; it belongs to another "
                          "slice, or is not muscle.")  # fmt: skip
     if cut:

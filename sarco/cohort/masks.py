@@ -21,6 +21,9 @@ from . import dicom, nifti
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # segmentation, label map
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 SUFFIXES = (".nii.gz", ".nii", ".png", ".npy", ".npz", ".dcm", ".dicom", ".ima", ".seg")
+# A contour holds the fat within and between muscles, a tenth to two fifths of it. One of which more than half is no
+# soft tissue belongs to another slice, or is no muscle.
+MISPLACED_SHARE = 0.5
 GRID_TOLERANCE = 0.25  # voxels by which a mask's grid may miss that of its slice
 
 
@@ -206,8 +209,14 @@ def _shown(image, path):
     if image.mode in ("1", "L", "I", "I;16") and not isinstance(clear, bytes):
         values = np.asarray(image)
         return values if clear is None else np.where(values == clear, 0, values)
+    if any("16" in str(part) for part in image.tile[0][3:]):  # Pillow reads the upper 8 alone
+        raise SarcoError(f"{path}: 16 bits in several channels are no labels; save the mask in grey, without "
+                         "transparency.")  # fmt: skip
     red, green, blue, opaque = np.moveaxis(np.asarray(image.convert("RGBA")), -1, 0)
-    red, green, blue = (np.where(opaque > 0, values, 0) for values in (red, green, blue))
+    red, green, blue = (np.where(opaque >= 128, values, 0) for values in (red, green, blue))
+    if opaque.min() < opaque.max() and not (red | green | blue).any():
+        raise SarcoError(f"{path}: it differs in its transparency alone, and nothing says which part is muscle; save "
+                         "it in grey.")  # fmt: skip
     if ((red == green) & (green == blue)).all():
         return red
     numbers = np.asarray(image)
