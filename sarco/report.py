@@ -226,6 +226,8 @@ def read_slice(path, number=None, phase=None):
     """
     number, phase = _whole("slice", number), _whole("phase", phase)
     if masks.kind_of(path) == "nifti":
+        if phase not in (None, 1):
+            raise SarcoError(f"{path}: no phase {phase}; it has 1.")
         return nifti.read_slice(Path(path), number)
     return dicom.read_slice(path, number, phase)
 
@@ -235,9 +237,12 @@ def _whole(what, value):
     if value is None:
         return None
     try:
-        return operator.index(int(value) if isinstance(value, str) else value)
+        found = operator.index(int(value) if isinstance(value, str) else value)
     except (TypeError, ValueError):
-        raise SarcoError(f"{what} {value!r}, where a whole number is wanted.") from None
+        found = 0
+    if found < 1:
+        raise SarcoError(f"{what} {value!r}, where a whole number from 1 is wanted.")
+    return found
 
 
 def segment(
@@ -333,8 +338,9 @@ def measure(
     kept = postprocess.window(mask, image.image_hu)
     said, lost = [], np.count_nonzero(mask) - np.count_nonzero(kept)
     if lost > masks.MISPLACED_SHARE * np.count_nonzero(mask):
-        raise SarcoError(f"{mask_path or path}: {lost / np.count_nonzero(mask):.0%} of the mask lies outside [-29, 150] "
-                         "HU; it belongs to another slice, is turned or inverted, or is not muscle.")  # fmt: skip
+        share = lost / np.count_nonzero(mask)
+        raise SarcoError(f"{mask_path or path}: {share:.0%} of the mask lies outside [-29, 150] HU; it belongs to "
+                         "another slice, is turned or inverted, or is not muscle.")  # fmt: skip
     if lost > MISREGISTERED_SHARE * np.count_nonzero(mask):
         lost_cm2 = lost * image.spacing_mm[0] * image.spacing_mm[1] / 100
         said.append(f"{lost_cm2:.1f} cm² of the mask lies outside [-29, 150] HU and was cut; check that it belongs to "
@@ -361,7 +367,8 @@ def _result(image, mask, person, correction, said, *, versions, probability=None
     found = composition.composition(mask, image.image_hu, image.spacing_mm)
     said = list(said)
     if found.mean_hu is None:
-        said.append("No muscle was found; check that the file is an axial slice at L3.")
+        where = "; check that the file is an axial slice at L3" if members else " in the mask; check what it holds"
+        said.append(f"No muscle was found{where}.")
     corrected = interval = None
     if correction is not None:
         corrected, interval = correction.apply(found.area_cm2), correction.interval(found.area_cm2)

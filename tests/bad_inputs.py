@@ -421,6 +421,7 @@ SLICES = {
     "cut in the meta information": (cut(200), "cut short|broken"),
     "cut in the header": (cut(700), "cut short|broken"),
     "cut in the pixels": (cut(-1000), "pixel data"),
+    "a projection": (changed(ImageType=["DERIVED", "PRIMARY", "AXIAL", "MIP"]), "a projection through many slices"),
     "magnetic resonance": (other_object("1.2.840.10008.5.1.4.1.1.4", "MR"), "not a CT slice (it is MR Image Storage"),
     "secondary capture": (other_object("1.2.840.10008.5.1.4.1.1.7", "CT"), "it is Secondary Capture"),
     "CT that says MR": (changed(Modality="MR"), "modality MR"),

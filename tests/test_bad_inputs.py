@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import bad_inputs
 import numpy as np
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 
 from sarco import report, seg
 from sarco.cli import app
-from sarco.cohort import dicom, layout
+from sarco.cohort import dicom, layout, masks
+from sarco.errors import SarcoError
 
 SECONDS, GIB = 5, 1 << 30
 
@@ -83,6 +85,28 @@ def test_slice(name, run, slice_path, tmp_path, capfd):
 def test_slice_that_is_chosen(name, run, slice_path, tmp_path):
     SLICES[name][0](slice_path)
     refused(run, CHOSEN[name], "segment", slice_path, "--out", tmp_path / "out", "--slice", 1, names=slice_path)
+
+
+def test_a_classic_slice_is_the_only_one(run, slice_path, tmp_path):
+    for option in ("--slice", "--phase"):
+        refused(
+            run, f"no {option[2:]} 2; it has 1", "segment", slice_path, "--out", tmp_path, option, 2, names=slice_path
+        )
+    with pytest.raises(SarcoError, match="slice 0, where a whole number from 1"):
+        report.read_slice(slice_path, 0)
+
+
+def test_each_label_names_a_segment(tmp_path):
+    """Whole names go before words, words are known by how they begin, and a label that fits none is told."""
+    names = {1: "Muscle", 2: "no muscle", 3: "psoas muscle", 4: "intramuscular fat"}
+    seg = SimpleNamespace(
+        segment_numbers=names, get_segment_description=lambda n: SimpleNamespace(segment_label=names[n])
+    )
+    wanted = {("muscle",): [1], ("musc",): [1, 2, 3], ("psoas", "4"): [3, 4]}
+    assert {labels: masks._segments(seg, labels, tmp_path) for labels in wanted} == wanted
+    for labels in (("psoas", "erectr"), ("1", "5")):
+        with pytest.raises(SarcoError, match=f"no segment is called {labels[1]}"):
+            masks._segments(seg, labels, tmp_path)
 
 
 def boundaries(path):

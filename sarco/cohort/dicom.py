@@ -47,6 +47,7 @@ LEAST_SOFT, LEAST_FAT, MOST_DENSE = 0.001, 0.02, 0.25  # of the picture, of the 
 # As files spell RescaleType, small letters alone; US is "unspecified", which CT images of the past carry.
 HOUNSFIELD = {"hu", "uh", "us", "unspecified", "hnsfu"}  # or any words with Hounsfield in them
 
+PROJECTIONS = {"MAX_IP", "MIN_IP", "MIP", "MINIP"}
 MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 # What a frame of enhanced CT says in a sequence, and a classic slice says plainly.
 OF_FRAME = {
@@ -404,6 +405,11 @@ def _check_object(header, path, number, phase):
         frame = _choose_frame(header, path, number, phase)
     elif (frames := _number(header, "NumberOfFrames")) is not None and frames != 1:
         raise SarcoError(f"{path}: {frames:g} frames, where one slice is wanted; export that slice alone.")
+    elif other := {what: n for what, n in (("slice", number), ("phase", phase)) if n not in (None, 1)}:
+        what, n = other.popitem()
+        raise SarcoError(f"{path}: no {what} {n}; it has 1.")
+    if projection := PROJECTIONS & {*(header.get("ImageType") or ()), *(header.get("FrameType") or ())}:
+        raise SarcoError(f"{path}: a projection through many slices ({min(projection)}), not a slice; give that at L3.")
     samples = _number(header, "SamplesPerPixel")
     if samples is None:
         raise SarcoError(f"{path}: broken or cut short (the image is not described); export it again.")

@@ -7,6 +7,7 @@ columns, only axes in space: `from_nifti` says how these are mapped.
 import functools
 import gzip
 import math
+import re
 import warnings
 import zipfile
 import zlib
@@ -555,14 +556,18 @@ def _segments(seg, labels, path):
         if len(names) == 1:
             return list(names)
         raise SarcoError(f"{path}: it holds the segments {listed}; say with --label which are muscle.")
-    wanted = [
-        number
-        for number, name in names.items()
-        if any(int(x) == number if x.isdigit() else x.lower() in name.lower() for x in labels)
-    ]
-    if not wanted:
-        raise SarcoError(f"{path}: no segment is called {', '.join(labels)}; it holds {listed}.")
-    return wanted
+    wanted = set()
+    for label in labels:
+        if label.isdigit():
+            fits = [number for number in names if number == int(label)]
+        else:  # the whole name, or else words in it as they begin
+            whole = [number for number, name in names.items() if name.casefold() == label.casefold()]
+            words = rf"\b{re.escape(label)}"
+            fits = whole or [number for number, name in names.items() if re.search(words, name, re.IGNORECASE)]
+        if not fits:
+            raise SarcoError(f"{path}: no segment is called {label}; it holds {listed}.")
+        wanted.update(fits)
+    return sorted(wanted)
 
 
 def _first_line(error):
