@@ -199,6 +199,10 @@ def people(table, listed, given):
     if not keys or not set(PERSON) & columns:
         raise SarcoError(f"{table}: it needs the column file or sop_instance_uid, one of {', '.join(PERSON)}, and a "
                          "row.")  # fmt: skip
+    for meant in {"height_m", "weight_kg"} - columns:
+        what, unit = meant.split("_")
+        if other := next((name for name in sorted(columns) if name.startswith(what)), None):
+            raise SarcoError(f"{table}: the column {other} is not read; call it {meant}, and give values in {unit}.")
     whole, short, uids = defaultdict(list), defaultdict(list), defaultdict(list)
     for job in listed:
         whole[_written(job.file)].append(job)
@@ -218,6 +222,9 @@ def people(table, listed, given):
         (file,) = (job.file for job in fits)
         if file in found:
             raise SarcoError(f"{table}: {file!r} stands there twice; keep one row.")
+        if row.get("height_m") in ("1", "2"):  # of 1,70 in two cells, the second is another column's
+            raise SarcoError(f"{table}: {file}: height {row['height_m']} has no decimals; write it as 1.70, or "
+                             "semicolons between cells.")  # fmt: skip
         found[file] = {name: row[name] for name in PERSON if row.get(name)}
     try:
         file = None

@@ -671,9 +671,8 @@ def measure_again(path, mask, before=None, *, number=None, phase=None, labels=()
         raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
     now = measure(path, mask, **reading, **person)
     known = str(first.get("made_from") or "").partition("-")[0]
-    nameless = "SOPInstanceUID" not in (now.header or {})  # NIfTI
-    if known and nameless and known != content_sha256(path):
-        raise SarcoError(f"{before}: its slice is not {path}, by its content; name the numbers of this slice.")
+    if known and known != content_sha256(path):  # NIfTI has no identifier, and DICOM one that others may bear
+        raise SarcoError(f"{before}: it belongs to another slice than {path}, by its content; name its own.")
     return Again(now, compare(first, numbers(now)))
 
 

@@ -289,6 +289,8 @@ def test_people_as_a_spreadsheet_saves_them(wards, tmp_path, encoding, text):
         ("file,age\n00,17\n", "one of height_m"),
         ("file,height_m\n99,1.7\n", "'99' is no slice; there are 00.dcm, 01.dcm, 02.dcm and 3 more"),
         ("file,height_m\n00,1.7\n00.dcm,1.7\n", "stands there twice"),
+        ("file,height_m,weight_kg\n00,1,70\n", "height 1 has no decimals"),
+        ("file,height_cm,sex\n00,170,F\n", "height_cm is not read; call it height_m"),
         ("file,height_m\n00,tall\n", "'tall', where a number"),
         ("file,height_m\n00,170\n", "00.dcm: height"),
         ("file,height_m\n00,1.7\n", "needs the"),

@@ -183,6 +183,10 @@ def test_measure_refuses_what_belongs_elsewhere(slice_path, tmp_path):
     save_png(mask, MUSCLE)
     assert run("measure", slice_path, mask, "--out", first).exit_code == 0
     dicom.write_slice(other, np.where(MUSCLE, 40, -100), SPACING_MM, case="2")
+    twin = tmp_path / "twin.dcm"  # another slice that bears the identifier of the first
+    header = pydicom.dcmread(other)
+    header.SOPInstanceUID = pydicom.dcmread(slice_path).SOPInstanceUID
+    header.save_as(twin)
     small, seg_path = tmp_path / "small.png", tmp_path / "seg"
     save_png(small, MUSCLE[:100])
     save_seg(seg_path, MUSCLE, slice_path)
@@ -191,6 +195,7 @@ def test_measure_refuses_what_belongs_elsewhere(slice_path, tmp_path):
         ((slice_path, tmp_path / "none.png"), "no such file"),
         ((slice_path, slice_path), "not a mask"),
         ((other, mask, "--before", first / "slice_measured.json"), "another slice"),
+        ((twin, mask, "--before", first / "slice_measured.json"), "another slice"),
         ((slice_path, mask, "--before", mask.with_name("missing.json")), "No such file"),
     ):
         done = run("measure", *arguments)
