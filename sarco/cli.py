@@ -1,6 +1,7 @@
 """The command `sarco`. Heavy modules load inside the commands, so that help and bad input answer at once."""
 
 import codecs
+import errno
 import functools
 import os
 import sys
@@ -77,6 +78,11 @@ def told(command):
             return command(*args, **kwargs)
         except SarcoError as error:
             print(error, file=sys.stderr)
+            raise typer.Exit(BAD_INPUT) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
+                raise
+            print(f"What was to be printed cannot be written ({error.strerror}).", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
@@ -455,11 +461,12 @@ def import_slices(
 
     The copies keep pixel data and geometry, and say no name, date or identifier. Exit code 1 if a file was unfit.
     """
+    from . import checks
     from .cohort import importing
 
     done = importing.import_slices(
         images, masks, out, labels=tuple(label or ()), table=table, split=split.value, cut=cut, nifti=nifti.value,
-        key=key, keep_header=keep_header, progress=True,
+        key=key, keep_header=keep_header, check=checks.check, progress=True,
     )  # fmt: skip
     _print_import(done, json_)
 
@@ -493,8 +500,10 @@ def _problems(found):
 def _print_import(done, json_):
     if json_:
         _print_json({"root": str(done.root), "written": done.written, "kept": done.kept,
-                     "problems": _problems(done.problems)})  # fmt: skip
+                     "problems": _problems(done.problems), "warnings": _problems(done.warnings)})  # fmt: skip
     else:
+        for warning in done.warnings:
+            print(warning.message, file=sys.stderr)
         for problem in done.problems:
             print(problem.message)
         kept = f", kept {len(done.kept)}" if done.kept else ""

@@ -34,12 +34,15 @@ class Imported:
         Cases that were written now, and those that were there already and have not changed.
     problems : list of Problem
         One for each file or case that could not be taken.
+    warnings : list of Problem
+        What about the slices written now may mislead, where they were checked.
     """
 
     root: Path
     written: list = field(default_factory=list)
     kept: list = field(default_factory=list)
     problems: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
 
 
 @contextmanager
@@ -153,6 +156,7 @@ def import_slices(
     nifti="affine",
     key=None,
     keep_header=False,
+    check=None,
     progress=False,
 ):
     """Write a cohort from DICOM slices and their masks.
@@ -181,6 +185,8 @@ def import_slices(
     keep_header : bool
         Copy each DICOM file byte for byte, with all that it says of the patient. Otherwise the pixel data and what
         describes them go over, and no name, date or identifier (`deidentify`).
+    check : callable, optional
+        Gives sentences about a slice and its mask that lie upright, as `sarco.checks.check`: `Imported.warnings`.
     progress : bool
         Show a bar on stderr.
 
@@ -208,7 +214,7 @@ def import_slices(
     names = _numbered(slices, key, out) if key else _safe_names(slices, images)
     options = f"labels={','.join(labels)} cut={cut} nifti={nifti} header={'kept' if keep_header else 'removed'}"
     source = hashlib.sha256(f"{images.resolve()}|{mask_files.resolve()}|{bool(key)}".encode()).hexdigest()[:12]
-    seen = {}
+    seen, warnings = {}, []
 
     def one(name, path, case):
         row = given.get(name, default)
@@ -228,6 +234,8 @@ def import_slices(
             raise SarcoError(f"{path}: the file's name holds the patient's ({part}); rename it, or number the cases "
                              "with --key.")  # fmt: skip
         mask = fit(masks.read(mask_path, kind, slice_, labels, nifti), slice_, mask_path, cut)
+        for sentence in check(slice_.upright(), dicom.upright(mask, slice_.header)) if check else ():
+            warnings.append(Problem(case, f"{path}: {sentence}"))
 
         def write(to):
             if keep_header:
@@ -245,7 +253,7 @@ def import_slices(
             except SarcoError as error:
                 problems.append(Problem(names[name], str(error)))
                 store.drop(names[name])
-    return Imported(out, store.written, store.kept, problems + unmatched)
+    return Imported(out, store.written, store.kept, problems + unmatched, warnings)
 
 
 def fit(mask, slice_, path, cut=True):
