@@ -21,6 +21,7 @@ FINE_MM = 0.5  # smaller pixels tell these checks nothing more
 FIELD_TOLERANCE = 0.005  # by which the pixels' field may miss the diameter of the reconstruction: 1 % of an area
 TRUNK_CM2 = 100
 LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
+UPRIGHT = 1.1  # height of the body over its width, from which it does not lie on its back
 SPINE_DEPTH = 0.42  # of the body from its front: less is no spine
 VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
 BODY_HU = -300  # what is denser is body
@@ -29,7 +30,7 @@ AIR_HU, BONE_HU = -500, 1000  # an end beyond these clips nothing that is measur
 LOW_END_SHARE, HIGH_END_SHARE = 0.05, 0.001  # of the pixels, at an end
 # What air, fat and muscle measure, HU; scanners, voltages and contrast differ by some 20 to 40, the rest is margin.
 AIR_MEASURES_HU, FAT_MEASURES_HU, MUSCLE_MEASURES_HU = (-1035, -955), (-150, -60), (-20, 100)
-FAT_SHARE = 0.15  # of the body, from which its fat can tell
+AIR_SHARE, FAT_SHARE = 0.01, 0.15  # of the slice and of the body, from which air and fat can tell
 LEVELS, STEP_HU = 8, 4  # values from -200 to 200 HU: fewer are a drawing; steps between them that are too coarse
 TURN_DEG = 30  # in the plane
 
@@ -120,7 +121,8 @@ def _hounsfield(image_hu, bodies, mask):
 
     found, smooth = {}, ndimage.gaussian_filter(image_hu, 1)
     air = image_hu[(image_hu < AIR_HU) & (image_hu > 2 * dicom.AIR_HU) & (_from_edge(image_hu) >= 0)]
-    if air.size:
+    air = air[air != dicom.AIR_HU]  # what was not measured
+    if air.size > AIR_SHARE * image_hu.size:
         found["air", AIR_MEASURES_HU] = np.percentile(air, 25)  # cushions and blankets are denser
     for body in bodies[:1]:
         fat = smooth[body & (smooth > -300) & (smooth < -30)]  # above it may be fluid
@@ -203,6 +205,11 @@ def _level(slice_, bodies):
     if central < VERTEBRA_CM2:
         reasons.append(f"there is no vertebra in the middle of the body ({central:.1f} cm² of bone)")
     said = [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
+    rows = np.flatnonzero(body.any(1))
+    height_mm, width_mm = (np.ptp(at) * side for at, side in zip((rows, columns), slice_.spacing_mm, strict=True))
+    if height_mm > UPRIGHT * width_mm and _from_edge(image_hu)[body].min() >= 3:  # else it was cut
+        said.append("The body is higher than wide: the slice may be turned, and its file does not say so. Compare the "
+                    "picture.")  # fmt: skip
     depth = _depth(bone, body, math.prod(slice_.spacing_mm) / 100)
     if depth is not None and depth < SPINE_DEPTH:
         said.append("What looks like the spine lies in the half where the belly should be: the slice may "

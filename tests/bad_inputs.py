@@ -789,6 +789,10 @@ FIT = {
     ),
     "pixels narrower than high": (changed(PixelSpacing=[2, 1]), "areas are 0.50 times the true ones"),
     "turned, and it does not say so": (turned_unsaid, "lies in the half where the belly should be"),
+    "on its side, and it does not say so": (
+        image(np.where(disc(60), 50, np.where(disc(100) & ~disc(120, centre_mm=(0, 175)), -100, -1000))),
+        "higher than wide",
+    ),
     "turned by 45 degrees": (
         changed(ImageOrientationPatient=[0.7071, 0.7071, 0, -0.7071, 0.7071, 0]),
         "turned by 45° in its plane",
