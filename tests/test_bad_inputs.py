@@ -96,6 +96,21 @@ def test_a_classic_slice_is_the_only_one(run, slice_path, tmp_path):
         report.read_slice(slice_path, 0)
 
 
+def test_two_phases_that_nothing_tells_apart_are_refused(slice_path):
+    """The second lies half a millimetre higher; a volume that lacks a slice is none such."""
+    for gaps_mm, two in (([0.5, 4.5] * 3, True), ([5, 5, 10, 5, 5], False), ([5, 5, 5], False)):
+        places_mm = np.cumsum([0, *gaps_mm])
+        own = [pydicom.Dataset() for _ in places_mm]
+        for frame, z in zip(own, places_mm, strict=True):
+            frame.ImagePositionPatient = [0, 0, z]
+        every = list(range(len(own)))
+        if not two:
+            assert dicom._phases(own, every, slice_path) == [every]
+            continue
+        with pytest.raises(SarcoError, match=r"0\.5 and 4\.5 mm apart by turns"):
+            dicom._phases(own, every, slice_path)
+
+
 def test_each_label_names_a_segment(tmp_path):
     """Whole names go before words, words are known by how they begin, and a label that fits none is told."""
     names = {1: "Muscle", 2: "no muscle", 3: "psoas muscle", 4: "intramuscular fat"}

@@ -490,6 +490,11 @@ def _phases(own, slices, path):
         return [every]  # a time for each place
     for names in (by_time, (*by_time, "FrameAcquisitionNumber")):
         if all(map(apart, found := grouped(*names))):
+            gaps_mm = np.diff([places[i][2] for i in found[0]])
+            small = np.mean(gaps_mm < gaps_mm.max() / 3) if len(found) == 1 and len(gaps_mm) > 2 else 0
+            if 0.3 < small < 0.7:  # by turns: two series, one moved a little, that nothing tells apart
+                raise SarcoError(f"{path}: its frames lie {gaps_mm.min():g} and {gaps_mm.max():g} mm apart by turns, "
+                                 "as two phases in one; export the slice alone.")  # fmt: skip
             return found
     raise SarcoError(f"{path}: several frames lie at one place, and neither time, stack nor acquisition tells them "
                      "apart; export the slice alone.")  # fmt: skip
