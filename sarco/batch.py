@@ -483,8 +483,10 @@ def _write_tables(files, done, out, with_patient):
             table.to_csv(beside, index=False, lineterminator="\n")
         if importlib.util.find_spec("openpyxl"):
             written.append(out / f"{TABLE}.xlsx")
-            with atomic(written[1]) as beside:
-                table.to_excel(beside, index=False)
+            with atomic(written[1]) as beside, pd.ExcelWriter(beside) as writer:
+                table.to_excel(writer, index=False)
+                for cell in (cell for line in writer.book.active for cell in line if cell.data_type == "f"):
+                    cell.data_type = "s"  # a file's name that begins with = is no formula
     except OSError as error:
         raise SarcoError(f"{out}: cannot be written to ({error.strerror}); choose another folder.") from error
     return written

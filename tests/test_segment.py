@@ -313,10 +313,13 @@ def test_killed_run_goes_on_and_gives_the_same_table(folder_of_slices, tmp_path,
 
 
 def test_table_for_a_spreadsheet(folder_of_slices, tmp_path, weights):
-    pytest.importorskip("openpyxl")
+    openpyxl = pytest.importorskip("openpyxl")
+    named_as_formula = next(folder_of_slices.rglob("*.dcm")).rename(folder_of_slices / "=1+1.dcm")
     run("segment", folder_of_slices, "--out", tmp_path / "out", "--weights", weights)
     sheet, table = pd.read_excel(tmp_path / "out/table.xlsx"), pd.read_csv(tmp_path / "out/table.csv")
     pd.testing.assert_frame_equal(sheet, table, check_dtype=False)
+    cells = [cell for line in openpyxl.load_workbook(tmp_path / "out/table.xlsx").active for cell in line]
+    assert next(cell for cell in cells if cell.value == named_as_formula.name).data_type == "s"
 
 
 def test_results_never_lie_among_the_slices(folder_of_slices, slice_path, weights):
