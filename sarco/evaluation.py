@@ -521,35 +521,6 @@ def summarise(cases, split):
     return table.astype({"n": int}).rename_axis("step")
 
 
-def student_rows(cases, split):
-    """The student in the words of `summarise`: alone, post-processed, and after its own bias correction.
-
-    Parameters
-    ----------
-    cases : DataFrame
-    split : {"validation", "test"}
-
-    Returns
-    -------
-    DataFrame
-        Rows student, student post-processing, student bias correction; columns as in `summarise`. No row where the
-        student was not evaluated.
-    """
-    import pandas as pd
-
-    if not (cases["subset"] == surface.STUDENT).any():
-        return pd.DataFrame().rename_axis("step")
-    final = rows(cases, split, FINAL, "student")
-    table = pd.DataFrame(
-        {
-            "student": _summary(rows(cases, split, "threshold", "student")),
-            "student post-processing": _summary(final),
-            "student bias correction": _summary(final, surface.correction_from_results(cases, student=True)),
-        }
-    ).T
-    return table.astype({"n": int}).rename_axis("step")
-
-
 def by_members(cases, split, step="threshold"):
     """DSC and RMSE against the number of members averaged.
 

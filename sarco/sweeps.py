@@ -206,13 +206,6 @@ def run(profile, progress=True):
     return write_csv(table, profile.results_dir / "sweeps.csv")
 
 
-def read_sweeps(path):
-    """Read a table that `run` wrote, from a path or an open file."""
-    import pandas as pd
-
-    return pd.read_csv(path, dtype={"case": str})
-
-
 # What the table says ------------------------------------------------------------------------------------------------
 
 

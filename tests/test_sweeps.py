@@ -79,7 +79,7 @@ def test_from_the_command_to_the_table(made):
     path, profile = made
     done = CliRunner().invoke(cli.app, ["sweeps", "--profile", str(path)])
     assert done.exit_code == 0, done.output
-    table = sweeps.read_sweeps(profile.results_dir / "sweeps.csv")
+    table = pd.read_csv(profile.results_dir / "sweeps.csv", dtype={"case": str})
     assert tuple(table.columns) == sweeps.COLUMNS
     each = sum(map(len, sweeps.SWEEPS.values()))
     assert (table.groupby("case").size() == each).all() and set(table.split) == {"validation", "test"}
