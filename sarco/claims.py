@@ -419,13 +419,14 @@ class Results:
         self._same_run("readers.csv", table[table["scale"] == 1].drop_duplicates("case"), "reference_area_cm2")
 
     def _same_run(self, file, here, column):
-        """Refuse a table whose cases have another area than in cases.csv, where they must have the same."""
+        """Refuse a table whose cases have another area than in cases.csv, where they must have the same, or none."""
         ours = evaluation.rows(self.cases, "validation"), evaluation.rows(self.cases, "test")
         ours = {case: cm2 for rows in ours for case, cm2 in zip(rows["case"], rows[column], strict=True)}
         for case, cm2 in zip(here["case"], here[column], strict=True):
-            if abs(cm2 - ours[case]) > SAME_CM2:
+            if case not in ours or abs(cm2 - ours[case]) > SAME_CM2:
+                there = f"{ours[case]:.1f} cm2" if case in ours else "no area"
                 raise SarcoError(
-                    f"{self.profile.results_dir / file}: case {case} has {cm2:.1f} cm2, and {ours[case]:.1f} cm2 in "
+                    f"{self.profile.results_dir / file}: case {case} has {cm2:.1f} cm2, and {there} in "
                     f"cases.csv, so they are of two runs; {_remedy(self.profile)}."
                 )
 

@@ -443,7 +443,7 @@ def _limit(path, correction, manifest):
 
     why = "tells no limit"
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, dtype={"team": str})  # digits alone, or with an e, would become a number
         if set(table["team"]) != {team(manifest)}:
             raise ValueError("it belongs to other weights")
         limit = uncertainty.learn(uncertainty.told(table, correction))

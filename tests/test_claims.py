@@ -406,6 +406,8 @@ def test_no_row_of_the_readers_can_go_unnoticed(profile):
     for row in table.index:
         with pytest.raises(SarcoError, match=r"readers\.csv: lacks the row of case .*, which feeds the claim "):
             whole._check_readers(table.drop(index=row))
+    with pytest.raises(SarcoError, match=r"case 9999 has .* and no area in cases\.csv, so they are of two runs"):
+        whole._check_readers(pd.concat([table, table[table["scale"] == 1].tail(1).assign(case="9999")]))
     table["reference_area_cm2"] += 1
     with pytest.raises(SarcoError, match=r"readers\.csv: case \d+ has .* so they are of two runs"):
         whole._check_readers(table)

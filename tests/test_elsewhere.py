@@ -38,7 +38,7 @@ def test_from_the_command_to_the_table(made):
     assert done.exit_code == 0, done.output
     written = profile.results_dir / "elsewhere.csv"
     assert json.loads(done.stdout) == {"written": str(written)}
-    table = pd.read_csv(written, dtype={"case": str})
+    table = pd.read_csv(written, dtype={"case": str, "team": str})
     assert tuple(table.columns) == elsewhere.COLUMNS
     assert set(table.team) == {evaluation.team(json.loads((profile.weights_dir / "manifest.json").read_text()))}
     assert list(zip(table.population, table.case, table.step, strict=True)) == [

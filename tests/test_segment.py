@@ -395,7 +395,7 @@ def test_no_name_goes_out_wherever_it_stands(kind, slice_path, tmp_path, weights
         assert not re.search(rb"planted|secret|19500102", content, re.IGNORECASE)
 
 
-def test_members_that_disagree(slice_path, tmp_path):
+def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     folder = make_weights(tmp_path / "two" / "weights", bias=5.0)
     manifest = json.loads((folder / "manifest.json").read_text())
     other = make_weights(tmp_path / "other", bias=-4.0)
@@ -425,6 +425,11 @@ def test_members_that_disagree(slice_path, tmp_path):
     assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
     assert (found.members_dsc, found.disagreement_share) == (0, 1)
     assert report.numbers(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
+    # Hexadecimal digits that read as a number are the name of a team all the same.
+    for team in ("012345678901", "12345e678901"):
+        monkeypatch.setattr(report, "team", lambda manifest, team=team: team)
+        elsewhere.assign(team=team).to_csv(folder.parent / "results" / "elsewhere.csv")
+        assert report.Segmenter(folder).limit.value == 2
 
 
 def test_index_and_class_rest_on_the_area_as_found(slice_path, tmp_path):
