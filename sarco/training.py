@@ -516,13 +516,14 @@ def train_student(profile, progress=True):
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     ensemble = Ensemble.load(profile.weights_dir)
     targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
+    training_seed = cohort_seed(profile, "student")  # of the whole chain, which the student is no part of
     profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
     seed = member_seed(profile, 0)
     weights = train_member((images, targets), validation, member=0, seed=seed, out=profile.weights_dir,
                            profile=profile, progress=progress, name="student",
                            start=profile.weights_dir / ensemble.manifest["members"][0]["file"])  # fmt: skip
     _write_manifest(profile, profile.weights_dir / "student.json", ["student"], [seed], profile.student_cases,
-                    training_seed=cohort_seed(profile, "student"),
+                    training_seed=training_seed,
                     taught_by=[m["sha256"] for m in ensemble.manifest["members"]])  # fmt: skip
     return weights
 

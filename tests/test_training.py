@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -122,13 +123,15 @@ def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch)
     monkeypatch.setattr(
         training, "train_member", lambda data, *a, **k: shown.append(data) or train_member(data, *a, **k)
     )
-    training.train_student(profile, progress=False)
+    chained = replace(profile, goes_on_from="laptop")  # of a chain, so that its phantoms have another seed
+    training.train_student(chained, progress=False)
     (images, targets), team = shown[0], ensemble.Ensemble.load(profile.weights_dir)
     assert len(images) == 6 and 0 < targets.max() <= 1
     for image, target in zip(images, targets, strict=True):
         assert np.allclose(team.predict_grid(np.asarray(image)).mean(0), target, atol=1e-3)
     student = ensemble.Ensemble.load(profile.weights_dir, student=True)
     assert student.size == 1 and len(student.manifest["taught_by"]) == 2
+    assert student.manifest["training_seed"] == profiles.cohort_seed(chained, "student") == 14
     # A kill while the members teach: what they did is kept, and the targets are the same.
     kept = next((profile.student_dir / "cache").glob("targets-*.npy"))
     begun = kept.with_suffix(".partial.npy")
