@@ -220,7 +220,7 @@ def score(ensemble, chosen, image, reader, true):
 
 
 def density(mask, image_hu, spacing_mm):
-    """Mean HU of a mask and the area of its low-attenuation part, or NaN where there is no mask or nothing in it."""
+    """Mean HU of a mask, NaN where it is empty, and area of its low-attenuation part; both NaN where there is none."""
     if mask is None:
         return {"mean_hu": np.nan, "low_attenuation_cm2": np.nan}
     low, high = LOW_ATTENUATION_HU

@@ -141,7 +141,7 @@ class Profile:
 
     @property
     def results_dir(self):
-        """Tables of the run: cohort.csv, training.csv, cases.csv, ablation.csv, run.json."""
+        """Tables of the run, and run.json."""
         return self.run_path / "results"
 
 

@@ -259,8 +259,9 @@ def density(table):
     Returns
     -------
     DataFrame
-        One row for each of `DENSITY`, without cases that have no truth or no muscle: columns measure, unit, n, true
-        (mean of the true values), mean_error with low and high (its 95 % interval), and sd (of the errors).
+        One row for each of `DENSITY`, without cases that have no truth, or no muscle to have a mean: columns
+        measure, unit, n, true (mean of the true values), mean_error with low and high (its 95 % interval), and sd (of
+        the errors).
     """
     import pandas as pd
 

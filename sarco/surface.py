@@ -10,7 +10,6 @@ from .area import area_cm2 as area_cm2
 from .errors import SarcoError
 from .paper import CORRECTION_LABELS
 
-mean_error = metrics.mean_error
 INTERVAL_MEANING = (
     "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
     "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."

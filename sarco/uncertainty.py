@@ -11,8 +11,8 @@ import numpy as np
 from . import statistics, surface
 from .errors import SarcoError
 from .evaluation import FINAL
+from .statistics import DRAWS, SEED
 
-DRAWS, SEED = 2000, 0
 LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
 LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks at slices that had none
 
@@ -60,13 +60,12 @@ def by_case(cases, split):
     -------
     DataFrame
         Index case; columns sd_cm2 (of the areas that the members find alone), dsc, error_cm2 (ensemble, corrected,
-        minus reader) and true_error_cm2 (minus the phantom's true area; NaN where there is none). Of the uncorrected
-        areas where no correction could be learned.
+        minus reader) and true_error_cm2 (minus the phantom's true area; NaN where there is none).
 
     Raises
     ------
     SarcoError
-        There are fewer than two members, or no such slice.
+        There are fewer than two members, no such slice, or too few to learn the correction from.
     """
     import pandas as pd
 
