@@ -803,6 +803,9 @@ def judge(cases):
             of = "dsc" if measure == "dsc" else "error_cm2"
             if printed.unit == "%":
                 samples = [at_stage(printed.split, stage)[of] for stage in stages]
+                if stages[0] == "baseline" and len(samples[0]) == 1:  # one member is its own ensemble
+                    found[name + end] = Judged(*[None] * 5, NOT_TESTABLE)
+                    continue
                 found[name + end] = _judge_change(printed, measure, *samples)
                 continue
             values = at_stage(printed.split, stages)[of]

@@ -258,6 +258,14 @@ def test_another_reader_is_judged_anew(profile):
     assert more["overestimation"].value != before["overestimation"].value
 
 
+def test_one_member_cannot_tell_what_an_ensemble_changes(profile):
+    cases = claims.Results.load(profile).cases
+    found = claims.judge(cases[cases["subset"] == "1"])
+    for name, (stages, _) in claims.MEASURED.items():
+        if isinstance(stages, tuple):
+            assert (found[name].verdict == claims.NOT_TESTABLE) == (stages == ("baseline", "ensemble")), name
+
+
 @pytest.mark.parametrize(
     ("run", "others", "wanted", "note"),
     [
