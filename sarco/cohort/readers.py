@@ -4,14 +4,14 @@ A reader's contour differs from the true one in three ways: a fixed leaning outw
 hand (how far fascia and partial volume are taken for muscle), and an unsteady hand. On top of that come errors, of the
 kinds that the reader tends to.
 
-How far readers lie apart is an assumption: no study measured the paper's. It comes from published evidence alone.
-Two readers who measured the muscle at L3 in the same 116 people had limits of
-agreement of -9.9 to +7.6 cm2 (doi 10.1186/s12891-022-05032-2), so `VIEW_MM` is set such that two of ours differ with
-that SD, 4.5 cm2, where neither makes an error that a review would find. Of the studies known to us it is the largest
-that prints these limits for the whole muscle area. It is the upper end: the people were measured in whole scans, at the
-inferior endplate. At the lower end, one reader who measures the same person twice is off by 0.98 cm2 on the mean, much
-of it by taking another slice (29 people, 3 radiologists, doi 10.1016/j.ejrad.2018.10.031). What the results would be
-with readers in between, `sarco.assumptions` computes.
+How far readers lie apart is an assumption: no study measured the paper's. It comes from published evidence alone. Two
+readers who measured the muscle at L3 in the same 116 people had limits of agreement of -9.9 to +7.6 cm2 (doi
+10.1186/s12891-022-05032-2), so `VIEW_MM` is set such that two of ours differ with that SD, 4.5 cm2, where neither makes
+an error that a review would find. Of the studies known to us it is the largest that prints these limits for the whole
+muscle area. It is the upper end: the people were measured in whole scans, at the inferior endplate. At the lower end,
+one reader who measures the same person twice is off by 0.98 cm2 on the mean, much of it by taking another slice (29
+people, 3 radiologists, doi 10.1016/j.ejrad.2018.10.031). What the results would be with readers in between,
+`sarco.assumptions` computes.
 """
 
 from dataclasses import dataclass
