@@ -210,13 +210,30 @@ def score(ensemble, chosen, image, reader, true):
                     alone[subset] = mask
             rows.append(row)
     if len(alone) == ensemble.size > 1:
-        areas = [surface.area_cm2(mask, image.spacing_mm) for mask in alone.values()]
-        mean_dsc, share = metrics.agreement(np.stack(list(alone.values())))
-        agreed = {"members_sd_cm2": np.std(areas, ddof=1), "members_dsc": mean_dsc, "disagreement_share": share}
+        agreed = disagreement(np.stack(list(alone.values())), image.spacing_mm)
         for row in rows:
             if row["members"] == ensemble.size and row["step"] == FINAL:
                 row |= agreed
     return rows
+
+
+def disagreement(masks, spacing_mm):
+    """How far the final masks that members draw alone differ.
+
+    Parameters
+    ----------
+    masks : ndarray of bool, (members, rows, columns)
+        Of two members or more.
+    spacing_mm : tuple of float
+
+    Returns
+    -------
+    dict of str to float
+        The columns members_sd_cm2, members_dsc and disagreement_share of `COLUMNS`.
+    """
+    areas = [surface.area_cm2(mask, spacing_mm) for mask in masks]
+    mean_dsc, share = metrics.agreement(masks[:, masks.any(axis=0)])
+    return {"members_sd_cm2": float(np.std(areas, ddof=1)), "members_dsc": mean_dsc, "disagreement_share": share}
 
 
 def density(mask, image_hu, spacing_mm):

@@ -16,7 +16,7 @@ from . import engine as engines
 from .cohort import dicom, masks, nifti
 from .cutoffs import Person
 from .errors import SarcoError
-from .evaluation import read_cases, team, weights_sha256
+from .evaluation import disagreement, read_cases, team, weights_sha256
 from .files import atomic, content_sha256, shown
 from .paper import WINDOW_HU
 from .sources import digest
@@ -189,9 +189,7 @@ class Segmenter:
         if len(alone) > 1:
             native = to_native(alone, image.spacing_mm, shape, spacing)
             each = np.stack([postprocess.postprocess(one, image.image_hu) for one in native])
-            areas = [surface.area_cm2(one, image.spacing_mm) for one in each]
-            dsc, share = metrics.agreement(each[:, each.any(axis=0)])
-            doubts = {"members_sd_cm2": float(np.std(areas, ddof=1)), "members_dsc": dsc, "disagreement_share": share}
+            doubts = disagreement(each, image.spacing_mm)
         limit = self.limit
         if limit is not None and limit.over(doubts[limit.doubt]):
             doubt = uncertainty.DOUBTS[limit.doubt]
