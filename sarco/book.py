@@ -126,11 +126,11 @@ class Run:
         """
         from .area import area_cm2
         from .cohort.dicom import Slice
-        from .cohort.phantom import SETTINGS, phantom
+        from .cohort.make import draw_case
 
         if case in self.cohort.cases():
             return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)
-        drawn = phantom((self.profile.seed, SETTINGS.index("reference"), int(case) - 1))
+        drawn = draw_case("reference", self.profile.seed, int(case) - 1)
         stored = self.results("cohort").set_index("case").loc[case]
         for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
             found_cm2 = area_cm2(mask, drawn.spacing_mm)

@@ -132,14 +132,15 @@ def phantom_of(cohort, case):
         raise SarcoError(f"{stamp}: not there, so the slices are no phantoms that could be drawn again; give a cohort "
                          "of 'sarco cohort make'.")  # fmt: skip
     recipe = dict(part.split("=") for part in stamp.read_text().split())
-    p = _draw(recipe["setting"], int(recipe["seed"]), int(case) - 1, int(recipe["matrix"]))
+    p = draw_case(recipe["setting"], int(recipe["seed"]), int(case) - 1, int(recipe["matrix"]))
     if not np.array_equal(p.image_hu, cohort.read_slice(case).image_hu):
         raise SarcoError(f"{cohort.path('images', case)}: not the slice that is drawn now, so other code made it; make "
                          "the cohort again.")  # fmt: skip
     return p
 
 
-def _draw(setting, seed, index, matrix, groups=GROUPS):
+def draw_case(setting, seed, index, matrix=512, groups=GROUPS):
+    """The phantom of a case, by its place in the cohort from 0; the other parameters are those of `make`."""
     kind = (DIFFICULT[index % len(DIFFICULT)],) if setting == "difficult" else ()
     wide = draw_groups(np.random.default_rng((seed, 5, index)), groups)
     return phantom((seed, SETTINGS.index(setting), index), setting, matrix, wide, kind)
@@ -148,7 +149,7 @@ def _draw(setting, seed, index, matrix, groups=GROUPS):
 def _write_case(job):
     """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
     root, case, index, setting, seed, matrix, groups, misplaced = job
-    p = _draw(setting, seed, index, matrix, groups)
+    p = draw_case(setting, seed, index, matrix, groups)
     mask = p.mask
     if misplaced:
         rng = np.random.default_rng((seed, 3, index))
