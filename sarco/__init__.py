@@ -3,15 +3,15 @@
 ``import sarco`` is light: TensorFlow, Keras and pandas load when a function that needs them runs.
 """
 
-__version__ = "0.1.0"
 __all__ = ["SarcoError", "__version__", "measure", "segment"]
 
-from .errors import SarcoError
+from .base import __version__
+from .base.errors import SarcoError
 
 
 def __getattr__(name):
     if name in ("measure", "segment"):
-        from . import report
+        from .slice_tool import segmentation
 
-        return getattr(report, name)
+        return getattr(segmentation, name)
     raise AttributeError(f"module 'sarco' has no attribute {name!r}")

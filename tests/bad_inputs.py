@@ -1,6 +1,6 @@
 """A corpus of bad inputs: each is made from a good slice or mask, with the sentence and the exit code it must get.
 
-`tests/test_bad_inputs.py` sends them through the commands, and `tests/fuzz.py` takes them as seeds.
+`tests/slice_tool/test_bad_inputs.py` sends them through the commands, and `tests/fuzz.py` takes them as seeds.
 """
 
 import gzip
@@ -24,8 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from sarco import seg
-from sarco.cohort import dicom, masks
+from sarco.ct import dicom, masks, seg
 
 SPACING_MM = (2.0, 2.0)
 SHAPE = (128, 160)

@@ -4,7 +4,7 @@
 
 Every file must be read, or refused by a SarcoError of one line, within 5 s and 1 GiB, and leave all files of a result
 or none. atheris guides the mutations by the lines of pydicom, nibabel and sarco that they reach; what breaks a rule is
-left in FOLDER. `tests/test_fuzz.py` does a short run without it, and tries again all that was ever found.
+left in FOLDER. `tests/ct/test_fuzz.py` does a short run without it, and tries again all that was ever found.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def seeds(folder):
     import test_enhanced
     from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-    from sarco.cohort import dicom
+    from sarco.ct import dicom
 
     image_hu = bad_inputs.body_hu((SIDE, SIDE), SPACING_MM)
     muscle = bad_inputs.disc(50, (SIDE, SIDE), SPACING_MM)
@@ -90,14 +90,14 @@ class Target:
     def __init__(self, folder):
         import bad_inputs
 
-        from sarco import report
-        from sarco.cohort import dicom
+        from sarco.ct import dicom
+        from sarco.slice_tool import segmentation
 
-        self.report, self.folder = report, folder
+        self.report, self.folder = segmentation, folder
         self.slice = dicom.read_slice(
             bad_inputs.write(folder / "good.dcm", bad_inputs.body_hu((SIDE, SIDE), SPACING_MM), SPACING_MM)
         )
-        report.overlay_png = lambda found: b""  # slow, and of no file
+        segmentation.overlay_png = lambda found: b""  # slow, and of no file
 
     def __call__(self, data):
         path = self.folder / "file"
@@ -144,8 +144,8 @@ def main(folder, runs):
         import nibabel
         import pydicom
 
-        import sarco.cohort.masks
-        import sarco.cohort.nifti  # noqa: F401
+        import sarco.ct.masks
+        import sarco.ct.nifti  # noqa: F401
     folder.mkdir(parents=True, exist_ok=True)
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)

@@ -4,7 +4,7 @@
 
 It makes phantoms, segments them once at a stretch, and a second time with a SIGKILL on the way. Options go to
 `sarco segment`.
-`tests/test_many.py` does the same with a dozen and a stand-in for the networks.
+`tests/slice_tool/test_many.py` does the same with a dozen and a stand-in for the networks.
 """
 
 import os

@@ -14,28 +14,28 @@ class EverythingIsMuscle:
     engine = SimpleNamespace(made_with={"name": "stand-in", "version": "1", "precision": "float32"})
 
     def predict_members(self, image_hu, spacing_mm):
-        from sarco.preprocess import to_network
+        from sarco.method.preprocess import to_network
 
         return np.ones_like(to_network(image_hu, spacing_mm, self.network_spacing_mm), np.float32)[None]
 
 
 def segmenter(folder):
     """A Segmenter of it; its manifest is written into `folder`."""
-    from sarco import report
+    from sarco.slice_tool import segmentation
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").write_text('{"members": [{"file": "member-01.npz", "sha256": "0"}]}')
-    made = report.Segmenter(folder)
+    made = segmentation.Segmenter(folder)
     made.ensemble = EverythingIsMuscle()
     return made
 
 
 if __name__ == "__main__":
-    from sarco import report
-    from sarco.cli import app
+    from sarco.cli.app import app
+    from sarco.slice_tool import segmentation
 
     # The first argument is the folder of the manifest.
     made = segmenter(Path(sys.argv.pop(1)))
-    report.Segmenter = lambda *_, **__: made
-    report.overlay_png = lambda found: b"a picture, which takes long to draw"
+    segmentation.Segmenter = lambda *_, **__: made
+    segmentation.overlay_png = lambda found: b"a picture, which takes long to draw"
     app()

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sarco import profiles
-from sarco.ensemble import read_manifest
+from sarco.method.ensemble import read_manifest
+from sarco.runs import profiles
 
 
 @pytest.fixture(scope="module")

@@ -7,53 +7,21 @@ from pathlib import Path
 
 import sarco
 
-# The rooms in the paper's order: a module may import what stands before it, and nothing that stands after.
-ORDER = [
-    "errors",
-    "sources",
-    "files",
-    "tables",
-    "gpu",
-    "paths",
-    "environment",
+# A room may import those before it, and none after.
+ROOMS = (
+    "base",
     "paper",
-    "profiles",
-    "area",
-    "cutoffs",
-    "composition",
+    "engines",
+    "method",
+    "ct",
+    "phantom",
     "cohort",
-    "preprocess",
-    "unet",
-    "engine",
-    "ensemble",
-    "metrics",
-    "training",
-    "cost",
-    "postprocess",
-    "surface",
-    "evaluation",
-    "elsewhere",
-    "assumptions",
-    "statistics",
-    "limits",
-    "bias",
-    "sarcopenia",
-    "orders",
-    "uncertainty",
-    "sweeps",
-    "bench",
-    "claims",
-    "ablation",
-    "checks",
-    "seg",
-    "page",
-    "report",
-    "batch",
-    "figures",
+    "runs",
+    "evidence",
+    "slice_tool",
     "book",
-    "deviations",
     "cli",
-]
+)
 HEAVY = (
     "tensorflow",
     "keras",
@@ -73,24 +41,20 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-def _imports(path, depth):
-    """Names of the rooms that a module, so many folders deep in the package, imports, lazily or not."""
+def _rooms_imported(path, package):
+    """Rooms that a file imports from, at once or within a function."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            if node.level <= depth:
-                yield "cohort"  # the one room that is a folder
-            elif node.module:
-                yield node.module.split(".")[0]
-            else:
-                yield from (alias.name for alias in node.names if alias.name in ORDER)
+            above = path.parents[node.level - 1].relative_to(package).parts
+            names = (*above, *(node.module or "").split(".")) if node.module else above
+            yield from [names[0]] if names else (alias.name for alias in node.names)
 
 
-def test_data_flows_one_way():
-    folder = Path(sarco.__file__).parent
-    modules = [path for path in sorted(folder.rglob("*.py")) if path != folder / "__init__.py"]
-    depths = {path: len(path.relative_to(folder).parts) - 1 for path in modules}
-    rooms = {path: path.relative_to(folder).with_suffix("").parts[0] for path in modules}
-    assert set(rooms.values()) == set(ORDER)
+def test_arrows_go_one_way():
+    package = Path(sarco.__file__).parent
+    files = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
+    rooms = {path: path.relative_to(package).with_suffix("").parts[0] for path in files}
+    assert set(rooms.values()) == set(ROOMS)
     for path, room in rooms.items():
-        for used in _imports(path, depths[path]):
-            assert ORDER.index(used) <= ORDER.index(room), f"{path.name} imports {used}, which comes after it"
+        later = {used for used in _rooms_imported(path, package) if ROOMS.index(used) > ROOMS.index(room)}
+        assert not later, f"{path.relative_to(package)} imports from {later}, which comes after {room}"

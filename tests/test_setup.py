@@ -12,8 +12,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from sarco import __version__, profiles
-from sarco.errors import SarcoError
+from sarco import __version__
+from sarco.base.errors import SarcoError
+from sarco.runs import profiles
 
 # Names that differ between PyPI and conda-forge, where the short name pulls a graphical toolkit.
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "seaborn": "seaborn-base", "snakemake": "snakemake-minimal"}

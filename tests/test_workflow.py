@@ -14,9 +14,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from sarco import profiles, sources
+from sarco.base import sources
+from sarco.base.errors import SarcoError
 from sarco.cohort import make
-from sarco.errors import SarcoError
+from sarco.runs import profiles
 
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PARAMETERS = 'profile = "published"\nlive_cases = 2'
@@ -175,17 +176,17 @@ def test_a_changed_constant_changes_what_is_known_of_each_step_that_imports_it(r
         path.write_text(text, encoding="utf-8")
         changed = {entry for entry in before if after[entry] != before[entry]}
         assert changed == {entry for entry in uses if str(path) in uses[entry]}, name
-    path = copy / "sarco/postprocess.py"
+    path = copy / "sarco/method/postprocess.py"
     path.write_text("# a comment\n" + path.read_text(encoding="utf-8").replace('"""', '"""Now: ', 1), encoding="utf-8")
     assert digests() == before
 
 
 def test_what_is_imported_within_functions_counts_and_a_missing_module_is_told(root):
-    files = {str(path.relative_to(root)) for path in sources.of("sarco.evaluation")}
-    assert {"sarco/__init__.py", "sarco/cohort/dicom.py", "sarco/paper.py"} <= files  # by `run`, within it
-    assert not {"sarco/figures.py", "sarco/report.py"} & files
+    files = {str(path.relative_to(root)) for path in sources.of("sarco.runs.evaluation")}
+    assert {"sarco/__init__.py", "sarco/ct/dicom.py", "sarco/paper.py"} <= files  # by `run`, within it
+    assert not {"sarco/book/figures.py", "sarco/slice_tool/segmentation.py"} & files
     # A chapter may ask the package for `sarco.segment`; a script finds what lies beside it.
-    assert root / "sarco/report.py" in sources.of("chapters/08-own-slice.ipynb")
+    assert root / "sarco/slice_tool/segmentation.py" in sources.of("chapters/08-own-slice.ipynb")
     assert root / "workflow/address.py" in sources.of("workflow/render.py")
     for entry in ("sarco.nosuch", "workflow/nosuch.py"):
         with pytest.raises(ValueError, match="nosuch"):
@@ -234,8 +235,8 @@ def test_a_change_makes_the_steps_again_that_depend_on_it(hollow, root):
         first = {step for step in found if "Params have changed" in found[step]}  # the others follow from these
         assert first & entries.keys() <= steps <= found.keys(), name
     book = {"chapter", "pages_of_book"}
-    assert not change("sarco/training.py", "\nimport ", "\n# a comment\nimport ")
-    assert change("sarco/figures.py", "\nimport ", "\nimport abc\nimport ").keys() == book
+    assert not change("sarco/runs/training.py", "\nimport ", "\n# a comment\nimport ")
+    assert change("sarco/book/figures.py", "\nimport ", "\nimport abc\nimport ").keys() == book
     again = change("workflow/profiles/smoke.yaml", "ablation_steps: 1", "ablation_steps: 2")
     assert again.keys() == {"ablation_variant", "ablation", *book}
     assert change("workflow/profiles/smoke.yaml", "live_cases: 1", "live_cases: 2").keys() == book

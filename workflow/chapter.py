@@ -14,8 +14,8 @@ from pathlib import Path
 
 import nbformat
 
-from sarco.errors import SarcoError
-from sarco.files import atomic
+from sarco.base.errors import SarcoError
+from sarco.base.files import atomic
 
 TAG = "parameters"
 ROOT = Path(__file__).resolve().parent.parent

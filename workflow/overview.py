@@ -5,18 +5,18 @@ Usage: python workflow/overview.py chapters/overview.png
 
 import sys
 
-from sarco import book, figures
-from sarco.files import atomic
-from sarco.postprocess import postprocess
+from sarco.base.files import atomic
+from sarco.book import chapter, figures
+from sarco.method.postprocess import postprocess
 
 
 def main(path):
-    run = book.open_run("published")
+    run = chapter.open_run("published")
     ct = run.cohort.read_slice(run.sample("validation")[0])
     probability = run.ensemble.predict(ct.image_hu, ct.spacing_mm)
     mask = postprocess(probability, ct.image_hu)
     with atomic(path) as beside:
-        beside.write_bytes(book.png(figures.overview(ct.image_hu, ct.spacing_mm, probability, mask)))
+        beside.write_bytes(chapter.png(figures.overview(ct.image_hu, ct.spacing_mm, probability, mask)))
 
 
 if __name__ == "__main__":

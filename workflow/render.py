@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from sarco.errors import SarcoError
+from sarco.base.errors import SarcoError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import address

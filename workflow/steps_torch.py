@@ -24,7 +24,7 @@ def block(channels, width):
 
 
 class UNet(nn.Module):
-    """As sarco/unet.py."""
+    """As sarco/method/unet.py."""
 
     def __init__(self, filters, depth=4):
         super().__init__()

@@ -1,1 +1,1 @@
-"""The cohort: its layout on disk, DICOM in and out, and the phantom that fills it."""
+"""Cohorts: their layout on disk and its check; made of phantoms, imported or fetched."""

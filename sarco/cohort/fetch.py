@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from ..errors import SarcoError
-from ..files import atomic
+from ..base.errors import SarcoError
+from ..base.files import atomic
 from . import saros
 from .layout import Problem
 

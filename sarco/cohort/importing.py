@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import tables
-from ..area import area_cm2
-from ..errors import SarcoError
-from ..files import BAD_NAME, atomic, below, plain_name, shown, write_csv
+from ..base import tables
+from ..base.errors import SarcoError
+from ..base.files import BAD_NAME, atomic, below, plain_name, shown, write_csv
+from ..ct import deidentify, dicom, masks
+from ..method.area import area_cm2
 from ..paper import MUSCLE_HU, QUALITY_LABELS
-from . import deidentify, dicom, layout, masks
+from . import layout
 from .layout import Problem
 
 # Of a mask's name, after that of its slice; 3D Slicer writes 7-label.
@@ -186,7 +187,7 @@ def import_slices(
         Copy each DICOM file byte for byte, with all that it says of the patient. Otherwise the pixel data and what
         describes them go over, and no name, date or identifier (`deidentify`).
     check : callable, optional
-        Gives sentences about a slice and its mask that lie upright, as `sarco.checks.check`: `Imported.warnings`.
+        Gives sentences about a slice and its mask that lie upright, as `slice_tool.checks.check`: `Imported.warnings`.
     progress : bool
         Show a bar on stderr.
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..area import area_cm2
-from ..errors import SarcoError
-from ..files import atomic
+from ..base.errors import SarcoError
+from ..base.files import atomic
+from ..ct import dicom, masks
+from ..method.area import area_cm2
 from ..paper import MUSCLE_HU
-from . import dicom, masks
 
 COLUMNS = (
     "case",  # name of the files

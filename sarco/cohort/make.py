@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..area import area_cm2
-from ..errors import SarcoError
+from ..base.errors import SarcoError
+from ..ct import dicom
+from ..method.area import area_cm2
 from ..paper import EXCLUDED, RELEASED, TEST
-from . import dicom, layout
-from .phantom import SETTINGS, phantom
-from .population import DIFFICULT, GROUPS, draw_groups
-from .readers import review
+from ..phantom.phantom import SETTINGS, phantom
+from ..phantom.population import DIFFICULT, GROUPS, draw_groups
+from ..phantom.readers import review
+from . import layout
 
 
 def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), progress=True):
@@ -120,7 +121,7 @@ def phantom_of(cohort, case):
 
     Returns
     -------
-    sarco.cohort.phantom.Phantom
+    sarco.phantom.phantom.Phantom
 
     Raises
     ------

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import tables
-from ..errors import SarcoError
+from ..base import tables
+from ..base.errors import SarcoError
+from ..ct import dicom
 from ..paper import MUSCLE_HU
-from . import dicom, importing
+from . import importing
 from .layout import Problem
 
 SOURCE = "SAROS, identity removed by its publishers"

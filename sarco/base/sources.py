@@ -1,0 +1,108 @@
+"""What a module is made of: its own file and those of the package that it imports, directly or not.
+
+Steps of the workflow and all that is kept on disk depend on this, so that no list of files is kept by hand.
+"""
+
+import ast
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+ROOT = PACKAGE.parent
+
+
+def of(*entries):
+    """Files that some modules run: theirs, and those of every module that they import, within functions too.
+
+    Parameters
+    ----------
+    *entries : str or Path
+        Modules, as "sarco.runs.training", or scripts and notebooks beside the package, as "workflow/chapter.py".
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+
+    Raises
+    ------
+    ValueError
+        There is no such file.
+    """
+    left = []
+    for entry in map(str, entries):
+        files = [ROOT / entry] if entry.endswith((".py", ".ipynb")) else list(_files(ROOT, entry))
+        if not files or not files[-1].is_file():
+            raise ValueError(f"{entry}: there is no such module, script or notebook")
+        left += files
+    # A function of a package's __init__ serves those outside, who ask the package for a name; the modules within
+    # import from one another.
+    outside = any(PACKAGE not in path.parents for path in left)
+    found = set()
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            _, at_once, ever = _parsed(path, path.read_bytes())
+            left += at_once if path.name == "__init__.py" and not outside else ever
+    return sorted(found)
+
+
+def digest(*entries):
+    """Digest of what the files of `of` do, in hexadecimal; comments, docstrings and layout do not count."""
+    total = hashlib.sha256()
+    for path in of(*entries):
+        total.update(f"{os.path.relpath(path, ROOT)} {_parsed(path, path.read_bytes())[0]}\n".encode())
+    return total.hexdigest()
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out what stands alone and does nothing: docstrings."""
+
+    def visit_Expr(self, node):
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+@cache
+def _parsed(path, text):
+    """Digest of a file, the files that its import brings at once, and those that it ever brings."""
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    tree = ast.parse(text, path)
+    at_once, ever = (
+        [file for node in nodes for folder, name in _names(node, path) for file in _files(folder, name)]
+        for nodes in (tree.body, ast.walk(tree))
+    )
+    return hashlib.sha256(ast.dump(_Bare().visit(tree)).encode()).hexdigest(), at_once, ever
+
+
+def _names(node, path):
+    """What a statement imports, if it does: where to look, and names that may be modules there."""
+    if isinstance(node, ast.Import):
+        level, names = 0, [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        level, stem = node.level, node.module or ""
+        names = [stem, *(f"{stem}.{alias.name}".lstrip(".") for alias in node.names)]
+    else:
+        return
+    for name in names:
+        if level:
+            yield path.parents[level - 1], name
+        elif name.partition(".")[0] == PACKAGE.name:
+            yield ROOT, name
+        elif PACKAGE not in path.parents:  # a script beside this one
+            yield path.parent, name
+
+
+def _files(folder, name):
+    """Files that importing a name runs: of the packages on the way, and its own; none for what is no module."""
+    place = folder.joinpath(*name.split(".")) if name else folder
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if file.is_file():
+        packages = [above / "__init__.py" for above in reversed(file.parents) if ROOT in above.parents]
+        yield from (package for package in packages if package.is_file() and package != file)
+        yield file

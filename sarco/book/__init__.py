@@ -1,0 +1,3 @@
+"""What the chapters call: the run they show, its numbers and tables, the figures."""
+
+from .chapter import *  # noqa: F403

@@ -1,0 +1,386 @@
+"""What the chapters share: opening a run, and showing its figures, tables and numbers.
+
+Nothing here computes a result. Figures, tables and numbers are sent to the notebook as plain MIME bundles, so the
+chapters need neither jupyter-book nor myst_nb to run, and print the same on every machine.
+"""
+
+import base64
+import io
+import json
+import math
+import os
+import re
+from functools import cached_property
+
+from ..base.errors import SarcoError
+from ..runs import profiles
+
+# TensorFlow and NumPy's BLAS read these once, when they load: no start-up notes, and a fixed number of threads, because
+# the order of additions, and with it the last digits, changes with it. The products of a phantom are small: more
+# threads would only wait for each other.
+for _name, _value in (
+    ("TF_CPP_MIN_LOG_LEVEL", "3"),
+    ("TF_ENABLE_ONEDNN_OPTS", "0"),
+    ("TF_NUM_INTRAOP_THREADS", "2"),
+    ("OPENBLAS_NUM_THREADS", "1"),
+):
+    os.environ.setdefault(_name, _value)
+
+PIXELS_PER_INCH = 112  # on the page; at this size a figure's text is as large as the text around it
+SAME_CM2 = 0.1  # ten pixels or more: what another machine's last digits may move, and no other phantom comes as near
+GLUE_PREFIX = "application/papermill.record/"  # what myst_nb looks for
+
+
+class Run:
+    """One run of the companion: its profile, cohort, ensemble and results, opened when first used.
+
+    Attributes
+    ----------
+    profile : sarco.runs.profiles.Profile
+    """
+
+    def __init__(self, profile):
+        self.profile = profile
+
+    @cached_property
+    def cohort(self):
+        """Slices and masks. For the profile `published` these are the sample that comes with the repository."""
+        from ..cohort.layout import Cohort
+
+        self._require(self.profile.cohort_dir / "cohort.csv")
+        return Cohort.open(self.profile.cohort_dir)
+
+    @cached_property
+    def ensemble(self):
+        """The trained members."""
+        from ..method.ensemble import Ensemble
+
+        self._require(self.profile.weights_dir / "manifest.json")
+        # On purpose: every machine that runs the chapters has it, and prints the same digits.
+        return Ensemble.load(self.profile.weights_dir, engine="keras")
+
+    def results(self, name):
+        """One table of results.
+
+        Parameters
+        ----------
+        name : {"ablation", "bench", "cases", "cohort", "elsewhere", "orders", "sweeps", "training"}
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        SarcoError
+            The run has no such table yet.
+        """
+        import pandas as pd
+
+        path = self.profile.results_dir / f"{name}.csv"
+        self._require(path)
+        return pd.read_csv(path, dtype={"case": str, "subset": str, "release": str})
+
+    def has(self, name):
+        """Whether the run has such a table: some are only made on request."""
+        return (self.profile.results_dir / f"{name}.csv").is_file()
+
+    @cached_property
+    def info(self):
+        """How the results were made: versions, hardware, wall times, checksums (run.json)."""
+        path = self.profile.results_dir / "run.json"
+        self._require(path)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def sample(self, split=None):
+        """Cases whose slice is here and whose results are stored, in order.
+
+        Parameters
+        ----------
+        split : {"validation", "test"}, optional
+
+        Returns
+        -------
+        list of str
+        """
+        stored = set(self.results("cases").case)
+        return sorted(case for case in self.cohort.cases(split) if case in stored)
+
+    def read_case(self, case):
+        """A slice with the reader's mask and the true one; a phantom whose files are not here is drawn again.
+
+        Parameters
+        ----------
+        case : str
+
+        Returns
+        -------
+        image : sarco.ct.dicom.Slice
+        reader, true : (H, W) bool array
+            The true mask is None where the cohort has none.
+
+        Raises
+        ------
+        SarcoError
+            What is drawn again is not the phantom whose results are stored.
+        """
+        from ..cohort.make import draw_case
+        from ..ct.dicom import Slice
+        from ..method.area import area_cm2
+
+        if case in self.cohort.cases():
+            return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)
+        drawn = draw_case("reference", self.profile.seed, int(case) - 1)
+        stored = self.results("cohort").set_index("case").loc[case]
+        for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
+            found_cm2 = area_cm2(mask, drawn.spacing_mm)
+            if abs(found_cm2 - stored[column]) > SAME_CM2:
+                raise SarcoError(
+                    f"{self.profile.results_dir / 'cohort.csv'}: {column} of case {case} is {stored[column]:.1f}, and "
+                    f"{found_cm2:.1f} where its phantom is drawn again, so the table is of another generator; make the "
+                    "results anew."
+                )
+        return Slice(drawn.image_hu, drawn.spacing_mm), drawn.mask, drawn.true_mask
+
+    def _require(self, path):
+        if not path.is_file():
+            remedy = f"'make book PROFILE={self.profile.name}' makes it, or restore it with git"
+            raise SarcoError(f"{path}: no such file; {remedy}.")
+
+
+def open_run(profile="published"):
+    """Open a run by the name of its profile, from whatever folder the notebook runs in.
+
+    Parameters
+    ----------
+    profile : str or Path
+        A name in workflow/profiles/, or the path of a YAML file.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    SarcoError
+        There is no such profile.
+    """
+    return Run(profiles.load(profile))
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+def number(value, spec=""):
+    """Write a value as the book prints it.
+
+    Parameters
+    ----------
+    value : number or str
+    spec : str
+        A format, as ".3f".
+
+    Returns
+    -------
+    str
+        Never "nan", and never a negative zero.
+
+    Raises
+    ------
+    ValueError
+        The value is not a finite number.
+    """
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that can be printed")
+    text = format(value, spec)
+    return text[1:] if text.startswith("-") and not text.strip("-+0.,%") else text
+
+
+def with_interval(value, low, high, spec=""):
+    """Write a value with its interval behind it: "3.7 (3.3 to 4.2)"; without one where there is none.
+
+    Parameters
+    ----------
+    value : float
+    low, high : float or None
+    spec : str
+        A format, as ".1f".
+
+    Returns
+    -------
+    str
+    """
+    text = number(value, spec)
+    if low is None or not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    return f"{text} ({number(low, spec)} to {number(high, spec)})"
+
+
+def glue(name, value, spec=""):
+    """Keep a number under a name, to be cited in the text by the role glue:text. Shows nothing.
+
+    Parameters
+    ----------
+    name : str
+    value : number or str
+    spec : str
+        Format of the number, as ".3f"; what is kept is the rounded text.
+    """
+    from IPython.display import display
+
+    text = number(value, spec)
+    display(
+        {f"{GLUE_PREFIX}text/plain": repr(text)},
+        raw=True,
+        metadata={"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}},
+    )
+
+
+def agreement(live, stored, columns=("dsc", "area_cm2")):
+    """Largest differences between results computed just now and the stored ones.
+
+    Parameters
+    ----------
+    live, stored : DataFrame
+        Tables of `sarco.runs.evaluation.evaluate`.
+    columns : sequence of str
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    SarcoError
+        A live row has no stored counterpart, so that there is nothing to compare it with.
+    """
+    keys = ["case", "subset", "step"]
+    both = live.merge(stored, on=keys, how="left", suffixes=("", "_stored"), validate="one_to_one")
+    missing = both[f"{columns[0]}_stored"].isna()
+    if missing.any() or both.empty:
+        cases = ", ".join(sorted(set(both.case[missing]))) or "no case"
+        raise SarcoError(f"cases.csv: no stored row to compare with for {cases}; run 'sarco evaluate' again.")
+    return {column: float((both[column] - both[f"{column}_stored"]).abs().max()) for column in columns}
+
+
+# Tables and figures --------------------------------------------------------------------------------------------------
+
+
+def paper_and_run(rows):
+    """Two columns side by side.
+
+    Parameters
+    ----------
+    rows : list of (str, str, str)
+        What is compared, the paper's value, this run's value.
+
+    Returns
+    -------
+    DataFrame
+    """
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=["", "The paper", "This run"], dtype=str)
+
+
+def table(frame, caption, name):
+    """Show a table that the book numbers, and that JupyterLab and Colab show as a plain one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of text, shown as it is, without its index: format the numbers first.
+    caption : str
+    name : str
+        For numref, as "tab-headline".
+    """
+    from IPython.display import display
+
+    align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
+    rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
+    # Only the book can follow a reference; elsewhere its name is left, and a citation goes.
+    html = frame.to_html(index=False, border=0, justify="left")
+    html = re.sub(r" ?\{cite:p\}`[^`]*`|\{numref\}`([^`]*)`", r"\1", html)
+    display(
+        {
+            "text/markdown": f"```{{table}} {caption}\n:name: {name}\n\n{rows}\n```",
+            "text/html": html.replace(">", f">\n  <caption>{caption}</caption>", 1),
+        },
+        raw=True,
+    )
+
+
+def _mostly_numbers(cells):
+    return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
+
+
+def png(figure):
+    """A figure as the bytes of a PNG, trimmed; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+
+    Returns
+    -------
+    bytes
+    """
+    import matplotlib
+    from PIL import Image
+
+    from .figures import STYLE
+
+    drawn, out = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(drawn, format="png", bbox_inches="tight", pad_inches=0.06)
+    # The background is opaque: without the channel for transparency the same pixels take an eighth less.
+    Image.open(drawn).convert("RGB").save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def show(figure):
+    """Show a figure as one PNG, whatever the notebook's plotting backend is.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    """
+    from IPython.display import display
+
+    from .figures import STYLE
+
+    data = png(figure)
+    width = int.from_bytes(data[16:20], "big")  # the header of a PNG holds its width here
+    shown = round(width * PIXELS_PER_INCH / STYLE["savefig.dpi"])
+    bundle = {"image/png": base64.b64encode(data).decode("ascii") + "\n"}
+    display(bundle, raw=True, metadata={"image/png": {"width": shown}})
+
+
+def blocks(model):
+    """Blocks of a U-net, read from its layers, in the order of the data.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of (int, int, int)
+        Level (0 is full resolution, each pooling adds 1), filters, number of 3 x 3 convolutions.
+    """
+    found, level = [], 0
+    fresh = True  # the next convolution opens a block
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind in ("MaxPooling2D", "UpSampling2D"):
+            level += 1 if kind == "MaxPooling2D" else -1
+            fresh = True
+        elif kind == "Conv2D" and tuple(layer.kernel_size) == (3, 3):
+            if fresh:
+                found.append((level, layer.filters, 1))
+            else:
+                found[-1] = (level, layer.filters, found[-1][2] + 1)
+            fresh = False
+    return found

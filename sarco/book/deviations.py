@@ -1,0 +1,124 @@
+"""Where a run departs from the paper, made from its profile, its manifest and the constants of the code.
+
+What is the same on both sides is not told, so the list cannot be stale: a run at the paper's setting loses its row.
+"""
+
+from .. import paper
+from ..method import preprocess
+from ..runs import profiles, training
+
+UNSAID = "not printed"
+
+
+def phases(profile, manifest):
+    """The runs that the members went through, and the seed of the phantoms that they learned from in each.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile
+    manifest : dict
+        Of the members. One that holds no `training_seed` is of a time when all phases had the seed of the profile.
+
+    Returns
+    -------
+    list of (Profile, int)
+    """
+    parts = [part for part, _ in profiles.parts(profile)]
+    if "training_seed" not in manifest:
+        return [(part, part.seed) for part in parts]
+    return [*((part, profiles.cohort_seed(part, "training")) for part in parts[:-1]),
+            (parts[-1], manifest["training_seed"])]  # fmt: skip
+
+
+def learned_from(profile, manifest):
+    """How many phantoms the members learned from, in words: of two phases, also how many have a seed in common.
+
+    The same seed draws the same people in the same order, so the fewer are the first of the more. It draws the same
+    slices, too, if the generator did not change in between.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile
+    manifest : dict
+
+    Returns
+    -------
+    str
+        As "3,000, then 3,600 (the first 3,000 of the same seeds)".
+    """
+    told, before = [], {}
+    for part, seed in phases(profile, manifest):
+        cases, kind = part.training_cases, (part.training_setting, seed)
+        again = min(cases, before.get(kind, 0))
+        told.append(f"{cases:,}" + (f" (the first {again:,} of the same seeds)" if again else ""))
+        before[kind] = max(cases, before.get(kind, 0))
+    return ", then ".join(told)
+
+
+def rows(profile, manifest, spacings_mm, training_slices):
+    """Every setting in which the run is not the paper.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile
+        patch_px and training_setting; the rest is in the manifest.
+    manifest : dict
+        Of the members, as `Ensemble.manifest`.
+    spacings_mm : sequence of float
+        Pixels of the slices of the cohort.
+    training_slices : int
+        Of the cohort.
+
+    Returns
+    -------
+    list of (str, str, str)
+        What it is, the paper's, this run's.
+    """
+    learned, randomised = learned_from(profile, manifest), profile.training_setting == "randomised"
+    rates = [f"{part.learning_rate:g}" for part, _ in phases(profile, manifest)]
+    blurred = sum(manifest["spacing_mm"] / one > preprocess.STRONG_REDUCTION for one in spacings_mm) / len(spacings_mm)
+    steps = manifest["epochs"] * manifest["iterations"]
+    compared = [
+        ("slices", "patients", "phantoms"),
+        ("masks of validation and test", f"{paper.READERS} radiologists", f"{paper.READERS} simulated readers"),
+        ("slices to learn from", f"{paper.training_slices():,}", learned),
+        ("their masks", "the radiologists'", "the true ones" if randomised else "the readers'"),
+        ("the cohort's own training slices", "learned from",
+         f"{training_slices:,}, not learned from" if randomised else "learned from"),
+        ("pixel (mm)", f"{paper.SPACING_MM:g}", f"{manifest['spacing_mm']:g}"),
+        ("order of the interpolation of slices", f'"linear interpolation of order {paper.SPLINE_ORDER}"',
+         f"{preprocess.ORDER}, a cubic spline"),
+        ("order of that of masks", str(paper.SPLINE_ORDER), str(preprocess.MASK_ORDER)),
+        ("blur before the pixels are made larger", UNSAID, f"in {blurred:.0%} of the slices" if blurred else UNSAID),
+        ("patch (px)", f"{paper.MATRIX} x {paper.MATRIX}", "{} x {}".format(*profile.patch_px)),
+        ("first filters", str(paper.FILTERS), str(manifest["filters"])),
+        ("members", str(paper.MEMBERS), str(len(manifest["members"]))),
+        ("steps of training", f"{paper.EPOCHS * paper.ITERATIONS:,}", f"{steps:,}"),
+        ("slices a batch", str(paper.BATCH_SIZE), str(manifest["batch_size"])),
+        ("first learning rate", f"{paper.LEARNING_RATE:g}", ", then ".join(rates)),
+        ("order of its fall", f"{paper.DECAY_POWER:g}", f"{manifest['decay_power']:g}"),
+        ("arithmetic of the training", UNSAID, manifest["precision"].replace("mixed_", "mixed, ")),
+        ("augmentation, shift", UNSAID, f"up to ±{training.SHIFT_SHARE:.0%} of the patch"),
+        ("augmentation, interpolation", UNSAID, f"order {training.AUGMENTATION_ORDER}"),
+        ("statistics of batch normalisation", UNSAID,
+         f"estimated anew at the end, on {training.SETTLING_BATCHES} batches"),
+    ]  # fmt: skip
+    return [row for row in compared if row[1] != row[2]]
+
+
+def table(run):
+    """The same of a run that is open, ready to be shown.
+
+    Parameters
+    ----------
+    run : sarco.book.chapter.Run
+
+    Returns
+    -------
+    DataFrame
+    """
+    from .chapter import paper_and_run
+
+    cohort = run.results("cohort")
+    training_slices = int((cohort["split"] == "train").sum())
+    return paper_and_run(rows(run.profile, run.ensemble.manifest, cohort["pixel_spacing_mm"], training_slices))

@@ -1,0 +1,99 @@
+"""What lies in a mask: muscle, its density, and the fat between it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..method.area import area_cm2
+
+LOW_ATTENUATION_HU = (-29, 29)  # muscle that holds fat
+FAT_HU = (-190, -30)
+# The contour of the muscle is the mask, closed: gaps of up to twice this are taken in. On phantoms, whose true contour
+# is known, closing the final mask by 3 mm gave their fat within the contour as 0.6 +- 1.1 cm2 (SD) too much; the mask
+# before the HU window, with its dilated rim, 8 cm2 too much.
+CLOSING_MM = 3.0
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Numbers of one mask.
+
+    Attributes
+    ----------
+    area_cm2 : float
+    mean_hu, sd_hu : float or None
+        Of the pixels of the mask; None where there is none.
+    low_attenuation_cm2 : float
+        Part of the mask from -29 to 29 HU.
+    intermuscular_fat_cm2 : float
+        Fat, -190 to -30 HU, within the contour of the muscle (`contour`).
+    """
+
+    area_cm2: float
+    mean_hu: float | None
+    sd_hu: float | None
+    low_attenuation_cm2: float
+    intermuscular_fat_cm2: float
+
+
+def contour(mask, spacing_mm):
+    """The mask with its narrow gaps and small holes filled (closing with a disc of 3 mm).
+
+    Parameters
+    ----------
+    mask : array of bool, shape (H, W)
+    spacing_mm : tuple of float
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+    """
+    from scipy import ndimage
+
+    mask = np.asarray(mask)
+    if not mask.any():
+        return mask.copy()
+    # By distances in mm, so that the disc is round on pixels that are not square. Only the mask's surroundings are
+    # computed; the margin keeps the closing away from the edge of the array.
+    margin = [int(CLOSING_MM // side) + 2 for side in spacing_mm]
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    padded = np.pad(mask[box], [(m, m) for m in margin])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=spacing_mm) > CLOSING_MM
+    inner = tuple(slice(m, -m) for m in margin)
+    filled = mask.copy()
+    filled[box] |= closed[inner]
+    return filled
+
+
+def intermuscular_fat(mask, image_hu, spacing_mm):
+    """Pixels of fat within the contour of a mask, bool (H, W)."""
+    low, high = FAT_HU
+    return contour(mask, spacing_mm) & (image_hu >= low) & (image_hu <= high)
+
+
+def composition(mask, image_hu, spacing_mm):
+    """Measure a mask on its slice.
+
+    Parameters
+    ----------
+    mask : array of bool, shape (H, W)
+        Muscle, cut to [-29, 150] HU.
+    image_hu : array, shape (H, W)
+    spacing_mm : tuple of float
+        Distance between rows, then between columns, in mm.
+
+    Returns
+    -------
+    Composition
+    """
+    values = image_hu[mask].astype(float)
+    low, high = LOW_ATTENUATION_HU
+    pixel_cm2 = spacing_mm[0] * spacing_mm[1] / 100
+    return Composition(
+        area_cm2=area_cm2(mask, spacing_mm),
+        mean_hu=float(values.mean()) if values.size else None,
+        sd_hu=float(values.std()) if values.size else None,
+        low_attenuation_cm2=float(np.count_nonzero((values >= low) & (values <= high))) * pixel_cm2,
+        intermuscular_fat_cm2=area_cm2(intermuscular_fat(mask, image_hu, spacing_mm), spacing_mm),
+    )

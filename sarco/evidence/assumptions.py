@@ -1,0 +1,158 @@
+"""What the results would be if what nobody published were otherwise.
+
+Three things of the reference population are ours, and no source settles them: how far readers are from the truth
+(`sarco.phantom.readers` says what is known), how many masks have label D, and how many people have ascites, which the
+networks find hardest. Here each is changed alone, and the networks' masks stay what they are: the readers are made to
+err less, or cases are left out or counted twice.
+"""
+
+import numpy as np
+
+from ..base.files import write_csv
+from ..method import metrics
+from ..method.area import area_cm2
+from ..runs.evaluation import FINAL, each, rows, subsets, writable
+
+# Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
+SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
+DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
+SHARE_OF_LABEL, SHARE_OF_ASCITES = "the share of label D", "the share of ascites"
+SHARES = (0, 1, 2)  # times the cohort's
+
+
+def run(profile, progress=True):
+    """Write results/readers.csv of a profile: the same masks against readers that are nearer to the truth.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile or str
+    progress : bool
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SarcoError
+        The profile's results are committed ones, its members are missing, or its cohort is not one of phantoms.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    from ..cohort.layout import Cohort
+    from ..engines.engine import FLOAT32
+    from ..method.ensemble import Ensemble
+
+    profile = writable(profile, "evaluate")
+    cohort = Cohort.open(profile.cohort_dir)
+    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
+    with each(lambda case: _read(cohort, ensemble, case), cases) as found:
+        done = [
+            row for block in tqdm(found, "readings", len(cases), unit="case", disable=not progress) for row in block
+        ]
+    return write_csv(pd.DataFrame(done, columns=list(COLUMNS)).round(DECIMALS), profile.results_dir / "readers.csv")
+
+
+def judged(size, split):
+    """The means over members, and after which steps, whose masks the paper sets against its readers.
+
+    Returns
+    -------
+    dict of (str, str) to list of int
+        Subset and step to the members: on validation every member alone and all together, and all after
+        post-processing; on test the last only.
+    """
+    named = {name: members for name, members in subsets(size).items() if len(members) in (1, size)}
+    whole = next(name for name, members in named.items() if len(members) == size)
+    before = {(name, "threshold"): members for name, members in named.items()} if split == "validation" else {}
+    return before | {(whole, FINAL): named[whole]}
+
+
+def _read(cohort, ensemble, case):
+    """Rows of one case, for each of `SCALES`."""
+    from ..cohort.make import phantom_of
+    from ..method import postprocess
+    from ..method.preprocess import to_native
+    from ..phantom.phantom import reading
+
+    split, image, p = cohort.table.loc[case, "split"], cohort.read_slice(case), phantom_of(cohort, case)
+    wanted = judged(ensemble.size, split)
+    members = ensemble.predict_members(image.image_hu, image.spacing_mm)
+    means = np.stack([members[chosen].mean(axis=0) for chosen in wanted.values()])
+    native = to_native(means, image.spacing_mm, image.image_hu.shape, ensemble.network_spacing_mm)
+    masks = {
+        (subset, step): postprocess.steps(probability, image.image_hu)[step]
+        for (subset, step), probability in zip(wanted, native, strict=True)
+    }
+    found = []
+    for scale in SCALES:
+        mask = reading(p, scale)
+        of_reader = area_cm2(mask, image.spacing_mm), metrics.dice(mask, p.true_mask)
+        for (subset, step), mine in masks.items():
+            found.append((case, split, scale, subset, step, metrics.dice(mine, mask), *of_reader))
+    return found
+
+
+def with_readers(cases, readers):
+    """The table of results, for readers of each of the scales.
+
+    Parameters
+    ----------
+    cases, readers : DataFrame
+        cases.csv and readers.csv of one run.
+
+    Yields
+    ------
+    sd_cm2 : float
+        Of the readers' areas against the true ones, on the test slices.
+    cases : DataFrame
+        The rows of cases.csv that `judged` names, with what depends on the reader replaced.
+    """
+    key = ["case", "subset", "step"]
+    changed = ["dsc", "reference_area_cm2", "reader_dsc"]
+    for _, block in readers.groupby("scale"):
+        table = cases.drop(columns=changed).merge(block[key + changed], on=key, validate="one_to_one")
+        test = rows(table, "test")
+        yield float((test["reference_area_cm2"] - test["true_area_cm2"]).std(ddof=1)), table[list(cases.columns)]
+
+
+def with_share(cases, chosen, factor):
+    """The table of results, with the rows of some cases left out (0) or counted again under another name (2)."""
+    import pandas as pd
+
+    here = cases["case"].isin(chosen)
+    return pd.concat([cases[~here], *(cases[here].assign(case=cases["case"] + "+" * i) for i in range(factor))])
+
+
+def alternatives(results):
+    """The results of a run under other assumptions, one changed at a time.
+
+    Parameters
+    ----------
+    results : sarco.evidence.claims.Results
+
+    Yields
+    ------
+    assumption, unit : str
+    value : float
+        Of what is assumed.
+    cases : DataFrame
+        What cases.csv would be.
+    """
+    cases, cohort = results.cases, results.cohort
+    for sd_cm2, table in with_readers(cases, results.more["readers"]):
+        yield "the readers' SD", "cm2", sd_cm2, table
+    notes = cohort["notes"].fillna("").str.split(", ")
+    groups = {
+        SHARE_OF_LABEL: cohort.loc[cohort["quality"] == "D", "case"],
+        SHARE_OF_ASCITES: cohort.loc[[("ascites" in of_case) for of_case in notes], "case"],
+    }
+    test = cases.loc[cases["split"] == "test", "case"].unique()
+    for name, chosen in groups.items():
+        share = np.isin(test, chosen).mean()
+        for factor in SHARES:
+            value = 100 * factor * share / (1 + (factor - 1) * share)
+            yield name, "%", float(value), with_share(cases, chosen, factor)

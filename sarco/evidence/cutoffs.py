@@ -1,0 +1,175 @@
+"""Published limits below which muscle is called low, each under its name: there is no consensus, so none is a default.
+
+A skeletal muscle index (SMI) is the area at L3 over the height squared, cm2/m2. The limits were found in other
+people, on other scanners, with other software; what each rests on stands in `Cutoff.source`.
+"""
+
+from dataclasses import dataclass
+
+from ..base import tables
+from ..base.errors import SarcoError
+
+HEIGHT_LIMITS_M = (1.0, 2.3)
+WEIGHT_LIMITS_KG = (25, 350)
+OVERWEIGHT = 25.0  # BMI, kg/m2, from which Martin 2013 takes other limits
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """Limits of one publication.
+
+    Attributes
+    ----------
+    title, source : str
+    smi : dict
+        Limit of the SMI by sex, "F" or "M", or by sex and whether the BMI is 25 or more.
+    hu : dict or None
+        Limit of the mean attenuation, likewise; None where the source has none.
+    includes : bool
+        Whether a value at the limit is low ("at most" the limit) or not ("under" it).
+    """
+
+    title: str
+    source: str
+    smi: dict
+    hu: dict | None = None
+    includes: bool = False
+
+    @property
+    def needs_weight(self):
+        """Whether the limits depend on the BMI."""
+        return any(isinstance(key, tuple) for key in self.smi)
+
+
+CUTOFFS = {
+    "prado-2008": Cutoff(
+        "Prado 2008",
+        "Prado et al., Lancet Oncol 2008;9:629-635, doi 10.1016/S1470-2045(08)70153-0: obese patients with cancer, "
+        "limits that part survival best",
+        smi={"F": 38.5, "M": 52.4},
+        includes=True,
+    ),
+    "martin-2013": Cutoff(
+        "Martin 2013",
+        "Martin et al., J Clin Oncol 2013;31:1539-1547, doi 10.1200/JCO.2012.45.2722: patients with cancer, limits "
+        "that part survival best",
+        smi={("F", False): 41.0, ("F", True): 41.0, ("M", False): 43.0, ("M", True): 53.0},
+        hu={("F", False): 41.0, ("F", True): 33.0, ("M", False): 41.0, ("M", True): 33.0},
+    ),
+    "derstine-2018": Cutoff(
+        "Derstine 2018",
+        "Derstine et al., Sci Rep 2018;8:11369, doi 10.1038/s41598-018-29825-5: US kidney donors of 18 to 40 years, "
+        "plain CT, mean minus 2 SD",
+        smi={"F": 34.4, "M": 45.4},
+        hu={"F": 34.3, "M": 38.5},
+    ),
+    "van-der-werf-2018": Cutoff(
+        "van der Werf 2018",
+        "van der Werf et al., Eur J Clin Nutr 2018;72:288-296, doi 10.1038/s41430-017-0034-5: Dutch kidney donors of "
+        "20 to 82 years, 5th percentile",
+        smi={"F": 32.0, "M": 41.6},
+        hu={"F": 22.0, "M": 29.3},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of the person beside the slice; each only if it was given.
+
+    Attributes
+    ----------
+    height_m, weight_kg : float or None
+        Text such as "1.70" or "1,70" is read as the number.
+    sex : {"F", "M"} or None
+    cutoff : str or None
+        A key of `CUTOFFS`.
+
+    Raises
+    ------
+    SarcoError
+        A value that no adult has, an unknown cut-off, or one without what it needs.
+    """
+
+    height_m: float | None = None
+    weight_kg: float | None = None
+    sex: str | None = None
+    cutoff: str | None = None
+
+    def __post_init__(self):
+        for name, limits, unit in (("height", HEIGHT_LIMITS_M, "m"), ("weight", WEIGHT_LIMITS_KG, "kg")):
+            object.__setattr__(self, f"{name}_{unit}", _number(name, getattr(self, f"{name}_{unit}"), limits, unit))
+        if self.sex not in (None, "F", "M"):
+            raise SarcoError(f"sex {self.sex!r}: the cut-offs know F and M.")
+        if self.cutoff is None:
+            return
+        if self.cutoff not in CUTOFFS:
+            raise SarcoError(f"cut-off {self.cutoff!r}: unknown; name one of {', '.join(CUTOFFS)}.")
+        wanted = {"height": self.height_m, "sex": self.sex}
+        if CUTOFFS[self.cutoff].needs_weight:
+            wanted["weight"] = self.weight_kg
+        missing = [name for name, value in wanted.items() if value is None]
+        if missing:
+            raise SarcoError(f"cut-off {self.cutoff}: needs the {' and the '.join(missing)} of the person.")
+
+    @property
+    def bmi(self):
+        """Body mass index, kg/m2; None where height or weight was not given."""
+        return None if self.height_m is None or self.weight_kg is None else self.weight_kg / self.height_m**2
+
+
+def _number(name, value, limits, unit):
+    """A number that an adult has, also from text, as papermill and tables give it."""
+    if value is None:
+        return None
+    try:
+        found = tables.number(value)
+    except ValueError:
+        raise SarcoError(f"{name} {value!r}, where a number in {unit} is wanted.") from None
+    low, high = limits
+    if not low <= found <= high:
+        raise SarcoError(f"{name} {found:g}: outside {low} to {high} {unit}; give it in {unit}.")
+    return found
+
+
+@dataclass(frozen=True)
+class Class:
+    """Where a person stands against a cut-off.
+
+    Attributes
+    ----------
+    cutoff : Cutoff
+    smi_limit_cm2_m2 : float
+    low_muscle : bool
+    hu_limit : float or None
+    low_attenuation : bool or None
+        None where the source has no limit, or no muscle was found.
+    """
+
+    cutoff: Cutoff
+    smi_limit_cm2_m2: float
+    low_muscle: bool
+    hu_limit: float | None
+    low_attenuation: bool | None
+
+
+def classify(person, smi_cm2_m2, mean_hu=None):
+    """The class of a person by the cut-off that they name.
+
+    Parameters
+    ----------
+    person : Person
+        With a cut-off.
+    smi_cm2_m2 : float
+    mean_hu : float, optional
+        Mean attenuation of the muscle.
+
+    Returns
+    -------
+    Class
+    """
+    cutoff = CUTOFFS[person.cutoff]
+    key = (person.sex, person.bmi >= OVERWEIGHT) if cutoff.needs_weight else person.sex
+    limit, hu_limit = cutoff.smi[key], cutoff.hu and cutoff.hu[key]
+    low = smi_cm2_m2 <= limit if cutoff.includes else smi_cm2_m2 < limit
+    return Class(cutoff, limit, low, hu_limit, None if hu_limit is None or mean_hu is None else mean_hu < hu_limit)

@@ -1,0 +1,193 @@
+"""How many members are enough: DSC and RMSE against their number, over many orders of the same members.
+
+The paper's figures 2B and 2C show one order of its networks. Another order gives another curve with the same end, so
+what a further member adds is only known as a band over orders.
+"""
+
+import itertools
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..base.files import write_csv
+from ..engines.engine import FLOAT32
+from ..method import metrics, postprocess, surface
+from ..runs.evaluation import FINAL, writable
+
+ORDERS, SEED = 50, 0
+STEPS = ("threshold", FINAL)  # before post-processing, as in the paper's figure 2, and at the end
+COLUMNS = ("order", "members", "step", "slices", "dsc", "rmse_cm2")
+DECIMALS = {"dsc": 5, "rmse_cm2": 4}
+BAND = (0.05, 0.95)  # of the orders
+# A gain that is smaller than this is none: DSC, and RMSE in cm2.
+PLATEAU = {"dsc": 0.001, "rmse_cm2": 0.1}
+
+
+def draw(size, count=ORDERS, seed=SEED):
+    """Different orders of `size` members: `count` of them, or all there are where these are fewer.
+
+    Returns
+    -------
+    list of tuple of int
+        Positions from 0.
+    """
+    rng = np.random.default_rng(seed)
+    found = {}
+    while len(found) < min(count, math.factorial(size)):
+        found[tuple(rng.permutation(size).tolist())] = None
+    return list(found)
+
+
+def measure(cohort, ensemble, cases, orders, progress=True):
+    """Average the first 1, 2, ... members of each order, and compare with the reader's masks.
+
+    Every member sees a slice once and is brought to the slice's own grid once: the cubic spline is linear, so that
+    the mean may be taken there as well.
+
+    Parameters
+    ----------
+    cohort : sarco.cohort.layout.Cohort
+    ensemble : sarco.method.ensemble.Ensemble
+    cases : list of str
+    orders : list of tuple of int
+        As `draw` returns them.
+    progress : bool
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`: for each order (from 1), number of members and step the mean DSC and the RMSE of the area,
+        before the bias correction.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    # Orders share many of their beginnings, and all share the end.
+    subsets = sorted({tuple(sorted(order[:k])) for order in orders for k in range(1, len(order) + 1)})
+    dsc = np.empty((len(STEPS), len(subsets), len(cases)))
+    area_cm2, reference_cm2 = np.empty_like(dsc), np.empty(len(cases))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for i, case in enumerate(tqdm(cases, "orders", unit="case", disable=not progress)):
+            dsc[:, :, i], area_cm2[:, :, i], reference_cm2[i] = _measure_case(cohort, ensemble, case, subsets, pool)
+    rows = []
+    for (number, order), k in itertools.product(enumerate(orders, 1), range(1, ensemble.size + 1)):
+        place = subsets.index(tuple(sorted(order[:k])))
+        for s, step in enumerate(STEPS):
+            rmse = metrics.rmse(area_cm2[s, place], reference_cm2)
+            rows.append((number, k, step, len(cases), dsc[s, place].mean(), rmse))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
+
+
+def _measure_case(cohort, ensemble, case, subsets, pool):
+    """DSC and area, (steps, subsets) each, and the area of the reader's mask."""
+    from ..method.preprocess import to_native
+
+    ct, reader = cohort.read_slice(case), cohort.read_mask(case)
+    shape, mm = ct.image_hu.shape, ensemble.network_spacing_mm
+    probabilities = ensemble.predict_members(ct.image_hu, ct.spacing_mm)
+    native = np.stack(list(pool.map(lambda p: to_native(p, ct.spacing_mm, shape, mm), probabilities)))
+    # A mean is over the threshold only where a member is. Two more pixels hold what the dilation adds.
+    box = _box(reader | (postprocess.threshold(native).any(axis=0)), margin_px=2)
+    native, image_hu, reader = native[:, *box], ct.image_hu[box], reader[box]
+
+    def score(members):
+        masks = postprocess.steps(native[list(members)].mean(axis=0), image_hu)
+        return [(metrics.dice(masks[s], reader), surface.area_cm2(masks[s], ct.spacing_mm)) for s in STEPS]
+
+    # SciPy and NumPy leave the interpreter free while they work, so threads are enough.
+    found = np.array(list(pool.map(score, subsets)))
+    return *found.transpose(2, 1, 0), surface.area_cm2(reader, ct.spacing_mm)
+
+
+def _box(mask, margin_px):
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(None), slice(None)
+    return tuple(slice(max(found[0] - margin_px, 0), found[-1] + margin_px + 1) for found in (rows, columns))
+
+
+def run(profile, count=ORDERS, progress=True):
+    """Measure a profile's members on the validation slices, as the paper did; write orders.csv to its results.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile or str
+    count : int
+        Orders, at most.
+    progress : bool
+
+    Returns
+    -------
+    Path
+        Of the table.
+
+    Raises
+    ------
+    SarcoError
+        The profile's results are committed ones, or its cohort or members are missing or broken.
+    """
+    from ..cohort.layout import Cohort
+    from ..method.ensemble import Ensemble
+
+    profile = writable(profile, "measure the orders of")
+    cohort = Cohort.open(profile.cohort_dir)
+    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    table = measure(cohort, ensemble, cohort.cases("validation"), draw(ensemble.size, count), progress)
+    return write_csv(table, profile.results_dir / "orders.csv")
+
+
+# What the table says -------------------------------------------------------------------------------------------------
+
+
+def band(table, step):
+    """Mean over the orders and the band that holds nine of ten, against the number of members.
+
+    Parameters
+    ----------
+    table : DataFrame
+        orders.csv.
+    step : {"threshold", "window"}
+
+    Returns
+    -------
+    DataFrame
+        Columns members, dsc, dsc_low, dsc_high, rmse_cm2, rmse_cm2_low, rmse_cm2_high.
+    """
+    groups = table[table["step"] == step].groupby("members")
+    found = groups[list(PLATEAU)].mean()
+    for name in PLATEAU:
+        found[f"{name}_low"], found[f"{name}_high"] = (groups[name].quantile(q) for q in BAND)
+    return found.reset_index()
+
+
+def plateau(table, step, measure):
+    """Smallest number of members from which on all the others together gain no more than `PLATEAU`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        orders.csv.
+    step : {"threshold", "window"}
+    measure : {"dsc", "rmse_cm2"}
+
+    Returns
+    -------
+    mean : int
+        Of the mean over the orders.
+    low, high : int
+        Of single orders: nine of ten have theirs between these.
+    """
+    rows = table[table["step"] == step]
+    curves = rows.pivot(index="order", columns="members", values=measure)
+    single = np.array([plateau_of(curve, measure) for curve in curves.to_numpy()])
+    low, high = (int(np.quantile(single, q, method=m)) for q, m in zip(BAND, ("lower", "higher"), strict=True))
+    return plateau_of(curves.mean().to_numpy(), measure), low, high
+
+
+def plateau_of(curve, measure):
+    """The plateau of one curve: `curve` holds the measure for one, two, ... members."""
+    gain = curve[-1] - curve if measure == "dsc" else curve - curve[-1]
+    short = np.flatnonzero(gain > PLATEAU[measure])
+    return int(short[-1]) + 2 if len(short) else 1

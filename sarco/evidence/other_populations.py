@@ -1,0 +1,92 @@
+"""The whole ensemble on people of another kind than those that it is corrected for.
+
+The correction is learned on validation slices of the reference population (chapter 6). Here are two other populations:
+difficult phantoms, each with one thing that networks find hard, and phantoms of the randomised setting that no network
+has learned from. Their masks are the true ones: no reader errs.
+"""
+
+from ..base.files import write_csv
+from ..cohort.layout import Cohort
+from ..engines.engine import FLOAT32
+from ..method.area import area_cm2
+from ..method.ensemble import Ensemble
+from ..runs.evaluation import DECIMALS, FINAL, each, score, subsets, team, writable
+
+STEPS = ("threshold", FINAL)  # before post-processing, and at the end
+COLUMNS = (
+    "population", "case", "kind", "pixel_spacing_mm", "step", "dsc", "area_cm2", "true_area_cm2",
+    # As in cases.csv.
+    "mean_hu", "low_attenuation_cm2", "true_mean_hu", "true_low_attenuation_cm2",
+    "members_sd_cm2", "members_dsc", "disagreement_share",
+    "team",  # whose rows these are: `sarco.runs.evaluation.team`
+)  # fmt: skip
+POPULATIONS = ("difficult", "randomised")  # settings of the phantom
+
+
+def cohorts(profile):
+    """Folder of each of `POPULATIONS`; each has `difficult_cases` cases."""
+    return dict(zip(POPULATIONS, (profile.difficult_dir, profile.unseen_dir), strict=True))
+
+
+def evaluate(ensemble, cohort, progress=True):
+    """Segment each case of a cohort whose masks are true, and compare it with its mask.
+
+    Parameters
+    ----------
+    ensemble : sarco.method.ensemble.Ensemble
+    cohort : sarco.cohort.layout.Cohort
+        The column `notes` names the kind of each case.
+    progress : bool
+        Show a bar with the time left on stderr.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS` but the first and the last; one row for each case and step of `STEPS`.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    size = ensemble.size
+    chosen = {name: members for name, members in subsets(size).items() if len(members) in (1, size)}
+
+    def rows(case):
+        image, mask = cohort.read_slice(case), cohort.read_mask(case)
+        facts = {
+            "case": case, "kind": cohort.table.loc[case, "notes"], "pixel_spacing_mm": image.spacing_mm[0],
+            "true_area_cm2": area_cm2(mask, image.spacing_mm),
+        }  # fmt: skip
+        scored = score(ensemble, chosen, image, mask, mask)
+        return [facts | row for row in scored if row["members"] == size and row["step"] in STEPS]
+
+    cases = cohort.cases()
+    with each(rows, cases) as found:
+        done = [row for block in tqdm(found, "score", len(cases), unit="case", disable=not progress) for row in block]
+    return pd.DataFrame(done, columns=list(COLUMNS[1:-1])).round(DECIMALS)
+
+
+def run(profile, progress=True):
+    """Write results/elsewhere.csv of a profile.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile or str
+    progress : bool
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SarcoError
+        The profile's results are committed ones, or a cohort or its members are missing or broken.
+    """
+    import pandas as pd
+
+    profile = writable(profile, "evaluate")
+    opened = {population: Cohort.open(folder) for population, folder in cohorts(profile).items()}
+    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    tables = [evaluate(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
+    whole = pd.concat(tables).assign(team=team(ensemble.manifest))
+    return write_csv(whole[list(COLUMNS)], profile.results_dir / "elsewhere.csv")

@@ -1,0 +1,104 @@
+"""What a training costs: counted by arithmetic, measured on this machine, or estimated from a card's peak."""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import paper
+from ..method.unet import multiply_adds
+
+# A multiplication and its addition are two operations; the backward pass takes twice the forward one, as it needs
+# the slope by the input and by the weights.
+OPERATIONS, PASSES = 2, 3
+# Share of its peak that a card gives to convolutions of this kind in float32. An assumption, wide on purpose.
+ASSUMED_SHARE = (0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A graphical processor, as its maker describes it.
+
+    Attributes
+    ----------
+    name : str
+    cores : int
+        Each does one multiplication and its addition in float32 a cycle.
+    clock_ghz : float
+    power_w : float
+        Of the whole card, at most.
+    """
+
+    name: str
+    cores: int
+    clock_ghz: float
+    power_w: float
+
+    @property
+    def peak_tflops(self):
+        """Operations in float32 a second, in millions of millions."""
+        return OPERATIONS * self.cores * self.clock_ghz / 1000
+
+
+PAPERS_CARD = Card("GTX 1080 Ti", 3584, 1.582, 250)  # NVIDIA's specification, boost clock
+
+
+def training_operations(recipe):
+    """Floating-point operations of the training of one member.
+
+    Parameters
+    ----------
+    recipe : sarco.runs.profiles.Profile
+        Or anything with filters, patch_px, epochs, iterations and batch_size.
+    """
+    slices = recipe.epochs * recipe.iterations * recipe.batch_size
+    return OPERATIONS * PASSES * multiply_adds(tuple(recipe.patch_px), recipe.filters) * slices
+
+
+def hours_on(card, operations, share):
+    """Hours that a card takes which reaches this share of its peak."""
+    return operations / (share * card.peak_tflops * 1e12) / 3600
+
+
+def step_seconds(profile, images, masks, steps=3):
+    """Measure one step of a profile's training here, as `train_member` does it: augmentation and update of the weights.
+
+    Parameters
+    ----------
+    profile : sarco.runs.profiles.Profile
+    images, masks : ndarray, (slices, n, n)
+        On the grid of the profile.
+    steps : int
+        Timed, after one that compiles.
+
+    Returns
+    -------
+    float
+        Median, s.
+    """
+    from ..base import environment
+    from ..runs import training
+
+    model = training.compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power,
+                                   profile.precision)  # fmt: skip
+    draw = functools.partial(training.batch, images, masks)
+    if environment.hardware()["accelerators"]:
+        draw = training.OnDevice(images, masks).batch
+    seconds = []
+    for step in range(steps + 1):
+        start = time.perf_counter()
+        x, y = draw(step, seed=0, batch_size=profile.batch_size, patch_px=profile.patch_px)
+        float(np.asarray(model.train_on_batch(x, y)))
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[1:]))
+
+
+def paper_recipe():
+    """The paper's training, with the initial filters that give its printed number of weights."""
+    from types import SimpleNamespace
+
+    from ..method.unet import FILTERS
+
+    return SimpleNamespace(filters=FILTERS, patch_px=(paper.MATRIX, paper.MATRIX), epochs=paper.EPOCHS,
+                           iterations=paper.ITERATIONS, batch_size=paper.BATCH_SIZE)  # fmt: skip

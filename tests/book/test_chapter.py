@@ -1,0 +1,156 @@
+"""What the chapters share: runs, numbers, tables and figures as a notebook receives them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from sarco.base.errors import SarcoError
+from sarco.book import chapter
+from sarco.method.area import area_cm2
+from sarco.phantom.phantom import phantom
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was sent to the notebook: (data, metadata) pairs."""
+    sent = []
+
+    def display(data, raw=False, metadata=None):
+        assert raw
+        sent.append((data, metadata or {}))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return sent
+
+
+def _run(tmp_path, monkeypatch):
+    monkeypatch.setenv("SARCO_DATA", str(tmp_path))
+    (tmp_path / "results").mkdir()
+    return chapter.open_run("published")
+
+
+def test_a_missing_file_is_named_with_its_remedy(tmp_path, monkeypatch):
+    run = _run(tmp_path, monkeypatch)
+    for read in (lambda: run.results("cases"), lambda: run.cohort, lambda: run.ensemble, lambda: run.info):
+        with pytest.raises(SarcoError, match=r"no such file; 'make book PROFILE=published' makes it"):
+            read()
+
+
+def test_unknown_profile():
+    with pytest.raises(SarcoError, match="nonsense"):
+        chapter.open_run("nonsense")
+
+
+def test_case_names_keep_their_zeros(tmp_path, monkeypatch):
+    run = _run(tmp_path, monkeypatch)
+    (tmp_path / "results/cases.csv").write_text("case,subset,dsc\n0007,1,0.9\n0007,1-2,0.95\n")
+    cases = run.results("cases")
+    assert list(cases.case) == ["0007", "0007"] and list(cases.subset) == ["1", "1-2"]
+
+
+def test_a_phantom_whose_files_are_not_here_is_drawn_again(tmp_path, monkeypatch):
+    run = _run(tmp_path, monkeypatch)
+    run.__dict__["cohort"] = SimpleNamespace(cases=list)
+    drawn = phantom((run.profile.seed, 0, 6))
+    stored = pd.DataFrame(
+        {"case": ["0007"], "area_cm2": area_cm2(drawn.mask, drawn.spacing_mm),
+         "true_area_cm2": area_cm2(drawn.true_mask, drawn.spacing_mm)}
+    )  # fmt: skip
+    stored.round(3).to_csv(tmp_path / "results/cohort.csv", index=False)
+    image, reader, true = run.read_case("0007")
+    assert (image.image_hu == drawn.image_hu).all() and image.spacing_mm == drawn.spacing_mm
+    assert (reader == drawn.mask).all() and (true == drawn.true_mask).all()
+    # A table that another generator made is not shown with this one's pictures.
+    stored.assign(area_cm2=stored.area_cm2 + 1).to_csv(tmp_path / "results/cohort.csv", index=False)
+    with pytest.raises(SarcoError, match="another generator"):
+        run.read_case("0007")
+
+
+def test_the_run_does_not_depend_on_the_folder(tmp_path):
+    code = "from sarco import book; print(book.open_run('smoke').profile.results_dir)"
+    out = {
+        subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
+        for folder in (tmp_path, Path.cwd())
+    }
+    assert len(out) == 1
+
+
+def test_numbers():
+    assert chapter.number(0.9, ".3f") == "0.900" and chapter.number(1025, ",") == "1,025"
+    assert chapter.number(-0.0004, ".2f") == "0.00" and chapter.number(-0.0004, "+.1f") == "0.0"
+    assert chapter.number(-0.04, "+.2f") == "-0.04" and chapter.number("text") == "text"
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not a number that can be printed"):
+            chapter.number(bad, ".1f")
+
+
+def test_glue_is_what_myst_nb_reads(shown):
+    glue = pytest.importorskip("myst_nb.ext.glue")
+    chapter.glue("dsc", 0.9, ".3f")
+    [(data, metadata)] = shown
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data, metadata=metadata)])
+    [(key, output)] = glue.extract_glue_data_cell(cell)
+    assert key == "dsc" and output["data"] == {"text/plain": "'0.900'"}
+    assert cell.outputs == []  # nothing is shown
+
+
+def test_agreement():
+    live = pd.DataFrame({"case": "1", "subset": "1", "step": ["a", "b"], "dsc": [0.9, 0.8], "area_cm2": [10.0, 20.0]})
+    stored = live.assign(dsc=[0.9, 0.81], area_cm2=[10.5, 20.0])
+    found = chapter.agreement(live, stored)
+    assert found == pytest.approx({"dsc": 0.01, "area_cm2": 0.5})
+    # Nothing compared must not pass for agreement.
+    with pytest.raises(SarcoError, match="no stored row"):
+        chapter.agreement(live, stored.assign(case="2"))
+    with pytest.raises(SarcoError, match="no stored row"):
+        chapter.agreement(live.iloc[:0], stored)
+
+
+def test_table_for_book_and_notebook(shown):
+    chapter.table(chapter.paper_and_run([("DSC", "0.97", "0.960"), ("readers", "11", "none")]), "A caption.", "tab-x")
+    [(data, _)] = shown
+    lines = data["text/markdown"].split("\n")
+    assert lines[:2] == ["```{table} A caption.", ":name: tab-x"] and lines[-1] == "```"
+    # Trailing zeros stay: tabulate must not take the text for numbers.
+    assert "0.960" in data["text/markdown"] and "0.960" in data["text/html"]
+    assert "<caption>A caption.</caption>" in data["text/html"]
+
+
+def test_show_sends_one_png_of_a_sensible_width(shown):
+    figure = Figure(figsize=(4, 2))
+    figure.subplots().plot([0, 1])
+    chapter.show(figure)
+    [(data, metadata)] = shown
+    assert list(data) == ["image/png"]  # no text such as <Figure size ...>
+    assert 300 < metadata["image/png"]["width"] < 480
+
+
+def test_blocks_are_read_from_the_network():
+    from sarco.method.unet import unet
+
+    found = chapter.blocks(unet(filters=4, depth=2, convolutions=2))
+    assert found == [(0, 4, 2), (1, 8, 2), (2, 16, 2), (1, 8, 2), (0, 4, 2)]
+
+
+def test_the_module_is_light():
+    heavy = ("tensorflow", "keras", "pandas", "matplotlib")
+    code = f"import sys, sarco.book.chapter; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_sample_needs_slice_and_results(tmp_path, monkeypatch):
+    run = _run(tmp_path, monkeypatch)
+    (tmp_path / "sample").mkdir()
+    table = "case,split,pixel_spacing_mm,area_cm2\n0002,test,1,1\n0001,test,1,1\n0003,validation,1,1\n"
+    (tmp_path / "sample/cohort.csv").write_text(table)
+    (tmp_path / "results/cases.csv").write_text("case,subset\n0001,1\n0003,1\n0009,1\n")
+    assert run.sample() == ["0001", "0003"] and run.sample("test") == ["0001"]
+    shutil.rmtree(tmp_path / "sample")

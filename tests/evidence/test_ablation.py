@@ -1,0 +1,101 @@
+"""The ablation: from the command to its table, and what is read from that table."""
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from sarco.base.errors import SarcoError
+from sarco.cli.app import app
+from sarco.cohort import make
+from sarco.evidence import ablation
+from sarco.phantom import population
+from sarco.runs import profiles
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["ablate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def tiny(root, tmp_path_factory):
+    """A profile of two variants, with its cohorts made."""
+    folder = tmp_path_factory.mktemp("ablation")
+    text = (root / "workflow/profiles/smoke.yaml").read_text(encoding="utf-8")
+    for old, new in (("name: smoke", "name: tiny"), ("run_dir: build/smoke", f"run_dir: {folder / 'run'}"),
+                     ("spacing_mm: 4.0", "spacing_mm: 8.0"), ("patch_px: [96, 112]", "patch_px: [48, 48]"),
+                     ("filters: 8", "filters: 2")):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "tiny.yaml"
+    path.write_text(text, encoding="utf-8")
+    profile = profiles.load(path)
+    make.make(profile.cohort_dir, 10, matrix=128, workers=1, progress=False)
+    make.make(profile.difficult_dir, 2, "difficult", matrix=128, workers=1, progress=False)
+    for variant in profile.ablation_variants:
+        make.make(profile.ablation_dir / variant / "cohort", 4, "randomised", matrix=128, workers=1, progress=False,
+                  without=profiles.left_out(variant))  # fmt: skip
+    return path, profile
+
+
+def test_from_the_command_to_the_table(tiny):
+    path, profile = tiny
+    early = run("--profile", path)
+    assert early.exit_code == 2 and "--variant all" in early.stderr and "Traceback" not in early.stderr
+    done = run("--profile", path, "--variant", "all")
+    assert done.exit_code == 0, done.output
+    # As if the other had been trained too, to the same network.
+    one = profile.ablation_dir / "all" / "cases.csv"
+    other = profile.ablation_dir / "none" / "cases.csv"
+    other.write_text(one.read_text().replace("all,", "none,"))
+    assert run("--profile", path).exit_code == 0
+    table = pd.read_csv(profile.results_dir / "ablation.csv", dtype={"case": str})
+    assert tuple(table.columns) == ablation.COLUMNS
+    assert list(zip(table.variant, table.case, strict=True)) == [
+        (variant, case) for variant in ("all", "none") for case in ("0001", "0002")
+    ]
+    assert list(table.kind) == 2 * list(population.DIFFICULT[:2]) and table.dsc.between(0, 1).all()
+    assert (table.reference_area_cm2 > 20).all()
+    # Scored on other slices: not to be compared.
+    other.write_text(one.read_text().replace("all,0002", "none,0003"))
+    mixed = run("--profile", path)
+    assert mixed.exit_code == 2 and "other cases than those of all" in mixed.stderr
+
+
+def test_a_variant_that_is_not_in_the_profile(tiny):
+    path, _ = tiny
+    done = run("--profile", path, "--variant", "without-colour")
+    assert done.exit_code == 2 and "no variant 'without-colour' of the ablation; it has all, none" in done.stderr
+
+
+def test_the_variants_are_the_groups_of_the_phantom():
+    left = [tuple(profiles.left_out(variant)) for variant in profiles.ABLATION]
+    assert left == [(), *((group,) for group in population.GROUPS), population.GROUPS]
+
+
+@pytest.mark.parametrize("variants", ["[none]", "[all, all]", "[all, without-colour]", "all"])
+def test_variants_of_a_profile_are_checked(root, tmp_path, variants):
+    text = (root / "workflow/profiles/smoke.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "smoke.yaml"
+    path.write_text(text.replace("ablation_variants: [all, none]", f"ablation_variants: {variants}"))
+    with pytest.raises(SarcoError, match=r"smoke\.yaml: ablation_variants is"):
+        profiles.load(path)
+
+
+def test_summary_is_paired_over_cases():
+    """Cases differ far more than variants do: a paired loss sees a small one."""
+    dsc = [0.5, 0.6, 0.7, 0.8, 0.9]
+    rows = [
+        (variant, f"{i}", kind, d - loss, 100 + d, 100)
+        for variant, loss in (("all", 0), ("none", 0.02))
+        for i, (d, kind) in enumerate(zip(dsc, ["hand", "rib", "rib", "lean", "lean"], strict=True))
+    ]
+    table = pd.DataFrame(rows, columns=list(ablation.COLUMNS))
+    summary = ablation.summarise(table)
+    assert list(summary.index) == ["all", "none"] and (summary.n == 5).all()
+    assert summary.dsc_mean["all"] == pytest.approx(0.7) and summary.dsc_min["none"] == pytest.approx(0.48)
+    assert list(summary.worst_kind) == ["hand", "hand"] and summary.error_cm2["all"] == pytest.approx(0.7)
+    assert summary.low["all"] < 0.65 and summary.high["all"] > 0.75
+    none = summary.loc["none"]
+    assert none.loss == pytest.approx(0.02) == none.loss_low and none.loss_high == pytest.approx(0.02)
+    with pytest.raises(SarcoError, match="every case in every variant"):
+        ablation.summarise(table[1:])

@@ -1,0 +1,264 @@
+"""Training: a resumed run is an undisturbed one; and the ensemble that comes out of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sarco.base.errors import SarcoError
+from sarco.cohort import make
+from sarco.method import ensemble, metrics, preprocess
+from sarco.runs import profiles, training
+
+PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
+                          patch_px=(32, 48), precision="float32", spacing_mm=8.0, goes_on_from=None)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((5, 64, 64), np.float16)
+    masks[:, 20:44, 16:48] = 1
+    images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
+    images[:, :8] = images[:, 56:] = 0
+    return images, masks
+
+
+def train(arrays, out, seed=1, start=None, begun=(), **changes):
+    profile = SimpleNamespace(**{**vars(PROFILE), **changes})
+    return training.train_member(arrays, arrays, member=1, seed=seed, out=out, profile=profile, progress=False,
+                                 start=start, begun=begun)  # fmt: skip
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
+    whole = train(arrays, tmp_path / "whole").read_bytes()
+    save, saved = training._save, []
+
+    def killed(*args):
+        save(*args)
+        saved.append(args)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_save", killed)
+        train(arrays, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "member-01.npz").exists()
+    assert train(arrays, tmp_path / "killed").read_bytes() == whole
+    rows = (tmp_path / "killed" / "member-01.csv").read_text().splitlines()
+    assert len(rows) == 1 + PROFILE.epochs and rows[0] == ",".join(training.HISTORY)
+
+
+def test_a_run_goes_on_from_another(arrays, tmp_path):
+    first = train(arrays, tmp_path / "first", epochs=2, iterations=20)
+    begun = training._history(first)
+    longer = train(arrays, tmp_path / "longer", start=first, begun=begun, epochs=4, iterations=20)
+    rows = training._history(longer)
+    assert rows[:2] == begun and [row[1:3] for row in rows] == [(1, 20), (2, 40), (3, 60), (4, 80)]
+    assert rows[1][3] == 0 and rows[2][3] == pytest.approx(PROFILE.learning_rate / 2**PROFILE.decay_power)
+    assert rows[2][4] < rows[0][4]  # the loss goes on from where it was
+    with pytest.raises(SarcoError, match=r"member-01\.npz: the weights of another network"):
+        train(arrays, tmp_path / "other", start=first, begun=begun, epochs=4, filters=4)
+    first.with_suffix(".csv").unlink()
+    with pytest.raises(SarcoError, match=r"member-01\.csv: not there; train the profile"):
+        training._history(first)
+
+
+# Trains into folder after folder; in the last one, a number says before which step the process is killed.
+COMMAND = """
+import os, signal, sys
+from sarco.runs import training
+from sarco.cli import app
+profile, killed_at, *folders = sys.argv[1:]
+batch = training.batch
+def kill(images, masks, step, **how):
+    if out == folders[-1] and step == int(killed_at):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch(images, masks, step, **how)
+training.batch = kill
+for out in folders:
+    app(["train", "--profile", profile, "--member", "1", "--out", out], standalone_mode=False)
+"""
+
+
+def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, tiny):
+    path = tiny(tmp_path)
+    profile = profiles.load(path)
+    make.make(profile.cohort_dir, cases=8, setting="reference", seed=1, workers=1, matrix=128)
+    make.make(profile.training_dir, cases=4, setting="randomised", seed=1, workers=1, matrix=128)
+    # The same libraries with the same switches in both processes, whatever ran before in this one.
+    here = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+
+    def run(killed_at, *folders):
+        command = [sys.executable, "-c", COMMAND, path, killed_at, *(tmp_path / folder for folder in folders)]
+        return subprocess.run([*map(str, command)], env=here, capture_output=True, text=True)
+
+    middle_of_second_epoch = profile.iterations + profile.iterations // 2
+    done = run(middle_of_second_epoch, "whole", "killed")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = sorted(file.name for file in (tmp_path / "killed").iterdir())
+    assert left == ["member-01.checkpoint.npz"]
+    done = run(-1, "killed")
+    assert done.returncode == 0, done.stderr
+    whole, killed = (tmp_path / folder / "member-01.npz" for folder in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
+    first, second = (np.genfromtxt(file.with_suffix(".csv"), delimiter=",", skip_header=1) for file in (whole, killed))
+    assert len(first) == profile.epochs and np.array_equal(first[:, :-1], second[:, :-1])  # the last is seconds
+
+
+def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch):
+    profile = profiles.load(tiny(tmp_path))
+    make.make(profile.cohort_dir, cases=8, setting="reference", seed=1, workers=1, matrix=128)
+    make.make(profile.training_dir, cases=4, setting="randomised", seed=1, workers=1, matrix=128)
+    make.make(profile.student_dir, cases=6, setting="randomised", seed=11, workers=1, matrix=128)
+    for member in (1, 2):
+        training.train_from_profile(profile, member, progress=False)
+    training.write_manifest(profile)
+    shown, train_member = [], training.train_member
+    monkeypatch.setattr(
+        training, "train_member", lambda data, *a, **k: shown.append(data) or train_member(data, *a, **k)
+    )
+    chained = replace(profile, goes_on_from="laptop")  # of a chain, so that its phantoms have another seed
+    training.train_student(chained, progress=False)
+    (images, targets), team = shown[0], ensemble.Ensemble.load(profile.weights_dir)
+    assert len(images) == 6 and 0 < targets.max() <= 1
+    for image, target in zip(images, targets, strict=True):
+        assert np.allclose(team.predict_grid(np.asarray(image)).mean(0), target, atol=1e-3)
+    student = ensemble.Ensemble.load(profile.weights_dir, student=True)
+    assert student.size == 1 and len(student.manifest["taught_by"]) == 2
+    assert student.manifest["training_seed"] == profiles.cohort_seed(chained, "student") == 14
+    # A kill while the members teach: what they did is kept, and the targets are the same.
+    kept = next((profile.student_dir / "cache").glob("targets-*.npy"))
+    begun = kept.with_suffix(".partial.npy")
+    kept.rename(begun)
+    np.load(begun, mmap_mode="r+")[3:] = -1
+    asked, predict = [], team.predict_grid
+    team.predict_grid = lambda image: asked.append(image) or predict(image)
+    again = training.soft_targets(images, team, kept.with_name("targets.npy"), progress=False)
+    assert len(asked) == 3 and np.array_equal(again, targets)
+
+
+def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "pack", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(arrays, tmp_path)
+    with pytest.raises(SarcoError, match="begun with other settings"):
+        train(arrays, tmp_path, seed=2)
+
+
+def test_training_learns(arrays, tmp_path):
+    train(arrays, tmp_path, filters=4, epochs=2, iterations=40)
+    first, last = np.genfromtxt(tmp_path / "member-01.csv", delimiter=",", names=True)["loss"]
+    assert last < 0.8 * first
+
+
+def test_a_checkpoint_of_other_slices_or_code_is_not_continued(arrays, tmp_path, monkeypatch):
+    images, masks = arrays
+    save = training._save
+
+    def killed(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_save", killed)
+        train(arrays, tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "member-01.checkpoint.npz"]
+    with pytest.raises(SarcoError, match="begun with other settings, slices or code"):
+        train((images[::-1], masks[::-1]), tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(SarcoError, match="begun with other settings, slices or code"):
+        patch.setattr(training.sources, "digest", lambda *entries: "of other code")
+        train(arrays, tmp_path)
+
+
+def test_slices_are_prepared_again_when_anything_they_are_made_from_changes(tmp_path, monkeypatch):
+    cohort = make.make(tmp_path, cases=2, setting="randomised", seed=1, workers=1, matrix=128, progress=False)
+    cases = cohort.cases()
+
+    def load(spacing_mm=16.0):
+        return np.array(training.load_arrays(cohort, cases, spacing_mm, progress=False))
+
+    first = load()
+    assert np.array_equal(load(), first) and len(list(tmp_path.glob("cache/*.npy"))) == 1
+    found = [load(spacing_mm=8.0)]
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "WINDOW_HU", (-150, 400))
+        found.append(load())
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "ORDER", 1)
+        found.append(load())
+    assert all(each.shape != first.shape or not np.array_equal(each, first) for each in found)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.sources, "digest", lambda *entries: "of other code")
+        load()
+    assert len(list(tmp_path.glob("cache/*.npy"))) == 5
+    # Another slice with the same line in the table.
+    cohort.path("images", "0001").write_bytes(cohort.path("images", "0002").read_bytes())
+    assert np.array_equal(load()[0, 0], first[0, 1])
+
+
+def test_validation_has_the_same_dice_as_the_results(arrays):
+    _, masks = arrays
+    none, half = np.zeros_like(masks[0]), masks[0] * (np.arange(64) < 32)
+    found, true = np.stack([none, none, half]), np.stack([none, masks[0], masks[0]])
+    scores = training.validation_dsc(SimpleNamespace(predict_on_batch=lambda x: x), found, true)
+    assert scores == pytest.approx([1, 0, 2 / 3])  # two empty masks agree
+    assert list(scores) == [metrics.dice(a > 0.5, b > 0.5) for a, b in zip(found, true, strict=True)]
+
+
+def test_image_and_mask_turn_together(arrays):
+    _, masks = arrays
+    image, mask = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(1))
+    assert np.array_equal(image, mask) and 0 < mask.mean() < 1
+    image2, _ = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(2))
+    assert not np.array_equal(image, image2)
+
+
+def test_a_device_augments_as_the_processor_does(arrays):
+    how = {"seed": 5, "batch_size": 3, "patch_px": (32, 48)}
+    here, there = training.batch(*arrays, 7, **how), training.OnDevice(*arrays).batch(7, **how)
+    for one, other in zip(here, there, strict=True):
+        assert one.shape == other.shape and one.std() > 0.1
+        assert np.abs(one - np.asarray(other)).max() < 2e-3  # float16 slices, and another order of sums
+
+
+def test_every_slice_is_seen_once_a_pass(arrays):
+    marked = np.stack([np.full((64, 64), i / 8, np.float16) for i in range(5)])
+    seen = np.concatenate([training.batch(marked, marked, s, seed=3, batch_size=1, patch_px=(16, 16))[1].max((1, 2, 3))
+                           for s in range(5)])  # fmt: skip
+    assert sorted(np.round(seen * 8)) == [0, 1, 2, 3, 4]
+
+
+def test_dice_loss_is_one_minus_dsc():
+    a, b = np.zeros((2, 8, 8, 1), np.float32), np.zeros((2, 8, 8, 1), np.float32)
+    assert float(training.dice_loss(a, b)) == 0  # two empty masks agree
+    a[:, :4], b[:, 2:6] = 1, 1
+    assert float(training.dice_loss(a, b)) == pytest.approx(1 - (2 * 16 + 1) / (64 + 1), abs=1e-6)
+
+
+def test_a_member_that_was_changed_is_refused(arrays, tmp_path):
+    path = train(arrays, tmp_path)
+    entry = {"file": path.name, "sha256": ensemble.checksum(path), "seed": 1}
+    manifest = {"filters": 2, "depth": 4, "spacing_mm": 8.0, "members": [entry]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    team = ensemble.Ensemble.load(tmp_path)
+    image = np.full((128, 96), 40.0)
+    each = team.predict_members(image, (4.0, 4.0))
+    assert each.shape == (1, 64, 64) and 0 < each.max() < 1
+    assert team.predict(image, (4.0, 4.0)).shape == image.shape
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SarcoError, match="checksum"):
+        ensemble.Ensemble.load(tmp_path)
+    path.unlink()
+    with pytest.raises(SarcoError, match="not there"):
+        ensemble.Ensemble.load(tmp_path)
+    with pytest.raises(SarcoError, match=r"manifest\.json"):
+        ensemble.Ensemble.load(tmp_path / "nowhere")
