@@ -1,37 +1,21 @@
 """Profiles: how large a run is, as one YAML file each in workflow/profiles/."""
 
-import types
-import typing
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from ..base import paths
 from ..base.errors import SarcoError
 
 COMMITTED_RUN_DIR = "data"
 # The keys that settle how a member learns, beside its seed and its slices.
-RECIPE = (
-    "filters",
-    "epochs",
-    "iterations",
-    "batch_size",
-    "learning_rate",
-    "decay_power",
-    "patch_px",
-    "precision",
-    "spacing_mm",
-    "goes_on_from",
-)
+RECIPE = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "decay_power", "patch_px", "precision",
+          "spacing_mm", "goes_on_from")  # fmt: skip
 # One network each: every group of the domain randomisation, all but one, none.
-ABLATION = (
-    "all",
-    "without-geometry",
-    "without-hu",
-    "without-texture",
-    "without-surroundings",
-    "without-scanner",
-    "none",
-)
+ABLATION = ("all", "without-geometry", "without-hu", "without-texture", "without-surroundings", "without-scanner",
+            "none")  # fmt: skip
 
 
 def left_out(variant):
@@ -40,7 +24,15 @@ def left_out(variant):
     return {"all": [], "none": groups}.get(variant, [variant.removeprefix("without-")])
 
 
-@dataclass(frozen=True)
+# The lowest sensible value of each; the rest of the run would fail on less, later and less clearly.
+OneOrMore = Annotated[int, Field(ge=1)]
+TwoOrMore = Annotated[int, Field(ge=2)]
+NoneOrMore = Annotated[int, Field(ge=0)]
+POOLINGS = 4
+Side = Annotated[int, Field(gt=0, multiple_of=2**POOLINGS)]
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Profile:
     """What one run is made of. Each field is a key of the YAML file of that profile.
 
@@ -53,45 +45,45 @@ class Profile:
     description: str
     run_dir: str
     """Folder of the run, from the root of the repository; "data" means: committed, never made again."""
-    reference_cases: int
-    training_setting: str
-    training_cases: int
-    seed: int
-    spacing_mm: float
+    reference_cases: Annotated[int, Field(ge=8)]
+    training_setting: Literal["reference", "randomised"]
+    training_cases: TwoOrMore
+    seed: NoneOrMore
+    spacing_mm: Annotated[float, Field(gt=0, le=8, description="a side in mm, over 0 and up to 8")]
     """Side of a pixel that the network sees, mm."""
-    patch_px: tuple[int, int]
+    patch_px: Annotated[tuple[Side, Side], Field(strict=False)]
     """Rows and columns that the network is trained on."""
-    filters: int
-    members: int
+    filters: OneOrMore
+    members: OneOrMore
     goes_on_from: str | None
     """Profile whose trained members this run goes on from, on other phantoms (`cohort_seed`); null: from nothing."""
-    epochs: int
+    epochs: OneOrMore
     """In all, with those of the profile that it goes on from."""
-    iterations: int
+    iterations: OneOrMore
     """Batches in one epoch."""
-    batch_size: int
-    learning_rate: float
+    batch_size: OneOrMore
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="a number over 0 and up to 0.1")]
     """At the first step of this run; it decays to 0. A short run needs a larger one than the paper's 0.001."""
-    decay_power: float
+    decay_power: Annotated[float, Field(gt=0, le=10, description="a number over 0 and up to 10")]
     """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
-    precision: str
-    """Keras' policy: "float32", or "mixed_float16" for a GPU."""
-    evaluation_cases: int | None
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    """Keras' policy."""
+    evaluation_cases: OneOrMore | None
     """Most test cases that are evaluated; None means all."""
-    live_cases: int
+    live_cases: OneOrMore
     """Cases that a chapter computes again by itself."""
-    student_cases: int
+    student_cases: NoneOrMore
     """Phantoms that the student learns from, which the members have not seen; 0 means no student."""
-    student_epochs: int
-    ablation_variants: tuple[str, ...]
+    student_epochs: OneOrMore
+    ablation_variants: Annotated[tuple[str, ...], Field(strict=False)]
     """Which of `ABLATION` are trained and compared; [] means no ablation, and the chapter shows the committed one."""
-    ablation_cases: int
+    ablation_cases: TwoOrMore
     """Training phantoms of each variant."""
-    ablation_steps: int
+    ablation_steps: OneOrMore
     """Batches that each variant learns from."""
-    difficult_cases: int
+    difficult_cases: TwoOrMore
     """Difficult phantoms that the variants are scored on."""
-    workers: int
+    workers: NoneOrMore
     """Processes that make a cohort; 0 means one for each core."""
 
     @property
@@ -179,33 +171,14 @@ def load(name_or_path):
 
 
 def start_weights(profile, member):
-    """Weights that a member goes on from, with its history beside them as .csv; None if it begins from nothing.
-
-    Parameters
-    ----------
-    profile : Profile
-    member : int
-
-    Returns
-    -------
-    Path or None
-    """
+    """Path of the weights that a member goes on from, its history beside them as .csv; None: it begins from nothing."""
     if not profile.goes_on_from:
         return None
     return load(profile.goes_on_from).weights_dir / f"member-{member:02d}.npz"
 
 
 def parts(profile):
-    """The runs that a profile's members go through, one after the other, and how many batches each takes.
-
-    Parameters
-    ----------
-    profile : Profile
-
-    Returns
-    -------
-    list of (Profile, int)
-    """
+    """The runs that a profile's members go through, one after the other: list of profile and number of batches."""
     before = parts(load(profile.goes_on_from)) if profile.goes_on_from else []
     return [*before, (profile, profile.epochs * profile.iterations - sum(batches for _, batches in before))]
 
@@ -215,16 +188,7 @@ def cohort_seed(profile, cohort):
 
     A profile that goes on from another draws other phantoms to learn from, or its members would see the same again.
     Those that it is judged on stay the same, and so do those of the ablation, whose networks begin from nothing.
-
-    Parameters
-    ----------
-    profile : Profile
-    cohort : {"reference", "training", "student", "unseen", "difficult", "ablation"}
-        What it is for.
-
-    Returns
-    -------
-    int
+    `cohort` is one of "reference", "training", "student", "unseen", "difficult" and "ablation".
     """
     before = 2 * (len(parts(profile)) - 1)
     last = {"training": before + 1 if before else "", "student": before + 2 if before else 1, "unseen": 2}
@@ -252,100 +216,51 @@ def _read(path):
     return values
 
 
+FIELDS = Profile.__pydantic_fields__
+RANK = {"unexpected_keyword_argument": 0, "missing": 1}  # of what is wrong, the first is told
+WORDS = {"int_type": "a whole number", "float_type": "a number", "string_type": "a word"}
+LISTS = {"patch_px": "two whole numbers, as [192, 224]", "ablation_variants": "a list of words, as [all, none], or []"}
+
+
 def _checked(path, values):
-    known = {field.name: typing.get_type_hints(Profile)[field.name] for field in fields(Profile)}
-    for key in values:
-        if key not in known:
-            raise SarcoError(f"{path}: the key {key!r} is unknown; remove it, or use one of {', '.join(known)}.")
-    for key in known:
-        if key not in values:
-            raise SarcoError(f"{path}: the key {key!r} is missing; add it, as in {_folder() / 'smoke.yaml'}.")
-    profile = Profile(**{key: _typed(path, key, kind, values[key]) for key, kind in known.items()})
-    _check_ranges(path, profile)
-    return profile
-
-
-def _typed(path, key, kind, value):
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind == tuple[int, int]:
-        if isinstance(value, list) and len(value) == 2 and all(_is(item, int) for item in value):
-            return tuple(value)
-        raise SarcoError(f"{path}: {key} is {value!r}; write two whole numbers, as [192, 224].")
-    if kind == tuple[str, ...]:
-        if isinstance(value, list) and all(_is(item, str) for item in value):
-            return tuple(value)
-        raise SarcoError(f"{path}: {key} is {value!r}; write a list of words, as [all, none], or [].")
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if any(_is(value, one) for one in kinds):
-        return value
-    wanted = " or ".join(_WORDS[one] for one in kinds)
-    raise SarcoError(f"{path}: {key} is {value!r}; write {wanted}.")
-
-
-_WORDS = {int: "a whole number", float: "a number", str: "a word", types.NoneType: "null"}
-
-
-def _is(value, kind):
-    # A YAML `true` is an int to Python.
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-
-
-# The lowest sensible value; the rest of the run would fail on less, later and less clearly.
-_LOWEST = {
-    "reference_cases": 8,
-    "training_cases": 2,
-    "seed": 0,
-    "filters": 1,
-    "members": 1,
-    "epochs": 1,
-    "iterations": 1,
-    "batch_size": 1,
-    "evaluation_cases": 1,
-    "live_cases": 1,
-    "student_cases": 0,
-    "student_epochs": 1,
-    "ablation_cases": 2,
-    "ablation_steps": 1,
-    "difficult_cases": 2,
-    "workers": 0,
-}
-_CHOICES = {
-    "training_setting": ("reference", "randomised"),
-    "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
-}
-_POOLINGS = 4
-
-
-def _check_ranges(path, profile):
-    for key, lowest in _LOWEST.items():
-        value = getattr(profile, key)
-        if value is not None and value < lowest:
-            raise SarcoError(f"{path}: {key} is {value}; write {lowest} or more.")
-    if not 0 < profile.learning_rate <= 0.1:
-        raise SarcoError(f"{path}: learning_rate is {profile.learning_rate}; write a number over 0 and up to 0.1.")
-    if not 0 < profile.decay_power <= 10:
-        raise SarcoError(f"{path}: decay_power is {profile.decay_power}; write a number over 0 and up to 10.")
-    if not 0 < profile.spacing_mm <= 8:
-        raise SarcoError(f"{path}: spacing_mm is {profile.spacing_mm}; write a side in mm, over 0 and up to 8.")
-    step = 2**_POOLINGS
-    if any(side <= 0 or side % step for side in profile.patch_px):
-        raise SarcoError(
-            f"{path}: patch_px is {list(profile.patch_px)}; write two multiples of {step}, "
-            f"because the network halves a side {_POOLINGS} times."
-        )
-    for key, choices in _CHOICES.items():
-        if getattr(profile, key) not in choices:
-            raise SarcoError(f"{path}: {key} is {getattr(profile, key)!r}; write {' or '.join(choices)}.")
-    variants = profile.ablation_variants
-    if variants and ("all" not in variants or len(set(variants)) < len(variants) or set(variants) - set(ABLATION)):
-        raise SarcoError(
-            f"{path}: ablation_variants is {list(variants)}; write 'all' and others of {', '.join(ABLATION)}."
-        )
+    try:
+        profile = Profile(**values)
+    except ValidationError as error:
+        raise SarcoError(f"{path}: {_sentence(error, values)}") from None
+    _check_variants(path, profile.ablation_variants)
     if profile.goes_on_from is not None:
         _check_start(path, profile)
     if profile.name != path.stem:
         raise SarcoError(f"{path}: name is {profile.name!r}; write {path.stem!r}, as the file is called.")
+    return profile
+
+
+def _sentence(error, values):
+    """What is wrong with a profile, and what to write."""
+    wrong = min(error.errors(), key=lambda one: RANK.get(one["type"], 2 if one["type"].endswith("type") else 3))
+    (key, *inside), kind, limits = wrong["loc"], wrong["type"], wrong.get("ctx", {})
+    if kind == "unexpected_keyword_argument":
+        return f"the key {key!r} is unknown; remove it, or use one of {', '.join(FIELDS)}."
+    if kind == "missing" and not inside:
+        return f"the key {key!r} is missing; add it, as in {_folder() / 'smoke.yaml'}."
+    if key in LISTS and kind not in ("multiple_of", "greater_than"):
+        wanted = LISTS[key]
+    elif key in LISTS:
+        wanted = f"two multiples of {2**POOLINGS}, because the network halves a side {POOLINGS} times"
+    elif kind in WORDS:
+        wanted = WORDS[kind] + (" or null" if type(None) in get_args(FIELDS[key].annotation) else "")
+    elif kind == "greater_than_equal":
+        wanted = f"{limits['ge']} or more"
+    else:
+        wanted = FIELDS[key].description or " or ".join(get_args(FIELDS[key].annotation))
+    return f"{key} is {values[key]!r}; write {wanted}."
+
+
+def _check_variants(path, variants):
+    if variants and ("all" not in variants or len(set(variants)) < len(variants) or set(variants) - set(ABLATION)):
+        raise SarcoError(
+            f"{path}: ablation_variants is {list(variants)}; write 'all' and others of {', '.join(ABLATION)}."
+        )
 
 
 def _check_start(path, profile):
