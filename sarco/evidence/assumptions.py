@@ -74,19 +74,12 @@ def judged(size, split):
 def _read(cohort, ensemble, case):
     """Rows of one case, for each of `SCALES`."""
     from ..cohort.make import phantom_of
-    from ..method import postprocess
-    from ..method.preprocess import to_native
+    from ..method.slice import measure_subsets
     from ..phantom.phantom import reading
 
     split, image, p = cohort.table.loc[case, "split"], cohort.read_slice(case), phantom_of(cohort, case)
-    wanted = judged(ensemble.size, split)
-    members = ensemble.predict_members(image.image_hu, image.spacing_mm)
-    means = np.stack([members[chosen].mean(axis=0) for chosen in wanted.values()])
-    native = to_native(means, image.spacing_mm, image.image_hu.shape, ensemble.network_spacing_mm)
-    masks = {
-        (subset, step): postprocess.steps(probability, image.image_hu)[step]
-        for (subset, step), probability in zip(wanted, native, strict=True)
-    }
+    measured = measure_subsets(image.image_hu, image.spacing_mm, ensemble, judged(ensemble.size, split))
+    masks = {(subset, step): one.masks[step] for (subset, step), one in measured.items()}
     found = []
     for scale in SCALES:
         mask = reading(p, scale)

@@ -6,15 +6,14 @@ what a further member adds is only known as a band over orders.
 
 import itertools
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ..base.files import write_csv
 from ..engines.engine import FLOAT32
-from ..method import metrics, postprocess, surface
-from ..runs.evaluation import FINAL, writable
+from ..method import metrics, surface
+from ..method.slice import Measured, common_box, measure_subsets
+from ..runs.evaluation import FINAL, each, writable
 
 ORDERS, SEED = 50, 0
 STEPS = ("threshold", FINAL)  # before post-processing, as in the paper's figure 2, and at the end
@@ -68,9 +67,9 @@ def measure(cohort, ensemble, cases, orders, progress=True):
     subsets = sorted({tuple(sorted(order[:k])) for order in orders for k in range(1, len(order) + 1)})
     dsc = np.empty((len(STEPS), len(subsets), len(cases)))
     area_cm2, reference_cm2 = np.empty_like(dsc), np.empty(len(cases))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, case in enumerate(tqdm(cases, "orders", unit="case", disable=not progress)):
-            dsc[:, :, i], area_cm2[:, :, i], reference_cm2[i] = _measure_case(cohort, ensemble, case, subsets, pool)
+    with each(lambda case: _measure_case(cohort, ensemble, case, subsets), cases) as measured:
+        for i, one in enumerate(tqdm(measured, "orders", len(cases), unit="case", disable=not progress)):
+            dsc[:, :, i], area_cm2[:, :, i], reference_cm2[i] = one
     rows = []
     for (number, order), k in itertools.product(enumerate(orders, 1), range(1, ensemble.size + 1)):
         place = subsets.index(tuple(sorted(order[:k])))
@@ -80,32 +79,19 @@ def measure(cohort, ensemble, cases, orders, progress=True):
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
 
-def _measure_case(cohort, ensemble, case, subsets, pool):
+def _measure_case(cohort, ensemble, case, subsets):
     """DSC and area, (steps, subsets) each, and the area of the reader's mask."""
-    from ..method.preprocess import to_native
-
     ct, reader = cohort.read_slice(case), cohort.read_mask(case)
-    shape, mm = ct.image_hu.shape, ensemble.network_spacing_mm
-    probabilities = ensemble.predict_members(ct.image_hu, ct.spacing_mm)
-    native = np.stack(list(pool.map(lambda p: to_native(p, ct.spacing_mm, shape, mm), probabilities)))
-    # A mean is over the threshold only where a member is. Two more pixels hold what the dilation adds.
-    box = _box(reader | (postprocess.threshold(native).any(axis=0)), margin_px=2)
-    native, image_hu, reader = native[:, *box], ct.image_hu[box], reader[box]
+    alone = measure_subsets(ct.image_hu, ct.spacing_mm, ensemble, {k: [k] for k in range(ensemble.size)}).values()
+    box = common_box(alone, reader)  # a mean is over the threshold only where a member is
+    native, image_hu, reader = np.stack([one.probability[box] for one in alone]), ct.image_hu[box], reader[box]
 
     def score(members):
-        masks = postprocess.steps(native[list(members)].mean(axis=0), image_hu)
+        masks = Measured(native[list(members)].mean(axis=0), image_hu, ct.spacing_mm).masks
         return [(metrics.dice(masks[s], reader), surface.area_cm2(masks[s], ct.spacing_mm)) for s in STEPS]
 
-    # SciPy and NumPy leave the interpreter free while they work, so threads are enough.
-    found = np.array(list(pool.map(score, subsets)))
+    found = np.array([score(members) for members in subsets])
     return *found.transpose(2, 1, 0), surface.area_cm2(reader, ct.spacing_mm)
-
-
-def _box(mask, margin_px):
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return slice(None), slice(None)
-    return tuple(slice(max(found[0] - margin_px, 0), found[-1] + margin_px + 1) for found in (rows, columns))
 
 
 def run(profile, count=ORDERS, progress=True):

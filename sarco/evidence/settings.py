@@ -15,6 +15,7 @@ from ..method import metrics, postprocess
 from ..method.area import area_cm2
 from ..method.ensemble import Ensemble
 from ..method.preprocess import ORDER, to_native
+from ..method.slice import common_box, measure_slice
 from ..runs.evaluation import writable
 from . import statistics
 
@@ -80,15 +81,12 @@ def _reach_mm(probability, spacing_mm, level=paper.THRESHOLD):
     return ndimage.distance_transform_edt(~postprocess.threshold(fine, level), sampling=parts_mm)[centre, centre]
 
 
-def masks(mean, image_hu, spacing_mm, network_spacing_mm, box=(slice(None), slice(None))):
+def masks(found, network_spacing_mm, box=(slice(None), slice(None))):
     """The final mask of one slice at every value of every sweep.
 
     Parameters
     ----------
-    mean : array of float, shape (n, n)
-        Mean probability of the members, on the network's grid.
-    image_hu : array, shape (H, W)
-    spacing_mm : tuple of float
+    found : sarco.method.slice.Measured
     network_spacing_mm : float
     box : tuple of slice
         The part of the slice that is looked at; it must hold the mask with some margin.
@@ -100,15 +98,15 @@ def masks(mean, image_hu, spacing_mm, network_spacing_mm, box=(slice(None), slic
     mask : ndarray of bool
         Of the shape of `box`.
     """
-    image = image_hu[box]
+    image, shape, spacing_mm = found.image_hu[box], found.image_hu.shape, found.spacing_mm
 
     def brought_back(order):
-        return to_native(mean, spacing_mm, image_hu.shape, network_spacing_mm, order=order)[box]
+        return to_native(found.network_probability, spacing_mm, shape, network_spacing_mm, order=order)[box]
 
     def window(mask, low=paper.MUSCLE_HU[0], high=paper.MUSCLE_HU[1]):
         return postprocess.window(mask, image, low, high)
 
-    native = brought_back(ORDER)
+    native = found.probability[box]
     kept = postprocess.threshold(native)
     grown = [kept]
     for _ in SWEEPS["dilation_px"][1:]:
@@ -156,9 +154,8 @@ def _sweep_case(cohort, ensemble, case):
     if reader.shape != image.image_hu.shape:
         raise SarcoError(f"case {case}: the mask is {reader.shape} and the slice {image.image_hu.shape}; "
                          "run 'sarco cohort check' on the cohort.")  # fmt: skip
-    mean = ensemble.predict_members(image.image_hu, image.spacing_mm).mean(axis=0)
-    likely = to_native(mean, image.spacing_mm, reader.shape, ensemble.network_spacing_mm) > min(SWEEPS["threshold"]) / 2
-    box = _box(likely | reader | (reader if true is None else true))
+    found = measure_slice(image.image_hu, image.spacing_mm, ensemble)
+    box = common_box([found], reader, true, level=min(SWEEPS["threshold"]) / 2, margin_px=8)
     facts = {
         "case": case,
         "split": cohort.table.loc[case, "split"],
@@ -167,21 +164,13 @@ def _sweep_case(cohort, ensemble, case):
         "reference_area_cm2": area_cm2(reader, image.spacing_mm),
         "true_area_cm2": np.nan if true is None else area_cm2(true, image.spacing_mm),
     }
-    for name, value, mask in masks(mean, image.image_hu, image.spacing_mm, ensemble.network_spacing_mm, box):
+    for name, value, mask in masks(found, ensemble.network_spacing_mm, box):
         yield facts | {
             "sweep": name, "value": value,
             "dsc": metrics.dice(mask, reader[box]),
             "area_cm2": area_cm2(mask, image.spacing_mm),
             "true_dsc": np.nan if true is None else metrics.dice(mask, true[box]),
         }  # fmt: skip
-
-
-def _box(mask, margin=8):
-    """Rows and columns that hold a mask, and so many pixels around it; the whole slice for an empty one."""
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found:
-        return slice(None), slice(None)
-    return tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in found[0])
 
 
 def run(profile, progress=True):

@@ -18,6 +18,7 @@ from ..base.files import atomic, write_csv
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.engine import FLOAT32, cores
 from ..method import metrics, postprocess, surface
+from ..method.slice import common_box, measure_subsets
 
 COLUMNS = (
     "case", "split", "quality", "pixel_spacing_mm",
@@ -185,29 +186,23 @@ def score(ensemble, chosen, image, reader, true):
     list of dict
         Keys are columns of `COLUMNS`.
     """
-    from ..method.preprocess import to_native
-
-    probabilities = ensemble.predict_members(image.image_hu, image.spacing_mm)
-    # The mean is taken on the network's grid, as `Ensemble.predict` does, so that both give the same.
-    means = np.stack([probabilities[members].mean(axis=0) for members in chosen.values()])
-    native = to_native(means, image.spacing_mm, image.image_hu.shape, ensemble.network_spacing_mm)
-    # Looked at only where a mask can be: the dilation adds one pixel.
-    some = postprocess.threshold(native).any(axis=0) | reader
-    box = _box(some if true is None else some | true, margin_px=2)
+    measured = measure_subsets(image.image_hu, image.spacing_mm, ensemble, chosen)
+    box = common_box(measured.values(), reader, true)  # looked at only where a mask can be
     image_hu, reader, true = image.image_hu[box], reader[box], None if true is None else true[box]
     of_true = {f"true_{key}": value for key, value in density(true, image_hu, image.spacing_mm).items()}
     rows, alone = [], {}
-    for (subset, members), probability in zip(chosen.items(), native, strict=True):
-        for step, mask in postprocess.steps(probability[box], image_hu).items():
+    for subset, found in measured.items():
+        members = len(chosen[subset])
+        for step, mask in found.within(box).masks.items():
             row = {
-                "members": len(members), "subset": subset, "step": step,
+                "members": members, "subset": subset, "step": step,
                 "dsc": metrics.dice(mask, reader),
                 "area_cm2": surface.area_cm2(mask, image.spacing_mm),
                 "true_dsc": np.nan if true is None else metrics.dice(mask, true),
             }  # fmt: skip
             if step == FINAL:
                 row |= density(mask, image_hu, image.spacing_mm) | of_true
-                if len(members) == 1:
+                if members == 1:
                     alone[subset] = mask
             rows.append(row)
     if len(alone) == ensemble.size > 1:
@@ -246,14 +241,6 @@ def density(mask, image_hu, spacing_mm):
         "mean_hu": image_hu[mask].mean(dtype=float) if mask.any() else np.nan,
         "low_attenuation_cm2": surface.area_cm2(mask & (image_hu >= low) & (image_hu <= high), spacing_mm),
     }
-
-
-def _box(mask, margin_px):
-    """Rows and columns that hold a mask, and so many pixels around them."""
-    found = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    if not len(found[0]):
-        return slice(0, 0), slice(0, 0)
-    return tuple(slice(max(used[0] - margin_px, 0), used[-1] + margin_px + 1) for used in found)
 
 
 def read_cases(path):

@@ -181,18 +181,16 @@ class Segmenter:
         -------
         Segmentation
         """
-        from ..method.preprocess import to_native
+        from ..method.slice import measure_subsets
 
         stored, image = image, image.upright()  # found as the networks know it, given as the file has it
-        shape, spacing = image.image_hu.shape, self.ensemble.network_spacing_mm
-        alone = self.ensemble.predict_members(image.image_hu, image.spacing_mm)
-        probability = to_native(alone.mean(0), image.spacing_mm, shape, spacing)  # as `Ensemble.predict` does
-        mask = postprocess.postprocess(probability, image.image_hu)
+        size = self.ensemble.size
+        alone = {str(k): [k] for k in range(size)} if size > 1 else {}
+        measured = measure_subsets(image.image_hu, image.spacing_mm, self.ensemble, {"all": range(size)} | alone)
+        mask, probability = measured["all"].mask, measured["all"].probability
         doubts, said = dict.fromkeys(disagreement.DOUBTS), list(self._warnings)
-        if len(alone) > 1:
-            native = to_native(alone, image.spacing_mm, shape, spacing)
-            each = np.stack([postprocess.postprocess(one, image.image_hu) for one in native])
-            doubts = members_spread(each, image.spacing_mm)
+        if alone:
+            doubts = members_spread(np.stack([measured[name].mask for name in alone]), image.spacing_mm)
         limit = self.limit
         if limit is not None and limit.over(doubts[limit.doubt]):
             doubt = disagreement.DOUBTS[limit.doubt]

@@ -12,6 +12,8 @@ from sarco.cli import app
 from sarco.cohort import make
 from sarco.evidence import settings
 from sarco.method.ensemble import checksum, pack
+from sarco.method.preprocess import to_native
+from sarco.method.slice import Measured
 from sarco.method.unet import unet
 from sarco.runs import evaluation, profiles
 
@@ -44,7 +46,8 @@ def test_each_setting_does_what_it_says():
     # The network's grid is the slice's, so that bringing the probability back changes nothing.
     grid = np.zeros((640, 640), np.float32)
     grid[256:384, 256:384] = probability
-    area = {(name, value): mask.sum() for name, value, mask in settings.masks(grid, image, spacing_mm, 0.8)}
+    found = Measured(to_native(grid, spacing_mm, image.shape, 0.8), image, spacing_mm, grid)
+    area = {(name, value): mask.sum() for name, value, mask in settings.masks(found, 0.8)}
     assert set(area) == {(name, value) for name, values in settings.SWEEPS.items() for value in values}
     for name, values in settings.SWEEPS.items():
         sizes = [area[name, value] for value in values]
