@@ -16,9 +16,9 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
         return done.stdout.strip()
 
     def install(folder):
-        (folder / "sarco").mkdir(parents=True)
-        (folder / "sarco" / "environment.py").write_text("x = 1\n")
-        monkeypatch.setattr(environment, "__file__", str(folder / "sarco" / "environment.py"))
+        (folder / "sarco/base").mkdir(parents=True)
+        (folder / "sarco/base/environment.py").write_text("x = 1\n")
+        monkeypatch.setattr(environment, "__file__", str(folder / "sarco/base/environment.py"))
         monkeypatch.setattr(environment.paths, "root", lambda: folder)
 
     # In a virtual environment that lies in the repository of something else.
