@@ -7,8 +7,6 @@ made. They are scored on one fixed cohort of difficult reference phantoms, with 
 
 from dataclasses import replace
 
-import numpy as np
-
 from ..base.errors import SarcoError
 from ..base.files import write_csv
 from ..cohort.layout import Cohort
@@ -16,6 +14,7 @@ from ..method.ensemble import Ensemble, unpack
 from ..method.unet import unet
 from ..runs.evaluation import FINAL
 from ..runs.training import load_arrays, member_seed, train_member
+from .bootstrap import estimate, mean
 from .other_populations import evaluate
 
 COLUMNS = ("variant", "case", "kind", "dsc", "area_cm2", "reference_area_cm2")
@@ -102,14 +101,8 @@ def label(variant):
     return variant.replace("-hu", "-HU").replace("-", " ")
 
 
-def summarise(table, draws=2000, seed=0):
-    """DSC of each variant, with a 95 % bootstrap interval over the cases, and its difference to "all".
-
-    Parameters
-    ----------
-    table : DataFrame
-        results/ablation.csv. Every variant has the same cases, so cases are drawn once for all of them.
-    draws, seed : int
+def summarise(table):
+    """DSC of each variant of ablation.csv, and how much less it is than that of "all", with 95 % intervals.
 
     Returns
     -------
@@ -117,30 +110,18 @@ def summarise(table, draws=2000, seed=0):
         One row a variant, in the order of the table; columns n, dsc_mean, low, high, dsc_min, worst_kind, error_cm2
         (mean of predicted minus reference area), loss (mean DSC of "all" minus that of the variant, paired), loss_low,
         loss_high.
-
-    Raises
-    ------
-    SarcoError
-        The table lacks the variant "all", or a case of one variant.
     """
     import pandas as pd
 
     wide = table.pivot(index="case", columns="variant", values="dsc")[list(dict.fromkeys(table["variant"]))]
     if "all" not in wide or wide.isna().any().any():
         raise SarcoError("ablation.csv: needs the variant 'all', and every case in every variant; make it again.")
-    dsc = wide.to_numpy()
-    drawn = np.random.default_rng(seed).integers(0, len(dsc), (draws, len(dsc)))
-    means = dsc[drawn].mean(axis=1)
-    loss = dsc[:, [wide.columns.get_loc("all")]] - dsc
-    losses = loss[drawn].mean(axis=1)
-    (low, high), (loss_low, loss_high) = (np.percentile(x, [2.5, 97.5], axis=0) for x in (means, losses))
     worst = table.loc[table.groupby("variant")["dsc"].idxmin()].set_index("variant")
-    error = (table["area_cm2"] - table["reference_area_cm2"]).groupby(table["variant"]).mean()
-    return pd.DataFrame(
-        {
-            "n": len(dsc), "dsc_mean": dsc.mean(0), "low": low, "high": high, "dsc_min": dsc.min(0),
-            "worst_kind": worst["kind"][wide.columns], "error_cm2": error[wide.columns],
-            "loss": loss.mean(0), "loss_low": loss_low, "loss_high": loss_high,
-        },
-        index=wide.columns,
-    )  # fmt: skip
+    error_cm2 = (table["area_cm2"] - table["reference_area_cm2"]).groupby(table["variant"]).mean()
+    columns = ["n", "dsc_mean", "low", "high", "dsc_min", "worst_kind", "error_cm2", "loss", "loss_low", "loss_high"]
+    lines = {
+        name: (len(dsc), *estimate(dsc, mean), dsc.min(), worst["kind"][name], error_cm2[name],
+               *estimate(wide["all"] - dsc, mean))
+        for name, dsc in wide.items()
+    }  # fmt: skip
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("variant")

@@ -1,10 +1,14 @@
 """The bias correction put to the test: how well few cases teach it, where else it holds, and what else one could do."""
 
+import itertools
+from functools import partial
+
 import numpy as np
 
 from ..method import metrics
 from ..paper import CORRECTION_LABELS
 from . import statistics
+from .bootstrap import DRAWS, SEED, bootstrap, mean, slope
 
 SIZES = (5, 10, 20, 40, 80, 160)
 
@@ -14,15 +18,19 @@ def raw_errors(cases, split):
     return _raw(statistics.rows(cases, split), "reference_area_cm2")
 
 
-def few_cases(errors, sizes=SIZES):
+def _raw(table, against):
+    return metrics.errors(table["area_cm2"], table[against])
+
+
+def few_cases(errors_cm2, sizes=SIZES):
     """What a mean error is worth that was learned on few cases.
 
     So many cases are drawn from all, without putting any back; their mean error is subtracted from the others.
 
     Parameters
     ----------
-    errors : array, shape (n,)
-        Area errors before the correction, cm2.
+    errors_cm2 : array, shape (n,)
+        Area errors before the correction.
     sizes : sequence of int
         How many cases it is learned on; those that leave less than half of the cases are not tried. Where the first
         does, half of the cases is tried in its place.
@@ -35,16 +43,14 @@ def few_cases(errors, sizes=SIZES):
     """
     import pandas as pd
 
-    errors = np.asarray(errors, float)
-    order = np.random.default_rng(statistics.SEED).permuted(
-        np.broadcast_to(errors, (statistics.DRAWS, len(errors))), axis=1
-    )
-    found = []
-    for size in [size for size in sizes if 2 * size <= len(errors)] or [max(len(errors) // 2, 1)]:
-        learned, others = order[:, :size].mean(axis=1), order[:, size:]
+    n = len(errors_cm2)
+    drawn = np.random.default_rng(SEED).permuted(np.broadcast_to(errors_cm2, (DRAWS, n)), axis=1)
+    lines = []
+    for size in [size for size in sizes if 2 * size <= n] or [max(n // 2, 1)]:
+        learned, others = mean(drawn[:, :size]), drawn[:, size:]
         before, after = metrics.root_mean_square(others), metrics.root_mean_square(others - learned[:, None])
-        found.append((size, *np.percentile(learned, [2.5, 97.5]), after.mean(), (after > before).mean()))
-    return pd.DataFrame(found, columns=["cases", "low", "high", "rmse_cm2", "worse"])
+        lines.append((size, *np.percentile(learned, [2.5, 97.5]), after.mean(), (after > before).mean()))
+    return pd.DataFrame(lines, columns=["cases", "low", "high", "rmse_cm2", "worse"])
 
 
 # What could be done to an area, learned on predicted and reference areas ------------------------------------------
@@ -53,8 +59,8 @@ def few_cases(errors, sizes=SIZES):
 def _line(n, x, y, xx, xy):
     spread = n * xx - x * x
     # Of one case there is no line; what rounding leaves of its spread is none.
-    slope = np.where(spread > 1e-9 * n * xx, (n * xy - x * y) / spread, np.nan)
-    return (y - slope * x) / n, slope
+    factor = np.where(spread > 1e-9 * n * xx, (n * xy - x * y) / spread, np.nan)
+    return (y - factor * x) / n, factor
 
 
 CORRECTIONS = {
@@ -71,11 +77,6 @@ JUDGED = ("validation, same slices", "validation, each left out", "test")
 def corrections(cases):
     """Each correction, learned as the paper does, and judged in three ways.
 
-    Parameters
-    ----------
-    cases : DataFrame
-        cases.csv.
-
     Returns
     -------
     DataFrame
@@ -86,42 +87,34 @@ def corrections(cases):
     """
     import pandas as pd
 
-    x, y, test_x, test_y = (
-        statistics.rows(cases, split)[column].to_numpy()
-        for split in ("validation", "test")
-        for column in ("area_cm2", "reference_area_cm2")
+    validation, test = (statistics.rows(cases, split) for split in ("validation", "test"))
+    (x, y), to_test = (
+        [table[column].to_numpy() for column in ("area_cm2", "reference_area_cm2")] for table in (validation, test)
     )
-    good = statistics.rows(cases, "validation")["quality"].isin(CORRECTION_LABELS).to_numpy()
+    good = validation["quality"].isin(CORRECTION_LABELS).to_numpy()
     added = good * np.stack([np.ones(len(x)), x, y, x * x, x * y])  # by each case to the sums; by a D nothing
-
-    def error(learn, sums, area, reference):
-        with np.errstate(divide="ignore", invalid="ignore"):  # a draw that teaches nothing has no value
-            start, slope = learn(*sums)
-            return start + slope * area - reference
-
-    def same(learn, pick):
-        return error(learn, added[:, pick].sum(axis=-1, keepdims=True), x[pick], y[pick])
-
-    def left_out(learn, pick):
-        times = (pick[..., None] == pick[..., None, :]).sum(axis=-1)  # a case that was drawn twice is left out twice
-        sums = added[:, pick].sum(axis=-1, keepdims=True) - times * added[:, pick]
-        return error(learn, sums, x[pick], y[pick])
-
-    def test(learn, pick, teachers):
-        return error(learn, added[:, good][:, teachers].sum(axis=-1, keepdims=True), test_x[pick], test_y[pick])
-
-    found = []
+    drawn = [[x, y, added]], [[x, y, added, np.arange(len(x))]], [to_test, [added[:, good]]]
+    lines = []
     for name, learn in CORRECTIONS.items():
-        for how, judge in zip(JUDGED, (same, left_out, test), strict=True):
-            sizes = (len(test_x), good.sum()) if judge is test else (len(x),)
+        for judged, groups in zip(JUDGED, drawn, strict=True):
+            mean_error_cm2 = _corrected(learn, *itertools.chain(*groups)).mean()
+            lines.append((name, judged, mean_error_cm2, *bootstrap(partial(_corrected_rmse, learn), *groups)))
+    return pd.DataFrame(lines, columns=["correction", "judged", "mean_error_cm2", "rmse_cm2", "low", "high"])
 
-            def rmse(*picks, judge=judge, learn=learn):
-                return metrics.root_mean_square(judge(learn, *picks))
 
-            everybody = [np.arange(n) for n in sizes]
-            found.append((name, how, float(judge(learn, *everybody).mean()), float(rmse(*everybody)),
-                          *statistics.interval(rmse, *sizes)))  # fmt: skip
-    return pd.DataFrame(found, columns=["correction", "judged", "mean_error_cm2", "rmse_cm2", "low", "high"])
+def _corrected(learn, x, y, added, case=None):
+    """Errors that a correction leaves of areas `x`, learned on what cases add to its sums; each without its `case`."""
+    sums = added.sum(axis=-1, keepdims=True)
+    if case is not None:
+        times = (case[..., None] == case[..., None, :]).sum(axis=-1)  # a case that was drawn twice is left out twice
+        sums = sums - times * added
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw that teaches nothing has no value
+        start, slope = learn(*sums)
+        return start + slope * x - y
+
+
+def _corrected_rmse(learn, *columns):
+    return metrics.root_mean_square(_corrected(learn, *columns))
 
 
 # From one population to another --------------------------------------------------------------------------------------
@@ -146,12 +139,17 @@ def transfer(table, part):
         after_cm2 (RMSE of those it is applied to), change_cm2, low, high (of the change, paired; the people of both
         groups are drawn again). Groups of fewer than two are left out.
     """
+    import pandas as pd
+
     parts = statistics.parted(table, part).items()
     groups = {level: _raw(rows, "reference_area_cm2") for level, rows in parts if len(rows) > 1}
-    return _moves(
-        (learned_on, applied_to, taught, None if learned_on == applied_to else errors)
-        for learned_on, taught in groups.items()
-        for applied_to, errors in groups.items()
+    return pd.DataFrame(
+        [
+            _applied(learned_on, applied_to, taught, None if learned_on == applied_to else errors)
+            for learned_on, taught in groups.items()
+            for applied_to, errors in groups.items()
+        ],
+        columns=TRANSFERRED,
     )
 
 
@@ -179,67 +177,54 @@ def to_others(cases, elsewhere):
 
     validation, test = (statistics.rows(cases, split) for split in ("validation", "test"))
     taught = _raw(validation[validation["quality"].isin(CORRECTION_LABELS)], "reference_area_cm2")
-    final = elsewhere[elsewhere["step"] == statistics.FINAL]
     groups = {("reference", "test"): test.dropna(subset="true_area_cm2")}
+    final = elsewhere[elsewhere["step"] == statistics.FINAL]
     for population, rows in final.groupby("population", sort=False):
         groups[population, ALL] = rows
         if population == "difficult":
             groups |= {(population, kind): block for kind, block in rows.groupby("kind", sort=False)}
-    tables = []
+    lines = []
     for (group, level), rows in groups.items():
         if len(rows) > 1:
             errors = _raw(rows, "true_area_cm2")
-            pairs = ((LEARNED_ON, level, taught, errors), (level, level, errors, None))
-            tables.append(_moves(pairs).assign(group=group))
-    return pd.concat(tables, ignore_index=True)
+            lines.append((*_applied(LEARNED_ON, level, taught, errors), group))
+            lines.append((*_applied(level, level, errors), group))
+    return pd.DataFrame(lines, columns=[*TRANSFERRED, "group"])
 
 
-def _raw(rows, against):
-    return metrics.errors(rows["area_cm2"], rows[against])
-
-
-def _moves(pairs):
-    """A table with the columns of `transfer`.
-
-    Parameters
-    ----------
-    pairs : iterable of (str, str, array, array or None)
-        Name of those it is learned on and of those it is applied to, and the errors of each, cm2; None for the same,
-        of which each is corrected by the mean of the others.
-    """
-    import pandas as pd
-
-    found = []
-    for learned_on, applied_to, taught, others in pairs:
-        errors = taught if others is None else others
-
-        def change(picked, teachers=None, taught=taught, errors=errors):
-            chosen = errors[picked]
-            if teachers is None:
-                n = chosen.shape[-1]
-                corrected = (chosen - chosen.mean(axis=-1, keepdims=True)) * n / (n - 1)
-            else:
-                corrected = chosen - taught[teachers].mean(axis=-1, keepdims=True)
-            return metrics.root_mean_square(corrected) - metrics.root_mean_square(chosen)
-
-        sizes = (len(errors),) if others is None else (len(errors), len(taught))
-        value = float(change(*map(np.arange, sizes)))
-        before = float(metrics.root_mean_square(errors))
-        found.append((learned_on, applied_to, len(taught), len(errors), taught.mean(),
-                      before, before + value, value, *statistics.interval(change, *sizes)))  # fmt: skip
-    columns = ["learned_on", "applied_to", "n_learned", "n_applied", "mean_error_cm2", "before_cm2", "after_cm2",
+TRANSFERRED = ["learned_on", "applied_to", "n_learned", "n_applied", "mean_error_cm2", "before_cm2", "after_cm2",
                "change_cm2", "low", "high"]  # fmt: skip
-    return pd.DataFrame(found, columns=columns)
+
+
+def _applied(learned_on, applied_to, taught, errors=None):
+    """One row of `transfer`; without `errors` each of those it is learned on is corrected by the mean of the others."""
+    if errors is None:
+        errors, change = taught, bootstrap(_change_within, [taught])
+    else:
+        change = bootstrap(_change, [errors], [taught])
+    before = float(metrics.root_mean_square(errors))
+    sizes = len(taught), len(errors)
+    return learned_on, applied_to, *sizes, taught.mean(), before, before + change[0], *change
+
+
+def _change(errors, taught):
+    return metrics.root_mean_square(errors - mean(taught)[..., None]) - metrics.root_mean_square(errors)
+
+
+def _change_within(errors):
+    n = errors.shape[-1]
+    corrected = (errors - mean(errors)[..., None]) * n / (n - 1)
+    return metrics.root_mean_square(corrected) - metrics.root_mean_square(errors)
 
 
 # Does the error grow with the muscle? --------------------------------------------------------------------------------
 
 AGAINST = {
     # what the error is set against: columns of cases.csv whose mean it is
-    "the reader's area": ("reference_area_cm2",),
-    "the predicted area": ("area_cm2",),
-    "the mean of the two": ("area_cm2", "reference_area_cm2"),
-    "the true area": ("true_area_cm2",),
+    "the reader's area": ["reference_area_cm2"],
+    "the predicted area": ["area_cm2"],
+    "the mean of the two": ["area_cm2", "reference_area_cm2"],
+    "the true area": ["true_area_cm2"],
 }
 
 
@@ -261,20 +246,10 @@ def slopes(table):
     """
     import pandas as pd
 
-    errors = metrics.errors(table["area_cm2"], table["reference_area_cm2"])
-    found = []
+    errors = _raw(table, "reference_area_cm2")
+    lines = []
     for name, columns in AGAINST.items():
-        areas = table[list(columns)].mean(axis=1, skipna=False).to_numpy()
-        if np.isnan(areas).any():
-            continue
-
-        def slope(pick, areas=areas):
-            x, y = areas[pick], errors[pick]
-            x = x - x.mean(axis=-1, keepdims=True)
-            spread = np.square(x).sum(axis=-1)
-            # A draw of one case only, over and over, has no slope.
-            return 100 * np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=spread > 0)
-
-        n = len(areas)
-        found.append((name, float(slope(np.arange(n))), *statistics.interval(slope, n)))
-    return pd.DataFrame(found, columns=["against", "slope", "low", "high"])
+        areas = table[columns].mean(axis=1, skipna=False)
+        if areas.notna().all():
+            lines.append((name, *bootstrap(lambda x, y: 100 * slope(x, y), [areas, errors])))
+    return pd.DataFrame(lines, columns=["against", "slope", "low", "high"])

@@ -21,7 +21,7 @@ from ..base.errors import SarcoError
 from ..method import metrics, postprocess, preprocess, surface, unet
 from ..runs import evaluation, profiles
 from . import assumptions, member_orders, other_populations, settings, speed, statistics
-from .statistics import DRAWS, SEED, interval
+from .bootstrap import DRAWS, SEED, bootstrap
 
 REPRODUCED = "reproduced"
 SAME_DIRECTION = "same direction"
@@ -835,12 +835,11 @@ def _judge_spread(printed, measure, values):
 
 
 def _judge_change(printed, measure, before, after):
-    def percent(pick):
-        first, second = (CENTRE[measure](one[:, pick]).mean(axis=0) for one in (before, after))
+    def percent(before, after):
+        first, second = (CENTRE[measure](one).mean(axis=0) for one in (before, after))
         return 100 * (second / first - 1)
 
-    n = _n(before)
-    value, (low, high) = (float(percent(np.arange(n))), interval(percent, n)) if n > 1 else (None, (None, None))
+    value, low, high = bootstrap(percent, [before, after]) if _n(before) > 1 else (None, None, None)
     off = _off(printed.value, printed.unit, _borrowed(printed.split, before, low, high), value, low, high)
     return Judged(value, low, high, *off,
                   verdict_of_change(printed.value, low, high, *off, WIDEST_PERCENT["other"]))  # fmt: skip
@@ -914,11 +913,7 @@ def _poor_labels(statistic):
         if min(map(len, groups)) < 2:
             return None, None, None
 
-        def difference(first, second):
-            return statistic(groups[0][first]) - statistic(groups[1][second])
-
-        sizes = [len(group) for group in groups]
-        return float(difference(*map(np.arange, sizes))), *interval(difference, *sizes)
+        return bootstrap(lambda poor, others: statistic(poor) - statistic(others), *([group] for group in groups))
 
     return compare
 

@@ -3,50 +3,39 @@
 The limits and the rule are those of `cutoffs`; which of them is right is not known.
 """
 
+from functools import partial
+
 import numpy as np
 
 from ..method import metrics
 from . import statistics
+from .bootstrap import bootstrap, mean
 from .cutoffs import CUTOFFS, Person, classify
 
 AREAS = {"reader": "reference_area_cm2", "network": "corrected_cm2", "truth": "true_area_cm2"}
 
 
+def _classes(table, cutoff, areas_cm2):
+    """The `Class` of each person of a table by one cut-off, with the area of each."""
+    for person, area_cm2 in zip(table.itertuples(), areas_cm2, strict=True):
+        known = Person(person.height_m, person.weight_kg, person.sex, cutoff)
+        yield classify(known, max(area_cm2, 0.0) / person.height_m**2)
+
+
 def limits_cm2(table):
-    """Area below which each person is low in muscle, by each cut-off: its limit of the index times the height squared.
+    """Area below which each person of `statistics.people` is low in muscle: a DataFrame with a column a cut-off.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `statistics.people`.
-
-    Returns
-    -------
-    DataFrame
-        One row a person, in the order of `table`, one column for each of `CUTOFFS`.
+    It is the limit of the index times the height squared.
     """
     import pandas as pd
 
-    rows = []
-    for person in table.itertuples():
-        known = {"height_m": person.height_m, "weight_kg": person.weight_kg, "sex": person.sex}
-        rows.append(
-            {
-                name: classify(Person(**known, cutoff=name), 0.0).smi_limit_cm2_m2 * person.height_m**2
-                for name in CUTOFFS
-            }
-        )
-    return pd.DataFrame(rows, index=table.index, columns=list(CUTOFFS))
+    nothing = np.zeros(len(table))
+    limits = {name: [c.smi_limit_cm2_m2 for c in _classes(table, name, nothing)] for name in CUTOFFS}
+    return pd.DataFrame(limits, index=table.index).mul(table["height_m"] ** 2, axis=0)
 
 
 def low(table, who):
-    """Who is low in muscle by each cut-off, with the areas of the reader, the network or the truth.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `statistics.people`.
-    who : {"reader", "network", "truth"}
+    """Who of `statistics.people` is low in muscle, with the areas of the "reader", the "network" or the "truth".
 
     Returns
     -------
@@ -55,16 +44,9 @@ def low(table, who):
     """
     import pandas as pd
 
-    areas = table[AREAS[who]].to_numpy(float)
-    found = {}
-    for name in CUTOFFS:
-        found[name] = [
-            classify(
-                Person(person.height_m, person.weight_kg, person.sex, name), max(area, 0.0) / person.height_m**2
-            ).low_muscle
-            for person, area in zip(table.itertuples(), areas, strict=True)
-        ]
-    return pd.DataFrame(found, index=table.index)
+    areas_cm2 = table[AREAS[who]]
+    called = {name: [c.low_muscle for c in _classes(table, name, areas_cm2)] for name in CUTOFFS}
+    return pd.DataFrame(called, index=table.index)
 
 
 def changes(table, cases, readers_sd_cm2=statistics.READERS_SD_CM2):
@@ -88,68 +70,59 @@ def changes(table, cases, readers_sd_cm2=statistics.READERS_SD_CM2):
         `readers_sd_cm2`, that of "a reader as far off as the network" the network's RMSE against the readers.
     """
     import pandas as pd
-    from scipy import stats
-
-    known = {who: table[column].to_numpy(float) for who, column in AREAS.items() if table[column].notna().all()}
-    taught = statistics.taught(cases)
-    taught = taught[np.isfinite(taught)]
-    network = statistics.Corrected(known["network"] + taught.mean(), taught)  # areas in place of errors
-
-    def areas(who, *picks):
-        return network.draw(*picks)[0] if who == "network" else known[who][picks[0]]
-
-    def off_cm2(*picks):
-        return metrics.root_mean_square(areas("network", *picks) - areas("reader", *picks))[..., None]
 
     limits = limits_cm2(table)
-    found = []
+    reader, network, truth = (table[column].to_numpy(float) for column in AREAS.values())
+    taught = statistics.taught(cases)
+    taught = taught[np.isfinite(taught)]
+    network = network + taught.mean()  # before the correction
+    lines = []
     for name, cutoff in CUTOFFS.items():
-        limit = limits[name].to_numpy()
+        limit, below = limits[name], np.less_equal if cutoff.includes else np.less
+        shares = {
+            "network for reader": (partial(_network_for, below), [limit, network, reader], [taught]),
+            "network for truth": (partial(_network_for, below), [limit, network, truth], [taught]),
+            "reader for truth": (partial(_other_class, below), [limit, reader, truth]),
+            "a reader as far off as the network": (_crossed_by_network, [limit, reader, network], [taught]),
+            "one reader for another": (partial(_crossed, size_cm2=readers_sd_cm2), [limit, reader]),
+        }
+        for what, (share, *groups) in shares.items():
+            if "truth" not in what or np.isfinite(truth).all():
+                lines.append((name, what, *bootstrap(share, *groups), len(table)))
+    return pd.DataFrame(lines, columns=["cutoff", "what", "share", "low", "high", "n"])
 
-        def below(who, *picks, limit=limit, includes=cutoff.includes):
-            return areas(who, *picks) <= limit[picks[0]] if includes else areas(who, *picks) < limit[picks[0]]
 
-        def counted(one, other, below=below):
-            return lambda *picks: (below(one, *picks) != below(other, *picks)).mean(axis=-1)
+def _other_class(below, limit, one, other):
+    """Share of people who are below their limit by one area and not by the other."""
+    return mean(below(one, limit) != below(other, limit))
 
-        def expected(size_cm2, limit=limit):
-            distance = np.abs(known["reader"] - limit)
-            return lambda *picks: stats.norm.sf(distance[picks[0]] / size_cm2(*picks)).mean(axis=-1)
 
-        pairs = (("network", "reader"), ("network", "truth"), ("reader", "truth"))
-        shares = {f"{one} for {other}": counted(one, other) for one, other in pairs if {one, other} <= set(known)}
-        shares["a reader as far off as the network"] = expected(off_cm2)
-        shares["one reader for another"] = expected(lambda *picks: readers_sd_cm2)
-        sizes = network.sizes
-        for what, share in shares.items():
-            value = float(share(*map(np.arange, sizes)))
-            found.append((name, what, value, *statistics.interval(share, *sizes), len(table)))
-    return pd.DataFrame(found, columns=["cutoff", "what", "share", "low", "high", "n"])
+def _network_for(below, limit, network, other, taught):
+    return _other_class(below, limit, network - mean(taught)[..., None], other)
+
+
+def _crossed(limit, area, size_cm2):
+    """Mean chance that a normal difference of this SD crosses the limit from the area."""
+    from scipy import stats
+
+    return mean(stats.norm.sf(np.abs(area - limit) / size_cm2))
+
+
+def _crossed_by_network(limit, reader, network, taught):
+    off_cm2 = metrics.root_mean_square(network - mean(taught)[..., None] - reader)
+    return _crossed(limit, reader, off_cm2[..., None])
 
 
 def between_cutoffs(table, who="reader"):
-    """How many people one cut-off calls low and the other does not, for each pair.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `statistics.people`.
-    who : {"reader", "network", "truth"}
+    """How many people of `statistics.people` one cut-off calls low and the other does not, for each pair.
 
     Returns
     -------
     DataFrame of int
         Rows and columns `CUTOFFS`; on the diagonal how many that cut-off calls low.
     """
-    import pandas as pd
-
-    called = low(table, who)
-    return pd.DataFrame(
-        {
-            one: {
-                other: int(called[one].sum() if one == other else (called[one] != called[other]).sum())
-                for other in CUTOFFS
-            }
-            for one in CUTOFFS
-        }
-    )
+    called = low(table, who).astype(int)
+    both = called.T @ called
+    counts = np.diag(both)
+    apart = counts[:, None] + counts - 2 * both
+    return apart + np.diag(counts)

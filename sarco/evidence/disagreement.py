@@ -11,8 +11,7 @@ import numpy as np
 from ..base.errors import SarcoError
 from ..method import surface
 from ..runs.evaluation import FINAL
-from . import statistics
-from .statistics import DRAWS, SEED
+from .bootstrap import bootstrap, mean
 
 LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
 LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks at slices that had none
@@ -20,19 +19,10 @@ LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks 
 
 @dataclass(frozen=True)
 class Doubt:
-    """One way to say how far members disagree, a column of cases.csv and elsewhere.csv.
-
-    Attributes
-    ----------
-    name : str
-    sign : int
-        1 where more is more doubt, else -1.
-    spec, unit : str
-        How a value is written.
-    """
+    """One way to say how far members disagree, a column of cases.csv and elsewhere.csv."""
 
     name: str
-    sign: int
+    sign: int  # 1 where more is more doubt, else -1
     spec: str
     unit: str = ""
 
@@ -54,7 +44,7 @@ def by_case(cases, split):
     Parameters
     ----------
     cases : DataFrame
-        Result of `sarco.runs.evaluation.evaluate`, of two members or more.
+        cases.csv of two members or more.
     split : {"validation", "test"}
 
     Returns
@@ -62,23 +52,18 @@ def by_case(cases, split):
     DataFrame
         Index case; columns sd_cm2 (of the areas that the members find alone), dsc, error_cm2 (ensemble, corrected,
         minus reader) and true_error_cm2 (minus the phantom's true area; NaN where there is none).
-
-    Raises
-    ------
-    SarcoError
-        There are fewer than two members, no such slice, or too few to learn the correction from.
     """
     import pandas as pd
 
-    rows = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != surface.STUDENT)]
-    size = rows["members"].max()
-    if rows.empty or size < 2:
+    final = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != surface.STUDENT)]
+    size = final["members"].max()
+    if final.empty or size < 2:
         raise SarcoError(f"cases.csv: disagreement on {split} slices needs two members or more; evaluate such a run.")
-    every = rows[rows["members"] == size].set_index("case")
+    every = final[final["members"] == size].set_index("case")
     area = surface.correction_from_results(cases).apply(every["area_cm2"])
     return pd.DataFrame(
         {
-            "sd_cm2": rows[rows["members"] == 1].groupby("case")["area_cm2"].std(ddof=1),
+            "sd_cm2": final[final["members"] == 1].groupby("case")["area_cm2"].std(ddof=1),
             "dsc": every["dsc"],
             "error_cm2": area - every["reference_area_cm2"],
             "true_error_cm2": area - every["true_area_cm2"],
@@ -86,38 +71,22 @@ def by_case(cases, split):
     ).loc[every.index]
 
 
-def rank_correlation(x, y, draws=DRAWS, seed=SEED):
-    """Spearman's rank correlation, with the 95 % interval from drawing the cases again.
+def rank_correlation(x, y):
+    """Spearman's rank correlation of two columns (three cases or more), with its 95 % interval: rho, low, high."""
+    # A draw of one case alone has no ranks. Among few cases it happens, and is left out.
+    return bootstrap(_rho, [x, y], skip_nan=True)
 
-    Parameters
-    ----------
-    x, y : array, (n,)
-        Three cases or more, without NaN.
-    draws, seed : int
 
-    Returns
-    -------
-    rho, low, high : float
-    """
+def _rho(x, y):
     from scipy import stats
 
-    def rho(x, y):
-        x, y = (r - r.mean(axis=-1, keepdims=True) for r in (stats.rankdata(v, axis=-1) for v in (x, y)))
+    x, y = (ranks - mean(ranks)[..., None] for ranks in (stats.rankdata(values, axis=-1) for values in (x, y)))
+    with np.errstate(invalid="ignore"):
         return (x * y).sum(axis=-1) / np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
-
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    drawn = np.random.default_rng(seed).integers(0, len(x), (draws, len(x)))
-    # A draw of one case alone has no ranks. Among few cases it happens, and is left out.
-    drawn = drawn[(np.ptp(x[drawn], axis=1) > 0) & (np.ptp(y[drawn], axis=1) > 0)]
-    return float(rho(x, y)), *map(float, np.percentile(rho(x[drawn], y[drawn]), [2.5, 97.5]))
 
 
 def risk_coverage(sd_cm2, error_cm2):
     """RMSE of the cases that are kept, when those with the most disagreement are handed to a person first.
-
-    Parameters
-    ----------
-    sd_cm2, error_cm2 : array, (n,)
 
     Returns
     -------
@@ -130,16 +99,10 @@ def risk_coverage(sd_cm2, error_cm2):
     squared = np.square(np.asarray(error_cm2, float))
     kept = np.arange(1, len(squared) + 1)
 
-    def running(order):
-        return np.sqrt(np.cumsum(squared[order]) / kept)
+    def running(order_by):
+        return np.sqrt(np.cumsum(squared[np.argsort(order_by, kind="stable")]) / kept)
 
-    return pd.DataFrame(
-        {
-            "share": kept / len(squared),
-            "rmse_cm2": running(np.argsort(sd_cm2, kind="stable")),
-            "best_cm2": running(np.argsort(squared, kind="stable")),
-        }
-    )
+    return pd.DataFrame({"share": kept / len(squared), "rmse_cm2": running(sd_cm2), "best_cm2": running(squared)})
 
 
 # The warning ---------------------------------------------------------------------------------------------------------
@@ -147,25 +110,14 @@ def risk_coverage(sd_cm2, error_cm2):
 
 @dataclass(frozen=True)
 class Limit:
-    """From where on disagreement is a warning.
+    """From where on disagreement is a warning, and what it was learned on."""
 
-    Attributes
-    ----------
-    doubt : str
-        A key of `DOUBTS`.
-    value : float
-    slices, large : int
-        Slices that it was learned on, and how many of them had a large error.
-    marked, caught : int
-        How many of them it marks, and how many of these had a large error.
-    """
-
-    doubt: str
+    doubt: str  # a key of `DOUBTS`
     value: float
     slices: int
-    large: int
-    marked: int
-    caught: int
+    large: int  # of these slices, how many had a large error
+    marked: int  # how many it marks
+    caught: int  # how many of the marked had a large error
 
     def over(self, value):
         """Whether there is so much disagreement that it is a warning; of one value or of an array."""
@@ -211,22 +163,21 @@ def learn(table, doubts=tuple(DOUBTS)):
         Of equal costs the first in `doubts`, and the one that marks fewer slices. None without any large error, or
         where all are.
     """
-    large, best = table["large"].to_numpy(bool), None
-    if large.all() or not large.any():
+    large, best, least_cost = table["large"].to_numpy(bool), None, np.inf
+    if large.all():
         return None
-    for doubt in doubts:
+    for doubt in doubts if large.any() else ():
         values = DOUBTS[doubt].sign * table[doubt].to_numpy(float)
         limits = np.unique(values)[::-1]
-        marked = values > limits[:, None]
-        caught = np.count_nonzero(marked & large, axis=1)
-        marked = np.count_nonzero(marked, axis=1)
-        cost = LOOKS * (np.count_nonzero(large) - caught) + marked - caught
-        least = int(np.argmin(cost))
-        if best is None or cost[least] < best[0]:
-            value = float(DOUBTS[doubt].sign * limits[least])
-            counts = (len(large), large.sum(), marked[least], caught[least])
-            best = cost[least], Limit(doubt, value, *map(int, counts))
-    return best[1]
+        over = values > limits[:, None]
+        marked, caught = over.sum(axis=1), (over & large).sum(axis=1)
+        cost = LOOKS * (large.sum() - caught) + marked - caught
+        least = np.argmin(cost)
+        if cost[least] < least_cost:
+            least_cost = cost[least]
+            counts = map(int, (len(large), large.sum(), marked[least], caught[least]))
+            best = Limit(doubt, float(DOUBTS[doubt].sign * limits[least]), *counts)
+    return best
 
 
 def left_out(table):
@@ -252,19 +203,16 @@ def auc(doubt, large):
     auc, low, high : float or None
         0.5 is chance. None where either kind is missing.
     """
+    doubt, large = np.asarray(doubt, float), np.asarray(large, bool)
+    return (None, None, None) if large.all() or not large.any() else bootstrap(_auc, [doubt[large]], [doubt[~large]])
+
+
+def _auc(with_error, without):
     from scipy import stats
 
-    doubt, large = np.asarray(doubt, float), np.asarray(large, bool)
-    groups = doubt[large], doubt[~large]
-    n, m = map(len, groups)
-    if not n or not m:
-        return None, None, None
-
-    def statistic(*picks):
-        drawn = np.concatenate([group[pick] for group, pick in zip(groups, picks, strict=True)], axis=-1)
-        return (stats.rankdata(drawn, axis=-1)[..., :n].sum(axis=-1) - n * (n + 1) / 2) / (n * m)
-
-    return float(statistic(np.arange(n), np.arange(m))), *statistics.interval(statistic, n, m)
+    n, m = with_error.shape[-1], without.shape[-1]
+    ranks = stats.rankdata(np.concatenate([with_error, without], axis=-1), axis=-1)[..., :n]
+    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * m)
 
 
 def judge(marked, large):
@@ -278,14 +226,14 @@ def judge(marked, large):
     -------
     dict
         sensitivity and false_alarms: each how many are marked, of how many with and without a large error, and the
-        95 % interval of the share (Wilson); the share is None where there is none.
+        95 % interval of the share (Wilson), which is None where there is none.
     """
     from scipy import stats
 
     marked, large = np.asarray(marked, bool), np.asarray(large, bool)
-    found = {}
+    counts = {}
     for name, kind in (("sensitivity", large), ("false_alarms", ~large)):
         some, n = int((marked & kind).sum()), int(kind.sum())
         share = stats.binomtest(some, n).proportion_ci(method="wilson") if n else (None, None)
-        found[name] = (some, n, *share)
-    return found
+        counts[name] = (some, n, *share)
+    return counts

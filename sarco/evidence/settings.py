@@ -18,6 +18,7 @@ from ..method.preprocess import ORDER, to_native
 from ..method.slice import common_box, measure_slice
 from ..runs.evaluation import writable
 from . import statistics
+from .bootstrap import bootstrap, mean, slope
 
 TEST_CASES = 100  # beside all validation cases; the sweep is there to choose on the latter and to look at the former
 OFF_HU = -300.0  # an end of the window below fat: nothing is dropped there but air
@@ -233,12 +234,7 @@ def summarise(table, split, measures=("dsc", "mean_error_cm2", "rmse_cm2")):
             if here.empty or len(here) != cases:
                 raise SarcoError(f"sweeps.csv: {len(here)} of {cases} {split} slices at {name} {value:g}; "
                                  "run 'sarco sweeps' again.")  # fmt: skip
-            row = {"sweep": name, "value": value, "n": len(here)}
-            for measure in measures:
-                how = statistics.MEASURES[measure]
-                found_value, low, high = statistics.estimate(here[how.of].to_numpy(), how.reduce)
-                row |= {measure: found_value, f"{measure}_low": low, f"{measure}_high": high}
-            found.append(row)
+            found.append({"sweep": name, "value": value, "n": len(here)} | statistics.in_columns(here, measures))
     return pd.DataFrame(found)
 
 
@@ -304,16 +300,4 @@ def at_pixel(gain, column, at_mm):
     value, low, high : float
         cm2, with the interval.
     """
-    x, y = gain["pixel_spacing_mm"].to_numpy() - at_mm, gain[column].to_numpy()
-
-    def start(pick):
-        xs, ys = x[pick], y[pick]
-        centre = xs.mean(axis=-1, keepdims=True)
-        spread = np.square(xs - centre).sum(axis=-1)
-        # A draw of one case only, over and over, has no slope.
-        slope = np.divide(
-            ((xs - centre) * ys).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=spread > 0
-        )
-        return ys.mean(axis=-1) - slope * centre[..., 0]
-
-    return float(start(np.arange(len(x)))), *statistics.interval(start, len(x))
+    return bootstrap(lambda x, y: mean(y) - slope(x, y) * mean(x), [gain["pixel_spacing_mm"] - at_mm, gain[column]])
