@@ -34,9 +34,7 @@ GLUE_PREFIX = "application/papermill.record/"  # what myst_nb looks for
 class Run:
     """One run of the companion: its profile, cohort, ensemble and results, opened when first used.
 
-    Attributes
-    ----------
-    profile : sarco.runs.profiles.Profile
+    What the run does not have yet is a `SarcoError` that names the missing file.
     """
 
     def __init__(self, profile):
@@ -52,29 +50,14 @@ class Run:
 
     @cached_property
     def ensemble(self):
-        """The trained members."""
+        """The trained members, on Keras: every machine that runs the chapters has it, and prints the same digits."""
         from ..method.ensemble import Ensemble
 
         self._require(self.profile.weights_dir / "manifest.json")
-        # On purpose: every machine that runs the chapters has it, and prints the same digits.
         return Ensemble.load(self.profile.weights_dir, engine="keras")
 
     def results(self, name):
-        """One table of results.
-
-        Parameters
-        ----------
-        name : {"ablation", "bench", "cases", "cohort", "elsewhere", "orders", "sweeps", "training"}
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        SarcoError
-            The run has no such table yet.
-        """
+        """One table of results, as a DataFrame: "cases", "cohort", "sweeps" and others of the folder of results."""
         import pandas as pd
 
         path = self.profile.results_dir / f"{name}.csv"
@@ -93,16 +76,7 @@ class Run:
         return json.loads(path.read_text(encoding="utf-8"))
 
     def sample(self, split=None):
-        """Cases whose slice is here and whose results are stored, in order.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}, optional
-
-        Returns
-        -------
-        list of str
-        """
+        """Cases ("0001") whose slice is here and whose results are stored, in order; of one split, if it is named."""
         stored = set(self.results("cases").case)
         return sorted(case for case in self.cohort.cases(split) if case in stored)
 
@@ -133,11 +107,11 @@ class Run:
         drawn = draw_case("reference", self.profile.seed, int(case) - 1)
         stored = self.results("cohort").set_index("case").loc[case]
         for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
-            found_cm2 = area_cm2(mask, drawn.spacing_mm)
-            if abs(found_cm2 - stored[column]) > SAME_CM2:
+            drawn_cm2 = area_cm2(mask, drawn.spacing_mm)
+            if abs(drawn_cm2 - stored[column]) > SAME_CM2:
                 raise SarcoError(
                     f"{self.profile.results_dir / 'cohort.csv'}: {column} of case {case} is {stored[column]:.1f}, and "
-                    f"{found_cm2:.1f} where its phantom is drawn again, so the table is of another generator; make the "
+                    f"{drawn_cm2:.1f} where its phantom is drawn again, so the table is of another generator; make the "
                     "results anew."
                 )
         return Slice(drawn.image_hu, drawn.spacing_mm), drawn.mask, drawn.true_mask
@@ -149,23 +123,23 @@ class Run:
 
 
 def open_run(profile="published"):
-    """Open a run by the name of its profile, from whatever folder the notebook runs in.
-
-    Parameters
-    ----------
-    profile : str or Path
-        A name in workflow/profiles/, or the path of a YAML file.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    SarcoError
-        There is no such profile.
-    """
+    """Open a run by its profile (a name in workflow/profiles/, or the path of a YAML file), from whatever folder."""
     return Run(profiles.load(profile))
+
+
+def agreement(live, stored, columns=("dsc", "area_cm2")):
+    """Largest differences between results computed just now and the stored ones, by column.
+
+    Both are tables of `sarco.runs.evaluation.evaluate`. A live row without a stored counterpart is a `SarcoError`:
+    there is nothing to compare it with.
+    """
+    keys = ["case", "subset", "step"]
+    both = live.merge(stored, on=keys, how="left", suffixes=("", "_stored"), validate="one_to_one")
+    missing = both[f"{columns[0]}_stored"].isna()
+    if missing.any() or both.empty:
+        cases = ", ".join(sorted(set(both.case[missing]))) or "no case"
+        raise SarcoError(f"cases.csv: no stored row to compare with for {cases}; run 'sarco evaluate' again.")
+    return {column: float((both[column] - both[f"{column}_stored"]).abs().max()) for column in columns}
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------
@@ -176,7 +150,8 @@ def number(value, spec=""):
 
     Parameters
     ----------
-    value : number or str
+    value : number, str or tuple
+        A text stays as it is. Of (value, low, high) the interval stands behind: "3.7 (3.3 to 4.2)".
     spec : str
         A format, as ".3f".
 
@@ -190,6 +165,8 @@ def number(value, spec=""):
     ValueError
         The value is not a finite number.
     """
+    if isinstance(value, tuple):
+        return with_interval(*value, spec)
     if isinstance(value, str):
         return value
     if not math.isfinite(value):
@@ -199,19 +176,7 @@ def number(value, spec=""):
 
 
 def with_interval(value, low, high, spec=""):
-    """Write a value with its interval behind it: "3.7 (3.3 to 4.2)"; without one where there is none.
-
-    Parameters
-    ----------
-    value : float
-    low, high : float or None
-    spec : str
-        A format, as ".1f".
-
-    Returns
-    -------
-    str
-    """
+    """Write a value with its interval behind it, or alone where a bound is None or NaN."""
     text = number(value, spec)
     if low is None or not (math.isfinite(low) and math.isfinite(high)):
         return text
@@ -219,70 +184,30 @@ def with_interval(value, low, high, spec=""):
 
 
 def glue(name, value, spec=""):
-    """Keep a number under a name, to be cited in the text by the role glue:text. Shows nothing.
-
-    Parameters
-    ----------
-    name : str
-    value : number or str
-    spec : str
-        Format of the number, as ".3f"; what is kept is the rounded text.
-    """
+    """Keep a number, written as `number` does, under a name that the role glue:text cites. Shows nothing."""
     from IPython.display import display
 
-    text = number(value, spec)
     display(
-        {f"{GLUE_PREFIX}text/plain": repr(text)},
+        {f"{GLUE_PREFIX}text/plain": repr(number(value, spec))},
         raw=True,
         metadata={"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}},
     )
 
 
-def agreement(live, stored, columns=("dsc", "area_cm2")):
-    """Largest differences between results computed just now and the stored ones.
+def glue_all(numbers):
+    """Keep several numbers: a dict of values by "name:spec", as {"test-dsc:.3f": dsc, "test-n": n}."""
+    for key, value in numbers.items():
+        name, _, spec = key.partition(":")
+        glue(name, value, spec)
 
-    Parameters
-    ----------
-    live, stored : DataFrame
-        Tables of `sarco.runs.evaluation.evaluate`.
-    columns : sequence of str
 
-    Returns
-    -------
-    dict of str to float
-
-    Raises
-    ------
-    SarcoError
-        A live row has no stored counterpart, so that there is nothing to compare it with.
-    """
-    keys = ["case", "subset", "step"]
-    both = live.merge(stored, on=keys, how="left", suffixes=("", "_stored"), validate="one_to_one")
-    missing = both[f"{columns[0]}_stored"].isna()
-    if missing.any() or both.empty:
-        cases = ", ".join(sorted(set(both.case[missing]))) or "no case"
-        raise SarcoError(f"cases.csv: no stored row to compare with for {cases}; run 'sarco evaluate' again.")
-    return {column: float((both[column] - both[f"{column}_stored"]).abs().max()) for column in columns}
+def side(interval, below, within, above, of=0):
+    """One of three texts: (low, high) lies below a number, above it, or holds it or is not known."""
+    low, high = (math.nan if end is None else end for end in interval)
+    return below if high < of else above if low > of else within
 
 
 # Tables and figures --------------------------------------------------------------------------------------------------
-
-
-def paper_and_run(rows):
-    """Two columns side by side.
-
-    Parameters
-    ----------
-    rows : list of (str, str, str)
-        What is compared, the paper's value, this run's value.
-
-    Returns
-    -------
-    DataFrame
-    """
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=["", "The paper", "This run"], dtype=str)
 
 
 def table(frame, caption, name):
@@ -316,17 +241,63 @@ def _mostly_numbers(cells):
     return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
 
 
-def png(figure):
-    """A figure as the bytes of a PNG, trimmed; the same figure gives the same bytes.
+def interval_table(frame, columns, caption, name):
+    """Show a table of numbers, each with its interval where it has one.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-
-    Returns
-    -------
-    bytes
+    frame : DataFrame
+    columns : dict of str to str
+        What `column` writes, by heading.
+    caption, name : str
+        As in `table`.
     """
+    import pandas as pd
+
+    texts = {heading: column(frame, told) for heading, told in columns.items()}
+    table(pd.DataFrame(texts, dtype=str), caption, name)
+
+
+def column(frame, told):
+    """Write one column of a DataFrame, told as "dsc:.3f", as a list of texts.
+
+    The interval is that of dsc_low and dsc_high, if there are such columns. Others are named: "change low high:+.1f".
+    """
+    name, _, spec = told.partition(":")
+    names = [name] if name in frame else name.split()
+    if f"{name}_low" in frame:
+        names += [f"{name}_low", f"{name}_high"]
+    rows = frame[names].itertuples(index=False, name=None)
+    return [number(row if len(row) > 1 else row[0], spec) for row in rows]
+
+
+def wide(frame, index, by, value="value"):
+    """A long table of value, low and high as `interval_table` takes it.
+
+    One row for each `index`, and of each of `by`, as "dsc", the columns dsc, dsc_low and dsc_high.
+    """
+    import pandas as pd
+
+    parts = {"": value, "_low": "low", "_high": "high"}
+    pivots = [frame.pivot(index=index, columns=by, values=of).add_suffix(end) for end, of in parts.items()]
+    return pd.concat(pivots, axis=1).loc[frame[index].unique()].rename_axis(index).reset_index()
+
+
+def paper_and_run(rows):
+    """A DataFrame of texts: what is compared, the paper's value, this run's; a row's fourth entry formats both."""
+    import pandas as pd
+
+    texts = [(what, *(number(value, *spec) for value in (paper, run))) for what, paper, run, *spec in rows]
+    return pd.DataFrame(texts, columns=["", "The paper", "This run"], dtype=str)
+
+
+def paper_table(rows, caption, name):
+    """Show what `paper_and_run` makes of the rows."""
+    table(paper_and_run(rows), caption, name)
+
+
+def png(figure):
+    """A figure (matplotlib) as the bytes of a PNG, trimmed; the same figure gives the same bytes."""
     import matplotlib
     from PIL import Image
 
@@ -341,12 +312,7 @@ def png(figure):
 
 
 def show(figure):
-    """Show a figure as one PNG, whatever the notebook's plotting backend is.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    """
+    """Show a figure (matplotlib) as one PNG, whatever the notebook's plotting backend is."""
     from IPython.display import display
 
     from .figures import STYLE
@@ -370,7 +336,7 @@ def blocks(model):
     list of (int, int, int)
         Level (0 is full resolution, each pooling adds 1), filters, number of 3 x 3 convolutions.
     """
-    found, level = [], 0
+    blocks, level = [], 0
     fresh = True  # the next convolution opens a block
     for layer in model.layers:
         kind = type(layer).__name__
@@ -379,8 +345,8 @@ def blocks(model):
             fresh = True
         elif kind == "Conv2D" and tuple(layer.kernel_size) == (3, 3):
             if fresh:
-                found.append((level, layer.filters, 1))
+                blocks.append((level, layer.filters, 1))
             else:
-                found[-1] = (level, layer.filters, found[-1][2] + 1)
+                blocks[-1] = (level, layer.filters, blocks[-1][2] + 1)
             fresh = False
-    return found
+    return blocks

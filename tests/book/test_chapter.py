@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -91,6 +92,35 @@ def test_numbers():
             chapter.number(bad, ".1f")
 
 
+def test_a_number_with_its_interval():
+    assert chapter.number((3.7, 3.3, 4.2), ".1f") == "3.7 (3.3 to 4.2)"
+    assert chapter.number((3.7, None, None), ".1f") == chapter.number((3.7, float("nan"), 4.2), ".1f") == "3.7"
+    assert [chapter.side(ends, "below", "holds", "above", of=95) for ends in ((90, 94), (94, 96), (96, 97))] == [
+        "below", "holds", "above"
+    ]  # fmt: skip
+    assert chapter.side((None, None), "below", "holds", "above") == "holds"
+
+
+def test_columns_of_a_table_are_told_by_name_and_format():
+    frame = pd.DataFrame({"who": ["a"], "n": [5], "dsc": [0.9], "dsc_low": [0.8], "dsc_high": [np.nan], "by": [-0.01]})
+    assert chapter.column(frame, "who") == ["a"] and chapter.column(frame, "n") == ["5"]
+    assert chapter.column(frame, "dsc:.2f") == ["0.90"]
+    assert chapter.column(frame.assign(dsc_high=0.95), "dsc:.2f") == ["0.90 (0.80 to 0.95)"]
+    assert chapter.column(frame, "by dsc_low dsc:+.1f") == ["0.0 (+0.8 to +0.9)"]
+    with pytest.raises(ValueError, match="not a number"):
+        chapter.column(frame, "dsc_high:.2f")
+
+
+def test_a_long_table_is_made_wide_in_its_own_order():
+    long = pd.DataFrame(
+        [("b", "dsc", 1, 0, 2), ("b", "me", 3, 2, 4), ("a", "dsc", 5, 4, 6), ("a", "me", 7, 6, 8)],
+        columns=["who", "measure", "value", "low", "high"],
+    )
+    wide = chapter.wide(long, "who", "measure")
+    assert list(wide.who) == ["b", "a"]
+    assert chapter.column(wide, "me") == ["3 (2 to 4)", "7 (6 to 8)"]
+
+
 def test_glue_is_what_myst_nb_reads(shown):
     glue = pytest.importorskip("myst_nb.ext.glue")
     chapter.glue("dsc", 0.9, ".3f")
@@ -99,6 +129,10 @@ def test_glue_is_what_myst_nb_reads(shown):
     [(key, output)] = glue.extract_glue_data_cell(cell)
     assert key == "dsc" and output["data"] == {"text/plain": "'0.900'"}
     assert cell.outputs == []  # nothing is shown
+    shown.clear()
+    chapter.glue_all({"n": 5, "me:+.1f": (1.0, 0.5, 1.5)})
+    told = [(metadata["scrapbook"]["name"], *data.values()) for data, metadata in shown]
+    assert told == [("n", "'5'"), ("me", "'+1.0 (+0.5 to +1.5)'")]
 
 
 def test_agreement():
@@ -114,12 +148,12 @@ def test_agreement():
 
 
 def test_table_for_book_and_notebook(shown):
-    chapter.table(chapter.paper_and_run([("DSC", "0.97", "0.960"), ("readers", "11", "none")]), "A caption.", "tab-x")
+    chapter.paper_table([("DSC", 0.97, 0.9599, ".3f"), ("readers", 11, "none")], "A caption.", "tab-x")
     [(data, _)] = shown
     lines = data["text/markdown"].split("\n")
     assert lines[:2] == ["```{table} A caption.", ":name: tab-x"] and lines[-1] == "```"
     # Trailing zeros stay: tabulate must not take the text for numbers.
-    assert "0.960" in data["text/markdown"] and "0.960" in data["text/html"]
+    assert "0.970" in data["text/markdown"] and "0.960" in data["text/markdown"] and "0.960" in data["text/html"]
     assert "<caption>A caption.</caption>" in data["text/html"]
 
 
