@@ -13,7 +13,7 @@ INSTALLED := .venv/.installed
 WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config "profile=$(PROFILE)" --
 
-.PHONY: help install book test chapters results bench lint lock address clean clean-all
+.PHONY: help install book test check chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
 	@echo "make book [PROFILE=published|smoke|laptop|colab|paper] [CLUSTER=workflow/cluster]"
@@ -28,7 +28,7 @@ book: $(INSTALLED)  ## run the chapters and render the book to _build/html/index
 	@$(SNAKEMAKE) book
 	@echo "The book is at _build/html/index.html"
 
-test: $(INSTALLED)  ## run every test
+test: lint  ## run every test
 	@$(BIN)/python -m pytest tests chapters --durations=10 --nbval --nbval-current-env --nbval-cell-timeout=900 \
 	  --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
@@ -42,8 +42,14 @@ bench: $(INSTALLED)  ## say how fast this machine segments, trains and makes pha
 chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks
 	@$(SNAKEMAKE) commit_chapters
 
-lint: $(INSTALLED)  ## ruff
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(INSTALLED)  ## ruff, and the types of the public functions
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary
+
+check: lint  ## lint and the quick tests, for the work between two commits
+	@$(BIN)/python -m pytest tests -m "not slurm and not slow and not long" -q
+
+house: $(INSTALLED)  ## draw the rooms of the package anew in CONTRIBUTING.md
+	@$(BIN)/python workflow/house.py
 
 lock: $(INSTALLED)  ## write the hash-locked requirements from pyproject.toml (to upgrade: make lock UPGRADE=--upgrade)
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

@@ -1,11 +1,9 @@
 """The package as a whole: light to import, and data flows one way through it."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
-import sarco
+import house
 
 # A room may import those before it, and none after.
 ROOMS = (
@@ -41,20 +39,12 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-def _rooms_imported(path, package):
-    """Rooms that a file imports from, at once or within a function."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            above = path.parents[node.level - 1].relative_to(package).parts
-            names = (*above, *(node.module or "").split(".")) if node.module else above
-            yield from [names[0]] if names else (alias.name for alias in node.names)
-
-
 def test_arrows_go_one_way():
-    package = Path(sarco.__file__).parent
-    files = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
-    rooms = {path: path.relative_to(package).with_suffix("").parts[0] for path in files}
-    assert set(rooms.values()) == set(ROOMS)
-    for path, room in rooms.items():
-        later = {used for used in _rooms_imported(path, package) if ROOMS.index(used) > ROOMS.index(room)}
-        assert not later, f"{path.relative_to(package)} imports from {later}, which comes after {room}"
+    assert set(house.rooms()) == set(ROOMS)
+    back = [(room, used) for room, used in house.arrows().edges if ROOMS.index(used) > ROOMS.index(room)]
+    assert not back, f"a room imports one that comes after it: {back}"
+
+
+def test_the_picture_of_the_house_is_todays(root):
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert house.picture() in text, "run 'make house'"
