@@ -12,13 +12,7 @@ PACKAGES = ("numpy", "scipy", "pandas", "pydicom", "keras", "tensorflow", "jax",
 
 
 def versions():
-    """Version of sarco, of Python and of each package that a number can depend on.
-
-    Returns
-    -------
-    dict of str to str
-        Packages that are not installed are left out.
-    """
+    """Version of sarco, of Python and of each installed package that a number can depend on, by name."""
     found = {"sarco": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         # TensorFlow's package for CPUs only goes by another name.
@@ -37,13 +31,7 @@ def cores():
 
 
 def hardware():
-    """Processor, number of cores that this process may use, and accelerators that Keras' backend sees.
-
-    Returns
-    -------
-    dict
-        Keys system, processor, cores, accelerators (a list of names).
-    """
+    """System, processor, number of cores that this process may use, and accelerators that Keras' backend sees."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),

@@ -39,22 +39,7 @@ def below(folder, leave=()):
     """Files in a folder and below it, in a fixed order.
 
     Hidden ones and those of the operating system are left out. A link to a folder elsewhere is followed, once; a link
-    to nothing is listed, because someone misses that file.
-
-    Parameters
-    ----------
-    folder : str or Path
-    leave : iterable of Path
-        Files and folders to leave out.
-
-    Returns
-    -------
-    list of Path
-
-    Raises
-    ------
-    SarcoError
-        A folder cannot be listed.
+    to nothing is listed, because someone misses that file. `leave` are files and folders to leave out as well.
     """
 
     def stop(error):
@@ -85,15 +70,7 @@ def below(folder, leave=()):
 def atomic(path):
     """Yield a temporary sibling of `path`; move it there on success, remove it on failure.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file to write. Its folder is made if it is missing.
-
-    Yields
-    ------
-    Path
-        Where to write. It keeps the suffix of `path`, because many writers choose the format by it.
+    It keeps the suffix of `path`, because many writers choose the format by it. The folder is made if it is missing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,32 +87,14 @@ def atomic(path):
 
 
 def write_csv(table, path, **options):
-    """Write a table without its index, and never half of it.
-
-    Parameters
-    ----------
-    table : DataFrame
-    path : str or Path
-    **options
-        Of `DataFrame.to_csv`.
-
-    Returns
-    -------
-    Path
-    """
+    """Write a table without its index, and never half of it; `options` are those of `DataFrame.to_csv`."""
     with atomic(path) as beside:
         table.to_csv(beside, **{"index": False, "lineterminator": "\n"} | options)
     return Path(path)
 
 
 def sweep(paths):
-    """Remove what processes that were killed on this machine left of these files while they wrote them.
-
-    Parameters
-    ----------
-    paths : set of Path
-        The files, as they were to be called.
-    """
+    """Remove what processes that were killed on this machine left of these files (a set) while they wrote them."""
     import psutil
 
     for folder in {path.parent for path in paths}:
@@ -153,17 +112,7 @@ def sweep(paths):
 def lock(path, wait=True):
     """Lock a file for this process alone; the lock ends with the process, however that ends.
 
-    Parameters
-    ----------
-    path : str or Path
-        Made if it is missing, and left there.
-    wait : bool
-        Whether to wait while another process holds it.
-
-    Returns
-    -------
-    filelock.FileLock or None
-        Its `release` frees the lock; None if another process holds it. Where a disk cannot lock files nothing is.
+    Returns a FileLock, or None if another process holds it and `wait` is false. Where a disk cannot lock, nothing is.
     """
     import filelock
 

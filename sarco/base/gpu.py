@@ -18,13 +18,7 @@ ASK_AGAIN_S = 2
 
 
 def usable():
-    """GPUs of NVIDIA that this process may choose from.
-
-    Returns
-    -------
-    list of str
-        Their UUIDs. Empty without a driver. Where CUDA_VISIBLE_DEVICES names GPUs, only those.
-    """
+    """UUIDs of NVIDIA's GPUs that this process may choose from; where CUDA_VISIBLE_DEVICES names GPUs, only those."""
     if shutil.which("nvidia-smi") is None:
         return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
@@ -41,12 +35,7 @@ def one():
 
     A GPU is held by a lock on a file in the folder for temporary files, which ends with the process however that
     ends. Nothing is done where there is no choice: no GPU, or CUDA_VISIBLE_DEVICES names a single one, as Slurm does.
-    Enter it before the first use of TensorFlow.
-
-    Yields
-    ------
-    str or None
-        UUID of the GPU, None if there was no choice.
+    Enter it before the first use of TensorFlow. Yields the GPU's UUID, None if there was no choice.
     """
     choice = usable()
     if len(choice) < 2:

@@ -12,13 +12,7 @@ def root():
 
 
 def data_dir():
-    """`data/` of the repository, or the folder that the variable SARCO_DATA names.
-
-    Raises
-    ------
-    SarcoError
-        The folder does not exist, as when the package was installed without its repository.
-    """
+    """`data/` of the repository, or the folder that the variable SARCO_DATA names."""
     folder = Path(os.environ.get("SARCO_DATA", root() / "data"))
     if not folder.is_dir():
         raise SarcoError(

@@ -17,20 +17,7 @@ ROOT = PACKAGE.parent
 def of(*entries):
     """Files that some modules run: theirs, and those of every module that they import, within functions too.
 
-    Parameters
-    ----------
-    *entries : str or Path
-        Modules, as "sarco.runs.training", or scripts and notebooks beside the package, as "workflow/chapter.py".
-
-    Returns
-    -------
-    list of Path
-        Sorted.
-
-    Raises
-    ------
-    ValueError
-        There is no such file.
+    An entry is a module, as "sarco.runs.training", or a script or notebook beside the package, as "workflow/chapter.py".
     """
     left = []
     for entry in map(str, entries):

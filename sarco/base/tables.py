@@ -14,21 +14,7 @@ def read(path):
     """Rows of a table.
 
     Cells are separated by commas, by semicolons or by tabs; the text is UTF-8, with or without a mark in front, or
-    UTF-16 with one.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    list of dict of str to str
-        One for each line that is not empty: its cells by the names of their columns, in lower case.
-
-    Raises
-    ------
-    SarcoError
-        Not such a table, a line with more cells than there are columns, or two columns of one name.
+    UTF-16 with one. Each line that is not empty is a dict of its cells by the names of their columns, in lower case.
     """
     try:
         raw = Path(path).read_bytes()
@@ -56,13 +42,7 @@ def read(path):
 
 
 def number(value):
-    """A number as people write it: 1.70, "1.70" or "1,70".
-
-    Raises
-    ------
-    ValueError
-        It is none, or not finite.
-    """
+    """A number as people write it: 1.70, "1.70" or "1,70"; a ValueError where it is none, or not finite."""
     text = str(value).strip()
     found = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     if not math.isfinite(found) or "_" in text or isinstance(value, bool):
