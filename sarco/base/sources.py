@@ -17,7 +17,7 @@ ROOT = PACKAGE.parent
 def of(*entries):
     """Files that some modules run: theirs, and those of every module that they import, within functions too.
 
-    An entry is a module, as "sarco.runs.training", or a script or notebook beside the package, as "workflow/chapter.py".
+    An entry is a module, as "sarco.runs.training", or a script or notebook beside it, as "workflow/chapter.py".
     """
     left = []
     for entry in map(str, entries):
