@@ -5,25 +5,13 @@ are round values between what phantoms and a real slice show and what would matt
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from ..ct import dicom
 from ..method.area import area_cm2
 
-CONTACT_MM = 10  # of the body along the edge of the field
-SECOND_BODY = 0.25  # of the area of the first; an arm has a tenth
-OUTSIDE_SHARE = 0.02  # of the muscle, outside the largest body
-TILT_DEG = 1.0
-THICK_MM = 5.0
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
-FIELD_TOLERANCE = 0.005  # by which the pixels' field may miss the diameter of the reconstruction: 1 % of an area
-TRUNK_CM2 = 100
-LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
-UPRIGHT = 1.1  # height of the body over its width, from which it does not lie on its back
-SPINE_DEPTH = 0.42  # of the body from its front: less is no spine
-VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
 BODY_HU = -300  # what is denser is body
 # A slice that went through a display window has its air, and its bone, at the window's ends: many pixels of one value.
 AIR_HU, BONE_HU = -500, 1000  # an end beyond these clips nothing that is measured
@@ -32,7 +20,18 @@ LOW_END_SHARE, HIGH_END_SHARE = 0.05, 0.001  # of the pixels, at an end
 AIR_MEASURES_HU, FAT_MEASURES_HU, MUSCLE_MEASURES_HU = (-1035, -955), (-150, -60), (-20, 100)
 AIR_SHARE, FAT_SHARE = 0.01, 0.15  # of the slice and of the body, from which air and fat can tell
 LEVELS, STEP_HU = 8, 4  # values from -200 to 200 HU: fewer are a drawing; steps between them that are too coarse
-TURN_DEG = 30  # in the plane
+CONTACT_MM = 10  # of the body along the edge of the field
+RIM_PX = 3  # the edge of the field is so wide
+SECOND_BODY = 0.25  # of the area of the first; an arm has a tenth
+OUTSIDE_SHARE = 0.02  # of the muscle, outside the largest body
+TRUNK_CM2 = 100
+LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
+VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
+UPRIGHT = 1.1  # height of the body over its width, from which it does not lie on its back
+SPINE_DEPTH = 0.42  # of the body from its front: less is no spine
+FIELD_TOLERANCE = 0.005  # by which the pixels' field may miss the diameter of the reconstruction: 1 % of an area
+TURN_DEG, TILT_DEG = 30, 1.0  # in the plane, and out of it
+THICK_MM = 5.0
 
 
 def check(slice_, mask):
@@ -41,6 +40,7 @@ def check(slice_, mask):
     Parameters
     ----------
     slice_ : sarco.ct.dicom.Slice
+        Upright.
     mask : array of bool, shape (H, W)
 
     Returns
@@ -51,15 +51,17 @@ def check(slice_, mask):
     whole, steps = slice_, [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
     thin = tuple(slice(None, None, step) for step in steps)
     spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))
-    slice_, mask = replace(slice_, image_hu=slice_.image_hu[thin], spacing_mm=spacing_mm), mask[thin]
-    bodies, ends = _bodies(slice_.image_hu, slice_.spacing_mm), _ends(slice_.image_hu)
+    image_hu, mask = slice_.image_hu[thin], mask[thin]
+    bodies, ends = _bodies(image_hu, spacing_mm), _ends(image_hu)
+    low_end = ends[0]
     return [
         *_window(ends),
-        *(_hounsfield(slice_.image_hu, bodies, mask) if ends[0] is None else ()),
-        *(_steps(slice_.image_hu) if ends == (None, None) else ()),
-        *(_field(slice_, bodies) if ends[0] is None or ends[0] < BODY_HU else ()),  # else air looks like body
-        *_other_bodies(slice_, bodies, mask),
-        *_level(slice_, bodies),
+        *(_hounsfield(image_hu, bodies, mask) if low_end is None else ()),
+        *(_steps(image_hu) if ends == (None, None) else ()),
+        # Where the window begins above what parts body from air, air looks like body.
+        *(_field(image_hu, spacing_mm, bodies) if low_end is None or low_end < BODY_HU else ()),
+        *_other_bodies(bodies, mask, spacing_mm),
+        *_trunk(image_hu, spacing_mm, bodies),
         *_size(whole),
         *_orientation(slice_.header),
         *_tilt(slice_.header),
@@ -68,21 +70,17 @@ def check(slice_, mask):
 
 
 def _bodies(image_hu, spacing_mm):
-    """Soft parts that hang together, the largest first: list of bool (H, W), gas within them included."""
+    """The two largest soft parts that hang together, the largest first: bool (H, W), gas within them included."""
     from scipy import ndimage
+    from skimage.morphology import isotropic_dilation, isotropic_erosion
 
     # Table and blanket are thin: eroded by 3 mm they vanish, or come off.
-    padded = np.pad(image_hu > BODY_HU, 1, mode="edge")
-    core = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1] > 3
-    label, count = ndimage.label(core)
-    if not count:
-        return []
-    order = np.argsort(np.bincount(label.ravel())[1:])[::-1][:3] + 1
-    found = []
-    for number in order:
-        near = ndimage.distance_transform_edt(label != number, sampling=spacing_mm) <= 3.5
-        found.append(ndimage.binary_fill_holes(near & (image_hu > BODY_HU)))
-    return found
+    dense = image_hu > BODY_HU
+    core = isotropic_erosion(np.pad(dense, 1, mode="edge"), 3, spacing=spacing_mm)[1:-1, 1:-1]
+    label, _ = ndimage.label(core)
+    largest = np.argsort(np.bincount(label.ravel())[1:])[::-1][:2] + 1
+    grown = (isotropic_dilation(label == number, 3.5, spacing=spacing_mm) for number in largest)
+    return [ndimage.binary_fill_holes(part & dense) for part in grown]
 
 
 def _from_edge(image_hu):
@@ -96,6 +94,9 @@ def _from_edge(image_hu):
     return np.minimum(np.minimum(y, rows - 1 - y), np.minimum(x, columns - 1 - x))
 
 
+# --- values -----------------------------------------------------------------------------------------
+
+
 def _ends(image_hu):
     """Lowest and highest value of a slice, each where many pixels stand at it as at the end of a window, or None."""
     values = image_hu[_from_edge(image_hu) >= 0]
@@ -106,176 +107,182 @@ def _ends(image_hu):
 
 
 def _window(ends):
-    if ends == (None, None):
-        return []
-    said = " and ".join(f"{end:.0f} HU" for end in ends if end is not None)
-    return [
-        f"The values stop at {said}, as after a display window: HU beyond are clipped and those between may be "
-        "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's own file."
-    ]
+    if ends != (None, None):
+        stops = " and ".join(f"{end:.0f} HU" for end in ends if end is not None)
+        yield (
+            f"The values stop at {stops}, as after a display window: HU beyond are clipped and those between may be "
+            "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's own "
+            "file."
+        )
 
 
 def _hounsfield(image_hu, bodies, mask):
     """Air, fat and muscle against what they measure in Hounsfield units."""
     from scipy import ndimage
 
-    found, smooth = {}, ndimage.gaussian_filter(image_hu, 1)
+    measured = []
     air = image_hu[(image_hu < AIR_HU) & (image_hu > 2 * dicom.AIR_HU) & (_from_edge(image_hu) >= 0)]
     air = air[air != dicom.AIR_HU]  # what was not measured
     if air.size > AIR_SHARE * image_hu.size:
-        found["air", AIR_MEASURES_HU] = np.percentile(air, 25)  # cushions and blankets are denser
+        measured.append(("air", np.percentile(air, 25), AIR_MEASURES_HU))  # cushions and blankets are denser
     for body in bodies[:1]:
+        smooth = ndimage.gaussian_filter(image_hu, 1)
         fat = smooth[body & (smooth > -300) & (smooth < -30)]  # above it may be fluid
         if fat.size > FAT_SHARE * np.count_nonzero(body):
             counts, edges = np.histogram(fat, 27, (-300, -30))
-            found["fat", FAT_MEASURES_HU] = edges[counts.argmax()] + 5
+            measured.append(("fat", edges[counts.argmax()] + 5, FAT_MEASURES_HU))
     if mask.any():
-        found["muscle", MUSCLE_MEASURES_HU] = image_hu[mask].mean()
-    wrong = [f"{what} {value:.0f} HU" for (what, (low, high)), value in found.items() if not low <= value <= high]
-    if not wrong:
-        return []
-    return [
-        f"Measured here: {', '.join(wrong)}. Air has about -1000, fat about -100 and muscle 0 to 80, so "
-        "RescaleSlope or RescaleIntercept may be wrong, and area and density with them."
-    ]
+        measured.append(("muscle", image_hu[mask].mean(), MUSCLE_MEASURES_HU))
+    wrong = [f"{what} {value:.0f} HU" for what, value, (low, high) in measured if not low <= value <= high]
+    if wrong:
+        yield (
+            f"Measured here: {', '.join(wrong)}. Air has about -1000, fat about -100 and muscle 0 to 80, so "
+            "RescaleSlope or RescaleIntercept may be wrong, and area and density with them."
+        )
 
 
 def _steps(image_hu):
     steps = np.diff(np.unique(image_hu[(image_hu >= -200) & (image_hu < 200)].round()))
-    if len(steps) < LEVELS or np.median(steps) <= STEP_HU:
-        return []
-    return [
-        f"The values were rounded to steps of {np.median(steps):.0f} HU, which shifts area and density: use the "
-        "scanner's own file."
-    ]
-
-
-def _field(slice_, bodies):
-    if not bodies:
-        return []
-    image_hu, (row_mm, column_mm) = slice_.image_hu, slice_.spacing_mm
-    inside = _from_edge(image_hu)
-    edge = (inside >= 0) & (inside < 3)
-    contact_mm = np.count_nonzero(edge & bodies[0]) / 3 * math.sqrt(row_mm * column_mm)
-    if contact_mm <= CONTACT_MM:
-        return []
-    return [
-        f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: compare the "
-        "picture."
-    ]
-
-
-def _other_bodies(slice_, bodies, mask):
-    said = []
-    if len(bodies) > 1 and np.count_nonzero(bodies[1]) > SECOND_BODY * np.count_nonzero(bodies[0]):
-        areas = [area_cm2(body, slice_.spacing_mm) for body in bodies[:2]]
-        said.append(
-            f"More than one body is in the field ({areas[0]:.0f} and {areas[1]:.0f} cm²); muscle of both is counted."
+    if len(steps) >= LEVELS and np.median(steps) > STEP_HU:
+        yield (
+            f"The values were rounded to steps of {np.median(steps):.0f} HU, which shifts area and density: use the "
+            "scanner's own file."
         )
-    elif bodies and mask.any():
-        outside = area_cm2(mask & ~bodies[0], slice_.spacing_mm)
-        if outside > OUTSIDE_SHARE * area_cm2(mask, slice_.spacing_mm):
-            said.append(
-                f"{outside:.1f} cm² of the muscle lies outside the trunk (arms, table?): take it out by hand and "
-                "measure again with 'sarco measure'."
-            )
-    return said
 
 
-def _level(slice_, bodies):
-    """Why the slice does not look like one at L3, as one sentence."""
+# --- the body in its field ----------------------------------------------------------------------------
+
+
+def _field(image_hu, spacing_mm, bodies):
+    inside = _from_edge(image_hu)
+    rim = (inside >= 0) & (inside < RIM_PX)
+    touching_px = np.count_nonzero(rim & bodies[0]) / RIM_PX if bodies else 0
+    contact_mm = touching_px * math.sqrt(math.prod(spacing_mm))
+    if contact_mm > CONTACT_MM:
+        yield (
+            f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: compare "
+            "the picture."
+        )
+
+
+def _other_bodies(bodies, mask, spacing_mm):
+    areas = [area_cm2(body, spacing_mm) for body in bodies]
+    outside_cm2 = area_cm2(mask & ~bodies[0], spacing_mm) if bodies else 0.0
+    if len(areas) > 1 and areas[1] > SECOND_BODY * areas[0]:
+        yield f"More than one body is in the field ({areas[0]:.0f} and {areas[1]:.0f} cm²); muscle of both is counted."
+    elif outside_cm2 > OUTSIDE_SHARE * area_cm2(mask, spacing_mm):
+        yield (
+            f"{outside_cm2:.1f} cm² of the muscle lies outside the trunk (arms, table?): take it out by hand and "
+            "measure again with 'sarco measure'."
+        )
+
+
+def _trunk(image_hu, spacing_mm, bodies):
+    """Whether the slice looks like one at L3, of someone who lies on the back."""
     from scipy import ndimage
 
-    body_cm2 = area_cm2(bodies[0], slice_.spacing_mm) if bodies else 0.0
+    body_cm2 = area_cm2(bodies[0], spacing_mm) if bodies else 0.0
     if body_cm2 < TRUNK_CM2:
-        return [f"The slice may not be at L3: no trunk was found (the largest body has {body_cm2:.0f} cm²)."]
-    image_hu, body = slice_.image_hu, bodies[0]
-    reasons = []
+        yield f"The slice may not be at L3: no trunk was found (the largest body has {body_cm2:.0f} cm²)."
+        return
+    body, reasons = bodies[0], []
     lung = np.mean((image_hu[body] > -950) & (image_hu[body] < -600))
     if lung > LUNG_SHARE:
         reasons.append(f"{lung:.0%} of the body has the density of lung")
     # Bone at the sides would tell a pelvis, but contrast in the bowel and in the kidneys looks the same.
-    bone = ndimage.gaussian_filter(image_hu, [1 / side for side in slice_.spacing_mm]) > 150
+    bone = ndimage.gaussian_filter(image_hu, [1 / side for side in spacing_mm]) > 150
     bone = ndimage.binary_fill_holes(bone & body)
-    columns = np.flatnonzero(body.any(0))
-    middle = np.zeros(body.shape, bool)
-    quarter = (columns[-1] - columns[0]) // 4
-    middle[:, columns[0] + quarter : columns[-1] - quarter] = True
-    central = area_cm2(bone & middle, slice_.spacing_mm)
-    if central < VERTEBRA_CM2:
-        reasons.append(f"there is no vertebra in the middle of the body ({central:.1f} cm² of bone)")
-    said = [f"The slice may not be at L3: {', and '.join(reasons)}."] if reasons else []
-    rows = np.flatnonzero(body.any(1))
-    height_mm, width_mm = (np.ptp(at) * side for at, side in zip((rows, columns), slice_.spacing_mm, strict=True))
-    if height_mm > UPRIGHT * width_mm and _from_edge(image_hu)[body].min() >= 3:  # else it was cut
-        said.append("The body is higher than wide: the slice may be turned, and its file does not say so. Compare the "
-                    "picture.")  # fmt: skip
-    depth = _depth(bone, body, math.prod(slice_.spacing_mm) / 100)
-    if depth is not None and depth < SPINE_DEPTH:
-        said.append("What looks like the spine lies in the half where the belly should be: the slice may "
-                    "be turned, and its file does not say so. Compare the picture.")  # fmt: skip
-    return said
-
-
-def _depth(bone, body, pixel_cm2):
-    """Where a vertebra may lie, from 0 at the top of the body to 1 at the bottom; None where no bone is like one."""
-    from scipy import ndimage
-
-    label, count = ndimage.label(bone)
-    sizes = np.bincount(label.ravel(), minlength=count + 1) * pixel_cm2
     rows, columns = (np.flatnonzero(body.any(axis)) for axis in (1, 0))
-    depths = [
-        (row - rows[0]) / (rows[-1] - rows[0])
-        for row, column in ndimage.center_of_mass(bone, label, np.flatnonzero(sizes[1:] >= VERTEBRA_CM2) + 1)
-        if abs((column - columns[0]) / (columns[-1] - columns[0]) - 0.5) < 0.1  # beside it, bowel with contrast may be
-    ]
-    return max(depths, default=None)
+    quarter = (columns[-1] - columns[0]) // 4
+    central_cm2 = area_cm2(bone[:, columns[0] + quarter : columns[-1] - quarter], spacing_mm)
+    if central_cm2 < VERTEBRA_CM2:
+        reasons.append(f"there is no vertebra in the middle of the body ({central_cm2:.1f} cm² of bone)")
+    if reasons:
+        yield f"The slice may not be at L3: {', and '.join(reasons)}."
+    height_mm, width_mm = (np.ptp(along) * side for along, side in zip((rows, columns), spacing_mm, strict=True))
+    if height_mm > UPRIGHT * width_mm and _from_edge(image_hu)[body].min() >= RIM_PX:  # else it was cut
+        yield (
+            "The body is higher than wide: the slice may be turned, and its file does not say so. Compare the picture."
+        )
+    if _deepest_bone(bone, rows, columns, math.prod(spacing_mm) / 100) < SPINE_DEPTH:
+        yield (
+            "What looks like the spine lies in the half where the belly should be: the slice may be turned, and its "
+            "file does not say so. Compare the picture."
+        )
+
+
+def _deepest_bone(bone, rows, columns, pixel_cm2):
+    """Where a vertebra may lie, from 0 at the front of the body to 1 at its back; NaN where no bone is like one.
+
+    `rows` and `columns` are those that the body reaches.
+    """
+    from skimage import measure
+
+    depths = []
+    for part in measure.regionprops(measure.label(bone, connectivity=1)):
+        depth, across = (
+            (place - reached[0]) / (reached[-1] - reached[0])
+            for place, reached in zip(part.centroid, (rows, columns), strict=True)
+        )
+        # Beside the middle, bowel with contrast may be.
+        if part.area * pixel_cm2 >= VERTEBRA_CM2 and abs(across - 0.5) < 0.1:
+            depths.append(depth)
+    return max(depths, default=math.nan)
+
+
+# --- the header ---------------------------------------------------------------------------------------
 
 
 def _size(slice_):
     """What the header says of size against itself."""
-    row_mm, column_mm = dicom.numbers(slice_.header, "PixelSpacing") or slice_.spacing_mm
-    sides_mm = np.multiply(slice_.image_hu.shape, slice_.spacing_mm)
-    said = f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {max(sides_mm):.0f} mm, and"
-    (diameter_mm,), (largest_mm,) = (
-        (_numbers(slice_.header, f"{what}Diameter") or [0.0])[:1] for what in ("Reconstruction", "DataCollection")
+    row_mm, column_mm = _numbers(slice_.header, "PixelSpacing") or slice_.spacing_mm
+    diameter_mm, scanner_mm = (
+        (_numbers(slice_.header, f"{what}Diameter") or [0.0])[0] for what in ("Reconstruction", "DataCollection")
     )
+    sides_mm = np.multiply(slice_.image_hu.shape, slice_.spacing_mm)
+    field = f"PixelSpacing ({row_mm:g} x {column_mm:g} mm) makes a field of {max(sides_mm):.0f} mm, and"
     square = abs(row_mm / column_mm - 1) <= FIELD_TOLERANCE
-    if diameter_mm > 0:
-        # A slice may be cropped, or have fewer rows than columns; a pixel is square.
-        misfit = max(sides_mm, key=lambda side: abs(side / diameter_mm - 1)) if not square else max(sides_mm)
-        if abs(misfit / diameter_mm - 1) > FIELD_TOLERANCE:
-            times = row_mm * column_mm / (diameter_mm / max(slice_.image_hu.shape)) ** 2
-            return [
-                f"{said} ReconstructionDiameter says {diameter_mm:g} mm: unless the slice was cropped or resampled, "
-                f"areas are {times:.2f} times the true ones."
-            ]
-    elif 0 < largest_mm < max(sides_mm) * (1 - FIELD_TOLERANCE):
-        return [
-            f"{said} the scanner's field (DataCollectionDiameter) has {largest_mm:g} mm, so areas may be too large."
-        ]
-    if row_mm == column_mm == 1:
-        return ["Pixels of 1 x 1 mm are what tools write that do not know the size, and nothing in the file speaks for "
-                "it: areas may be wrong by any factor, so compare with the scanner's own file."]  # fmt: skip
-    if not square and abs(sides_mm[0] / sides_mm[1] - 1) > FIELD_TOLERANCE:
-        return [f"Neither the pixels ({row_mm:g} x {column_mm:g} mm) nor the field ({sides_mm[0]:.0f} x "
-                f"{sides_mm[1]:.0f} mm) are square, as a scanner's are: areas may be wrong."]  # fmt: skip
-    return []
+    # A slice may be cropped, or have fewer rows than columns; a pixel is square.
+    misfits = [side / diameter_mm - 1 for side in sides_mm] if diameter_mm > 0 else [0.0]
+    misfit = max(misfits) if square else max(misfits, key=abs)
+    if abs(misfit) > FIELD_TOLERANCE:
+        times = row_mm * column_mm / (diameter_mm / max(slice_.image_hu.shape)) ** 2
+        yield (
+            f"{field} ReconstructionDiameter says {diameter_mm:g} mm: unless the slice was cropped or resampled, areas "
+            f"are {times:.2f} times the true ones."
+        )
+    elif diameter_mm <= 0 < scanner_mm < max(sides_mm) * (1 - FIELD_TOLERANCE):
+        yield f"{field} the scanner's field (DataCollectionDiameter) has {scanner_mm:g} mm, so areas may be too large."
+    elif row_mm == column_mm == 1:
+        yield (
+            "Pixels of 1 x 1 mm are what tools write that do not know the size, and nothing in the file speaks for it: "
+            "areas may be wrong by any factor, so compare with the scanner's own file."
+        )
+    elif not square and abs(sides_mm[0] / sides_mm[1] - 1) > FIELD_TOLERANCE:
+        yield (
+            f"Neither the pixels ({row_mm:g} x {column_mm:g} mm) nor the field ({sides_mm[0]:.0f} x {sides_mm[1]:.0f} "
+            "mm) are square, as a scanner's are: areas may be wrong."
+        )
 
 
 def _orientation(header):
+    """Turned in its plane, or not said at all."""
     orientation = _numbers(header, "ImageOrientationPatient")
-    if len(orientation) == 6:
-        turn = math.degrees(math.atan2(abs(orientation[1]), abs(orientation[0])))
-        return [f"The slice is turned by {turn:.0f}° in its plane, which the networks do not know: areas may be too "
-                "small."] if turn > TURN_DEG else []  # fmt: skip
-    return [
-        "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as usual, "
-        "the back below and the patient's left at the right. Compare the picture."
-    ]
+    if len(orientation) != 6:
+        yield (
+            "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as "
+            "usual, the back below and the patient's left at the right. Compare the picture."
+        )
+        return
+    turn = math.degrees(math.atan2(abs(orientation[1]), abs(orientation[0])))
+    if turn > TURN_DEG:
+        yield (
+            f"The slice is turned by {turn:.0f}° in its plane, which the networks do not know: areas may be too small."
+        )
 
 
 def _tilt(header):
+    """Tilted out of the body's plane: by the gantry, or by the slice's own axes."""
     angles = [abs(value) for value in _numbers(header, "GantryDetectorTilt")[:1]]
     orientation = _numbers(header, "ImageOrientationPatient")
     if len(orientation) == 6:
@@ -284,23 +291,21 @@ def _tilt(header):
         if length > 0:
             angles.append(math.degrees(math.acos(min(1.0, abs(normal[2]) / length))))
     angle = max((a for a in angles if a < 60), default=0.0)
-    if angle <= TILT_DEG:
-        return []
-    larger = 1 / math.cos(math.radians(angle)) - 1
-    return [
-        f"The slice is tilted by {angle:.0f}°, so areas may be {larger:.1%} larger than in a slice straight across "
-        "the body."
-    ]
+    if angle > TILT_DEG:
+        larger = 1 / math.cos(math.radians(angle)) - 1
+        yield (
+            f"The slice is tilted by {angle:.0f}°, so areas may be {larger:.1%} larger than in a slice straight across "
+            "the body."
+        )
 
 
 def _thickness(header):
-    thickness = _numbers(header, "SliceThickness")
-    if not thickness or not thickness[0] > THICK_MM + 0.01:
-        return []
-    return [
-        f"The slice is {thickness[0]:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with fat, which "
-        "shifts area and density."
-    ]
+    thickness_mm = next(iter(_numbers(header, "SliceThickness")), 0.0)
+    if thickness_mm > THICK_MM + 0.01:
+        yield (
+            f"The slice is {thickness_mm:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with fat, "
+            "which shifts area and density."
+        )
 
 
 def _numbers(header, name):
