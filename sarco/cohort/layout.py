@@ -7,19 +7,20 @@
     ROOT/masks/<case>.png      ground truth of a reader, 255 = muscle, on the slice's grid, cut to [-29, 150] HU
     ROOT/true/<case>.png       phantoms only: the true muscle, cut likewise
 
-Columns of cohort.csv: `COLUMNS`. Only case, split, pixel_spacing_mm and area_cm2 must be filled.
+Columns of cohort.csv: `COLUMNS`. Only those in `NEEDED` must be filled.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..base.files import atomic
+from ..base.files import atomic, content_sha256, write_csv
 from ..ct import dicom, masks
 from ..method.area import area_cm2
-from ..paper import MUSCLE_HU
+from ..paper import MUSCLE_HU, VALIDATION
 
 COLUMNS = (
     "case",  # name of the files
@@ -36,7 +37,9 @@ COLUMNS = (
     "maker",  # of the scanner
     "notes",  # what is rare about the slice
 )  # fmt: skip
+NEEDED = ("case", "split", "pixel_spacing_mm", "area_cm2")
 SPLITS = ("train", "validation", "test", "excluded")
+KINDS = ("images", "masks", "true")  # folders
 # A reader's mask is cut to the HU window, so none of a registered mask lies outside it. A mask that was resampled on
 # its way may lose its edge; one that is not registered has a fifth or more of its pixels on fat, bone or gas.
 REGISTERED_SHARE = 0.05
@@ -52,15 +55,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check of a cohort found.
+    """What a check of a cohort found: a list of `Problem`, empty for a sound cohort, and of cases.
 
-    Attributes
-    ----------
-    problems : list of Problem
-        Empty for a sound cohort.
-    unregistered : list of str
-        Cases whose mask does not belong to its slice, by measurement alone: more than `REGISTERED_SHARE` of it lies
-        outside the HU window. The column split plays no role; a problem is only the one that is not excluded.
+    Cases are unregistered by measurement alone: more than `REGISTERED_SHARE` of the mask lies outside the HU window.
+    The column split plays no role; a problem is only the one that is not excluded.
     """
 
     problems: list
@@ -68,14 +66,7 @@ class Findings:
 
 
 class Cohort:
-    """A cohort on disk.
-
-    Attributes
-    ----------
-    root : Path
-    table : pandas.DataFrame
-        cohort.csv, indexed by case.
-    """
+    """A cohort on disk: its folder `root`, and as `table` its cohort.csv, a DataFrame indexed by case."""
 
     def __init__(self, root, table):
         self.root, self.table = Path(root), table
@@ -89,7 +80,21 @@ class Cohort:
         SarcoError
             There is no cohort.csv, or it lacks a column.
         """
-        return cls(root, read_table(Path(root) / "cohort.csv"))
+        import pandas as pd
+
+        path = Path(root) / "cohort.csv"
+        if not path.is_file():
+            raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
+        try:
+            table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64", "reader": "Int64"},
+                                keep_default_na=False,
+                                na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
+        except ValueError as error:
+            raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
+        missing = [c for c in NEEDED if c not in table]
+        if missing:
+            raise SarcoError(f"{path}: no column {', '.join(missing)}; the layout needs {', '.join(COLUMNS)}.")
+        return cls(root, table.set_index("case"))
 
     def cases(self, split=None):
         """Names of the cases, all or those of one split, in the order of the table."""
@@ -117,35 +122,15 @@ class Cohort:
         return dicom.upright(mask, dicom.read_orientation(self.path("images", case)))
 
 
-def read_table(path):
-    """Read a cohort.csv into a DataFrame indexed by case."""
-    import pandas as pd
-
-    path = Path(path)
-    if not path.is_file():
-        raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
-    try:
-        table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64", "reader": "Int64"},
-                            keep_default_na=False,
-                            na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
-    missing = [c for c in ("case", "split", "pixel_spacing_mm", "area_cm2") if c not in table]
-    if missing:
-        raise SarcoError(f"{path}: no column {', '.join(missing)}; the layout needs {', '.join(COLUMNS)}.")
-    return table.set_index("case")
-
-
 def write_table(table, path):
     """Write a table indexed by case as cohort.csv, whole or not at all."""
-    with atomic(path) as beside:
-        table.reindex(columns=COLUMNS[1:]).to_csv(beside, lineterminator="\n")
+    write_csv(table.reindex(columns=COLUMNS[1:]), path, index=True)
 
 
 def read_mask(path):
     """Read a mask as bool (rows, columns); what is not 0 is muscle."""
     try:
-        return masks.read_png(Path(path)) > 0
+        return masks.read_png(path) > 0
     except FileNotFoundError:
         raise SarcoError(f"{path}: the mask is missing; put it there or take the case out of cohort.csv.") from None
 
@@ -166,43 +151,31 @@ def outside_window_share(image_hu, mask):
     return float(np.mean((values < MUSCLE_HU[0]) | (values > MUSCLE_HU[1])))
 
 
-def check_case(cohort, case):
-    """Check one case; its slice and mask are read once.
-
-    Returns
-    -------
-    list of Problem
-    bool
-        Whether the mask is registered to its slice; True where nothing speaks against it.
-    """
-    row, problems = cohort.table.loc[case], []
-
-    def problem(message):
-        problems.append(Problem(case, message))
-
+def _check_case(cohort, case):
+    """What is wrong with the slice and the mask of a case, and whether they belong together as far as is known."""
+    row, image, mask_path = cohort.table.loc[case], cohort.path("images", case), cohort.path("masks", case)
     try:
         slice_, mask = cohort.read_slice(case), cohort.read_mask(case)
     except SarcoError as error:
-        return [Problem(case, str(error))], True
-    image = cohort.path("images", case)
+        return [str(error)], True
     if mask.shape != slice_.image_hu.shape:
-        problem(f"{cohort.path('masks', case)}: {mask.shape} pixels, the slice has {slice_.image_hu.shape}; "
-                "write the mask on the slice's grid.")  # fmt: skip
-        return problems, True
-    if not abs(slice_.spacing_mm[0] - row["pixel_spacing_mm"]) < 1e-3:
-        problem(f"{image}: pixel spacing {slice_.spacing_mm[0]:g} mm, cohort.csv says {row['pixel_spacing_mm']:g}; "
-                "correct the table.")  # fmt: skip
-    area = area_cm2(mask, slice_.spacing_mm)
+        return [f"{mask_path}: {mask.shape} pixels, the slice has {slice_.image_hu.shape}; write the mask on the "
+                "slice's grid."], True  # fmt: skip
+    sentences, spacing_mm = [], slice_.spacing_mm
+    if not abs(spacing_mm[0] - row["pixel_spacing_mm"]) < 1e-3:
+        sentences.append(f"{image}: pixel spacing {spacing_mm[0]:g} mm, cohort.csv says {row['pixel_spacing_mm']:g}; "
+                         "correct the table.")  # fmt: skip
+    area = area_cm2(mask, spacing_mm)
     if not abs(area - row["area_cm2"]) < 0.02:
-        problem(f"{cohort.path('masks', case)}: {area:.2f} cm2, cohort.csv says {row['area_cm2']:.2f}; "
-                "correct the table or the mask.")  # fmt: skip
+        sentences.append(f"{mask_path}: {area:.2f} cm2, cohort.csv says {row['area_cm2']:.2f}; correct the table or "
+                         "the mask.")  # fmt: skip
     share = outside_window_share(slice_.image_hu, mask)
     if np.isnan(share):
-        problem(f"{cohort.path('masks', case)}: the mask is empty; draw it or take the case out.")
+        sentences.append(f"{mask_path}: the mask is empty; draw it or take the case out.")
     elif share > REGISTERED_SHARE and row["split"] != "excluded":
-        problem(f"{cohort.path('masks', case)}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is "
-                "not registered to its slice; exclude the case.")  # fmt: skip
-    return problems, not share > REGISTERED_SHARE
+        sentences.append(f"{mask_path}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU, so it is not "
+                         "registered to its slice; exclude the case.")  # fmt: skip
+    return sentences, not share > REGISTERED_SHARE
 
 
 def check(root, progress=False):
@@ -222,8 +195,6 @@ def check(root, progress=False):
     -------
     Findings
     """
-    import hashlib
-
     from tqdm import tqdm
 
     cohort = Cohort.open(root)
@@ -233,18 +204,17 @@ def check(root, progress=False):
     problems += [Problem(c, f"{root}: case {c} has split {s!r}; use one of {', '.join(SPLITS)}.")
                  for c, s in table["split"].items() if s not in SPLITS]  # fmt: skip
     cohort.table = table[~table.index.duplicated()]
-    seen, unregistered = {}, []
+    first, unregistered = {}, []
     for case in tqdm(cohort.table.index, "checking", unit="case", disable=not progress):
-        found, registered = check_case(cohort, case)
-        problems += found
+        sentences, registered = _check_case(cohort, case)
+        problems += [Problem(case, sentence) for sentence in sentences]
         if not registered:
             unregistered.append(case)
         path = cohort.path("images", case)
-        if path.is_file():
-            twin = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), case)
-            if twin != case:
-                problems.append(Problem(case, f"{path}: the same slice as case {twin}; keep one of them."))
-    for kind in ("images", "masks", "true"):
+        content = content_sha256(path)
+        if content and first.setdefault(content, case) != case:
+            problems.append(Problem(case, f"{path}: the same slice as case {first[content]}; keep one of them."))
+    for kind in KINDS:
         for path in sorted((cohort.root / kind).glob("*.*")):
             if path.stem not in cohort.table.index and not path.name.startswith("."):
                 problems.append(Problem(path.stem, f"{path}: not in cohort.csv; add a row or remove the file."))
@@ -254,21 +224,9 @@ def check(root, progress=False):
 def assign_splits(table, test, unregistered, seed):
     """Give each case its split as the paper did: exclude, then validation stratified on quality, the rest to train.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With column quality, indexed by case.
-    test, unregistered : collection of str
-        Cases of the test set, and those whose mask is not registered.
-    seed : int
-
-    Returns
-    -------
-    pandas.Series of str
-        The paper's 40 validation cases, or a fifth of what there is in a small cohort.
+    `table` has the column quality and is indexed by case, as the Series of splits is. Validation are the paper's 40
+    cases, or a fifth of what there is in a small cohort.
     """
-    from ..paper import VALIDATION
-
     split = table["quality"].map(lambda _: "train")
     split[list(test)] = "test"
     split[list(unregistered)] = "excluded"
@@ -279,8 +237,7 @@ def assign_splits(table, test, unregistered, seed):
     counts = pool["quality"].value_counts().sort_index()
     exact = counts * wanted / max(1, len(pool))
     take = exact.astype(int)
-    for label in (exact - take).sort_values(ascending=False, kind="stable").index[: wanted - int(take.sum())]:
-        take[label] += 1
+    take[(exact - take).sort_values(ascending=False, kind="stable").index[: wanted - int(take.sum())]] += 1
     for label, n in take.items():
         split[rng.choice(pool.index[pool["quality"] == label], n, replace=False)] = "validation"
     return split
@@ -294,15 +251,12 @@ def subset(root, out, cases):
     SarcoError
         A case is not in the cohort.
     """
-    import shutil
-
     cohort = Cohort.open(root)
     for case in cases:
         if case not in cohort.table.index:
             raise SarcoError(f"{cohort.root}: no case {case} in its cohort.csv.")
-        for kind in ("images", "masks", "true"):
-            source = cohort.path(kind, case)
+        for source in (cohort.path(kind, case) for kind in KINDS):
             if source.exists():
-                with atomic(Path(out) / kind / source.name) as beside:
+                with atomic(Path(out) / source.relative_to(cohort.root)) as beside:
                     shutil.copyfile(source, beside)
     write_table(cohort.table.loc[list(cases)], Path(out) / "cohort.csv")

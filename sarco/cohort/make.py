@@ -17,6 +17,7 @@ from ..phantom.readers import review
 from . import layout
 
 
+# Eight parameters: the options of `sarco cohort make`.
 def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), progress=True):
     """Write `cases` phantoms in the shared layout.
 
@@ -59,74 +60,60 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
     if cases < 1 or setting not in SETTINGS or not 64 <= matrix <= 1024:
         raise SarcoError(f"{root}: cannot make {cases} cases, {setting}, {matrix} pixels wide; give at least 1 case, "
                          f"one of {', '.join(SETTINGS)}, and 64 to 1024 pixels.")  # fmt: skip
-    unknown = set(without) - set(GROUPS)
-    if unknown or (without and setting != "randomised"):
+    if set(without) - set(GROUPS) or (without and setting != "randomised"):
         raise SarcoError(f"{root}: cannot leave out {', '.join(sorted(without))} in the setting {setting}; the setting "
                          f"randomised has the groups {', '.join(GROUPS)}.")  # fmt: skip
-    groups = tuple(g for g in GROUPS if g not in without)
     recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}"
-    recipe += f" without={','.join(sorted(without))}\n" if without else "\n"
-    stamp = root / "recipe.txt"
-    if (stamp.exists() and stamp.read_text() != recipe) or ((root / "cohort.csv").exists() and not stamp.exists()):
-        raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
-    root.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(recipe)
+    _claim(root, recipe + (f" without={','.join(sorted(without))}\n" if without else "\n"))
 
-    names = [f"{i + 1:04d}" for i in range(cases)]
-    training = cases
+    tested = {"reference": round(cases * TEST / (TEST + RELEASED)), "randomised": 0, "difficult": cases}[setting]
+    released = cases - tested
+    misplaced = ()
     if setting == "reference":
-        training = cases - round(cases * TEST / (TEST + RELEASED))
-    misplaced = set()
-    if setting == "reference":
-        chosen = np.random.default_rng((seed, 3)).permutation(training)[: min(EXCLUDED, training // 10)]
-        misplaced = {names[i] for i in chosen}
-    jobs = [(root, name, i, setting, seed, matrix, groups, name in misplaced) for i, name in enumerate(names)]
-    workers = workers or os.cpu_count() or 1
-    bar = tqdm(total=cases, desc=f"{setting} cohort", unit="case", disable=not progress)
-    rows = []
-    with bar:
-        if workers == 1 or cases < 8:
-            for job in jobs:
-                rows.append(_write_case(job))
-                bar.update()
-        else:
-            # One thread a process: the products are small, and the processes already fill the cores.
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(workers, context) as pool:
-                for row in pool.map(_write_case, jobs, chunksize=4):
-                    rows.append(row)
-                    bar.update()
+        misplaced = np.random.default_rng((seed, 3)).permutation(released)[: min(EXCLUDED, released // 10)]
+    groups = tuple(g for g in GROUPS if g not in without)
+    jobs = [(root, i, setting, seed, matrix, groups, i in misplaced) for i in range(cases)]
+    rows = _written(jobs, workers or os.cpu_count() or 1)
+    rows = list(tqdm(rows, f"{setting} cohort", cases, unit="case", disable=not progress))
+
     table = pd.DataFrame(rows).set_index("case")
     unregistered = table.index[table.pop("outside_share") > layout.REGISTERED_SHARE]
-    if setting == "difficult":
-        training = 0
-    table["release"] = pd.array([1 + (2 * i >= training) if i < training else None for i in range(cases)], "Int64")
+    table["release"] = pd.array([1 + (2 * i >= released) if i < released else None for i in range(cases)], "Int64")
     if setting == "reference":
-        table["split"] = layout.assign_splits(table, names[training:], unregistered, seed)
+        table["split"] = layout.assign_splits(table, table.index[released:], unregistered, seed)
     else:
         table["split"] = "train" if setting == "randomised" else "test"
     layout.write_table(table, root / "cohort.csv")
     return layout.Cohort.open(root)
 
 
+def _claim(root, recipe):
+    """Mark a folder as that of one recipe, and refuse one that holds a cohort of another."""
+    stamp = root / "recipe.txt"
+    if (stamp.exists() and stamp.read_text() != recipe) or ((root / "cohort.csv").exists() and not stamp.exists()):
+        raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(recipe)
+
+
+def _written(jobs, workers):
+    """Rows of the cases, in order, as they are written."""
+    if workers == 1 or len(jobs) < 8:
+        yield from map(_write_case, jobs)
+        return
+    # One thread a process: the products are small, and the processes already fill the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_write_case, jobs, chunksize=4)
+
+
 def phantom_of(cohort, case):
     """The phantom that a case of a cohort is, drawn again: with all that its files do not hold.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        That `make` wrote, with every group of the randomised setting.
-    case : str
-
-    Returns
-    -------
-    sarco.phantom.phantom.Phantom
 
     Raises
     ------
     SarcoError
-        The cohort was not made here, or by other code, so that the slice drawn again is another one.
+        The cohort was not made here with all groups, or by other code, so that the slice drawn again is another one.
     """
     stamp = cohort.root / "recipe.txt"
     if not stamp.is_file():
@@ -149,13 +136,14 @@ def draw_case(setting, seed, index, matrix=512, groups=GROUPS):
 
 def _write_case(job):
     """Draw and write one case; its row of cohort.csv, and the share of its mask outside the HU window."""
-    root, case, index, setting, seed, matrix, groups, misplaced = job
-    p = draw_case(setting, seed, index, matrix, groups)
-    mask = p.mask
+    root, index, setting, seed, matrix, groups, misplaced = job
+    case, p = f"{index + 1:04d}", draw_case(setting, seed, index, matrix, groups)
+    mask, quality = p.mask, p.quality
     if misplaced:
         rng = np.random.default_rng((seed, 3, index))
         shift = rng.uniform(15, 35, 2) / p.spacing_mm * rng.choice((-1, 1), 2)
         mask = np.roll(mask, np.rint(shift).astype(int), (0, 1))
+        quality = review(mask, p.true_mask, p.spacing_mm)
     encoding = dicom.draw_encoding(np.random.default_rng((seed, 4, index)), p.protocol.maker)
     dicom.write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, case=case, sex=p.subject.sex,
                       age=p.subject.age, manufacturer=p.protocol.maker, model=p.protocol.model,
@@ -164,8 +152,8 @@ def _write_case(job):
     layout.write_mask(root / "masks" / f"{case}.png", mask)
     layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
     return {
-        "case": case, "quality": p.quality if not misplaced else review(mask, p.true_mask, p.spacing_mm),
-        "pixel_spacing_mm": p.spacing_mm[0], "area_cm2": round(area_cm2(mask, p.spacing_mm), 3),
+        "case": case, "quality": quality, "pixel_spacing_mm": p.spacing_mm[0],
+        "area_cm2": round(area_cm2(mask, p.spacing_mm), 3),
         "true_area_cm2": round(area_cm2(p.true_mask, p.spacing_mm), 3), "sex": p.subject.sex, "age": p.subject.age,
         "height_m": p.subject.height_m, "phase": p.subject.phase, "weight_kg": p.subject.weight_kg,
         "mean_hu": round(float(p.image_hu[mask].mean()), 2) if mask.any() else float("nan"), "reader": p.reader,
