@@ -216,7 +216,7 @@ def _read(path):
     return values
 
 
-FIELDS = Profile.__pydantic_fields__
+FIELDS = vars(Profile)["__pydantic_fields__"]
 RANK = {"unexpected_keyword_argument": 0, "missing": 1}  # of what is wrong, the first is told
 WORDS = {"int_type": "a whole number", "float_type": "a number", "string_type": "a word"}
 LISTS = {"patch_px": "two whole numbers, as [192, 224]", "ablation_variants": "a list of words, as [all, none], or []"}
