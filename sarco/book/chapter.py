@@ -241,7 +241,7 @@ def _mostly_numbers(cells):
     return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
 
 
-def interval_table(frame, columns, caption, name):
+def interval_table(frame, columns, caption, name, missing=None):
     """Show a table of numbers, each with its interval where it has one.
 
     Parameters
@@ -251,14 +251,16 @@ def interval_table(frame, columns, caption, name):
         What `column` writes, by heading.
     caption, name : str
         As in `table`.
+    missing : str, optional
+        Stands for a number that is NaN.
     """
     import pandas as pd
 
-    texts = {heading: column(frame, told) for heading, told in columns.items()}
+    texts = {heading: column(frame, told, missing) for heading, told in columns.items()}
     table(pd.DataFrame(texts, dtype=str), caption, name)
 
 
-def column(frame, told):
+def column(frame, told, missing=None):
     """Write one column of a DataFrame, told as "dsc:.3f", as a list of texts.
 
     The interval is that of dsc_low and dsc_high, if there are such columns. Others are named: "change low high:+.1f".
@@ -267,8 +269,11 @@ def column(frame, told):
     names = [name] if name in frame else name.split()
     if f"{name}_low" in frame:
         names += [f"{name}_low", f"{name}_high"]
-    rows = frame[names].itertuples(index=False, name=None)
-    return [number(row if len(row) > 1 else row[0], spec) for row in rows]
+    texts = []
+    for value, *ends in frame[names].itertuples(index=False, name=None):
+        unknown = missing is not None and value != value  # NaN
+        texts.append(missing if unknown else number((value, *ends) if ends else value, spec))
+    return texts
 
 
 def wide(frame, index, by, value="value"):

@@ -374,6 +374,19 @@ def subgroups(table, cases, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=S
     )
 
 
+def means(table, columns, part):
+    """Mean of some columns in each level of a group: columns level, n, and of each its mean, _low and _high."""
+    import pandas as pd
+
+    lines = []
+    for level, here in parted(table, part).items():
+        lines.append({"level": level, "n": len(here)})
+        for name in columns:
+            with_interval = estimate(here[name].to_numpy(), mean)
+            lines[-1] |= zip((name, f"{name}_low", f"{name}_high"), with_interval, strict=True)
+    return pd.DataFrame(lines)
+
+
 # The worst -----------------------------------------------------------------------------------------------------------
 
 OWN_SHARE = 0.25  # of the difference: who is further than this from the truth has a part in it
