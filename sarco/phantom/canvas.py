@@ -31,18 +31,9 @@ def _spline_basis(length, knots):
 
 
 def smooth_noise(rng, shape, scale_px):
-    """Random field of mean 0 and SD about 1 whose blobs are about `scale_px` pixels wide.
+    """Random field, float32, of mean 0 and SD about 1 whose blobs are about `scale_px` pixels wide.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    shape : tuple of int
-    scale_px : float
-        Distance between the knots of a cubic B-spline; 1 or more.
-
-    Returns
-    -------
-    ndarray of float32, of shape `shape`
+    They are the distance between the knots of a cubic B-spline.
     """
     bases = [_spline_basis(n, max(4, round(n / max(scale_px, 1.0)) + 3)) for n in shape]
     knots = rng.standard_normal((bases[0].shape[1], bases[1].shape[1]), dtype=np.float32)
@@ -55,7 +46,8 @@ class Canvas:
 
     x grows to the right of the image (the patient's left), y to the back. The origin is the centre of the ring of
     abdominal muscle. Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an
-    index into `PARTS`.
+    index into `PARTS`. `ring` holds the coordinates along the abdominal wall (`anatomy.frame.Ring`), `cavity` where
+    organs may lie and `metal` where there is some, once they are known.
 
     Parameters
     ----------
@@ -70,11 +62,12 @@ class Canvas:
         Size (1 = as drawn) and rotation (radians) of the whole body.
     warp_mm : float
         Amplitude of the smooth bending; its wavelength is some 60 mm.
-    twist : tuple of float, optional
+    twist : tuple of float
         y of a centre on the midline, rotation (radians) and sideways shift (mm) there; both fade away over 80 mm.
         So the spine turns, and what hangs on it.
     """
 
+    # Eight parameters: they are all that tells the grid and the pose of a body.
     def __init__(self, rng, shape, spacing_mm, *, centre_mm=(0.0, 0.0), scale=1.0, angle=0.0, warp_mm=0.0,
                  twist=(0.0, 0.0, 0.0)):  # fmt: skip
         self.rng, self.shape, self.spacing_mm = rng, shape, spacing_mm
@@ -99,6 +92,7 @@ class Canvas:
         self.px = float(np.mean(spacing_mm)) / scale
         self.hu = np.full(shape, AIR_HU, np.float32)
         self.parts = np.zeros(shape, np.uint8)
+        self.ring = self.cavity = self.metal = None
 
     def noise(self, scale_mm, window=np.s_[:, :]):
         """Smooth random field over `window`, with blobs of about `scale_mm`."""

@@ -50,18 +50,8 @@ def draw_groups(rng, groups=GROUPS):
 class Draw:
     """Random draws, from the reference range or from the randomised one, group by group.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    groups : collection of str
-        Which of `GROUPS` are randomised; the others keep the reference range.
-    wanted : collection of str
-        Which of `FEATURES` are drawn on purpose; the others come by chance.
-
-    Attributes
-    ----------
-    drawn : list of str
-        The features that were drawn, in order.
+    `groups` of `GROUPS` are randomised, the others keep the reference range; `wanted` of `FEATURES` are drawn on
+    purpose, the others come by chance. `drawn` lists the features that were drawn, in order.
     """
 
     def __init__(self, rng, groups=(), wanted=()):
@@ -117,12 +107,7 @@ def _of_age(table, age):
 
 
 def literature(sex, age):
-    """Muscle that a person of this sex and age has in the Framingham table, without contrast.
-
-    Returns
-    -------
-    area_cm2, area_sd_cm2, hu, hu_sd : float
-    """
+    """Area (cm2) and HU of muscle in the Framingham table, each mean and SD, for this sex and age, without contrast."""
     area, area_sd, hu, hu_sd, *_ = _of_age(WOMEN, age)
     if sex == "M":
         return area * MEN_AREA_RATIO, area_sd * MEN_AREA_RATIO, hu + MEN_HU_OFFSET, hu_sd
@@ -138,14 +123,6 @@ def draw_subject(draw):
     """Draw one person; area and density follow sex and age as in the Framingham table, height as in NHANES.
 
     Height is drawn apart from muscle: within one sex and age the tall have no more of it than the short.
-
-    Parameters
-    ----------
-    draw : Draw
-
-    Returns
-    -------
-    Subject
     """
     rng = draw.rng
     sex = "F" if rng.random() < 0.48 else "M"

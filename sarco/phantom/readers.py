@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, special
 
-from ..method.area import area_cm2
-from ..paper import MUSCLE_HU
+from ..base import box
+from ..method import postprocess
+from ..method.surface import area_cm2
 from .canvas import PARTS, smooth_noise
 
 QUALITY_SHARE = {"A": 0.46, "B": 0.30, "C": 0.18, "D": 0.06}  # ours: the paper prints no counts
@@ -35,41 +36,23 @@ LEANING_MM, VIEW_MM = (0.12, 0.08), 0.34
 ERRORS = ("bowel", "fascia", "midline", "wall end", "quadratus", "muscle")  # what is added, then what is missed
 
 
+# What cannot be told from muscle by its density where it touches it.
+ORGANS = ("bowel", "bowel content", "kidney", "liver", "spleen", "pancreas", "vessel", "fluid")
+
+
 @dataclass(frozen=True)
 class Habits:
-    """A reader's own way of drawing.
+    """A reader's own way of drawing."""
 
-    Attributes
-    ----------
-    leaning_mm : float
-        How far outside the true contour the reader draws on the mean.
-    hand_mm, wavelength_mm : float
-        Standard deviation and length of the waves of an unsteady hand.
-    rounding_mm : float
-        Clefts narrower than this are bridged, and corners rounded.
-    errors : tuple of float
-        How often an error is of each kind in `ERRORS`.
-    """
-
-    leaning_mm: float
-    hand_mm: float
+    leaning_mm: float  # how far outside the true contour the reader draws on the mean
+    hand_mm: float  # standard deviation and length of the waves of an unsteady hand
     wavelength_mm: float
-    rounding_mm: float
-    errors: tuple
+    rounding_mm: float  # clefts narrower than this are bridged, and corners rounded
+    errors: tuple  # how often an error is of each kind in `ERRORS`
 
 
 def habits(reader):
-    """The habits of one reader; always the same ones.
-
-    Parameters
-    ----------
-    reader : int
-        1 to `READERS`.
-
-    Returns
-    -------
-    Habits
-    """
+    """The habits of one reader, 1 to `READERS`; always the same ones."""
     if not 1 <= reader <= READERS:
         raise ValueError(f"reader {reader} does not exist; choose 1 to {READERS}")
     rng = np.random.default_rng((2019, reader))
@@ -80,43 +63,22 @@ def habits(reader):
     )  # fmt: skip
 
 
-def draw_quality(rng, share=None):
-    """Quality label that the next mask is meant to get.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    share : dict, optional
-        Label to share; `QUALITY_SHARE` unless given.
-    """
-    share = share or QUALITY_SHARE
+def draw_quality(rng, share=QUALITY_SHARE):
+    """Quality label that the next mask is meant to get; `share` is label to share."""
     return str(rng.choice(list(share), p=np.array(list(share.values())) / sum(share.values())))
 
 
 def draw_contour(rng, contour, reader, spacing_mm, scale=1.0):
-    """The contour as `reader` draws it where no error is made.
+    """The contour as a reader draws it where no error is made, bool (rows, columns) like the true one.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    contour : ndarray of bool, (rows, columns)
-        What a perfect reader would draw, not yet cut to the HU window.
-    reader : int
-        1 to `READERS`.
-    spacing_mm : tuple of float
-    scale : float
-        Of all that sets the reader apart from the truth: 0 draws the truth.
-
-    Returns
-    -------
-    ndarray of bool, (rows, columns)
+    `scale` is of all that sets the reader apart from the truth: 0 draws the truth.
     """
     if not scale:
         return contour
     own = habits(reader)
     px = float(np.mean(spacing_mm))
     outward = own.leaning_mm + rng.normal(0, VIEW_MM)
-    win = _box(contour, 4)
+    win = box.around(contour, 4)
     # A blurred mask crosses the edge as the normal distribution does: its level tells the distance from the edge, to
     # a fraction of a pixel, and a bridged cleft or a rounded corner is what a wider blur makes of it.
     sigma = max(0.6 * px, 0.5 * own.rounding_mm * scale)
@@ -129,101 +91,75 @@ def draw_contour(rng, contour, reader, spacing_mm, scale=1.0):
     return drawn
 
 
-def err(rng, drawn, contour, image_hu, quality, spacing_mm, reader=0, parts=None, scale=1.0):
+def err(rng, drawn, phantom, reader, quality, scale=1.0):
     """Add the error that a quality label stands for, of a kind that the reader tends to.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    drawn, contour : ndarray of bool, (rows, columns)
-        As the reader drew it, and as it is.
-    image_hu : ndarray, (rows, columns)
-    quality : {"A", "B", "C", "D"}
-        A: no error. B and C: a patch too much or too little. D: a large part.
-    spacing_mm : tuple of float
-    reader : int
-        Whose habits count; 0 is nobody's, and every kind is as likely.
-    parts : ndarray of uint8, optional
-        Indices into `canvas.PARTS`; without them, only what passes the HU window near the muscle can be added.
-    scale : float
-        Of the size of the error.
-
-    Returns
-    -------
-    ndarray of bool, (rows, columns)
+    A: no error. B and C: a patch too much or too little. D: a large part. `drawn` is the contour so far, bool (rows,
+    columns); `scale` is of the size of the error.
     """
-    if quality == "A" or not scale or not contour.any():
+    if quality == "A" or not scale or not phantom.contour.any():
         return drawn
-    win = _box(contour, 4)
-    inside = contour[win]
-    passes = (image_hu[win] >= MUSCLE_HU[0]) & (image_hu[win] <= MUSCLE_HU[1])
-    named = np.zeros(inside.shape, np.uint8) if parts is None else parts[win]
-    weights = np.array(habits(reader).errors) if reader else np.ones(len(ERRORS))
+    win, spacing_mm = box.around(phantom.contour, 4), phantom.spacing_mm
+    inside, image_hu, parts = phantom.contour[win], phantom.image_hu[win], phantom.parts[win]
     # Rarely even the most careful make an error of another kind.
-    order = rng.choice(len(ERRORS), len(ERRORS), replace=False, p=(weights + 0.02) / (weights + 0.02).sum())
+    weights = np.array(habits(reader).errors) + 0.02
+    order = rng.choice(len(ERRORS), len(ERRORS), replace=False, p=weights / weights.sum())
     wanted_cm2 = rng.uniform(*WRONG_CM2[quality])
-    wrong = drawn.copy()
+    result = drawn.copy()
     for kind in (ERRORS[i] for i in order):
-        found = _where(rng, kind, inside, passes, named, spacing_mm)
-        if found is None:
-            continue
-        pool, seed = found
-        if area_cm2(pool, spacing_mm) < WRONG_CM2[quality][0]:
-            continue  # too small a place for such an error
+        pool, seed = _where(rng, kind, inside, image_hu, parts, spacing_mm)
+        if seed is None or area_cm2(pool, spacing_mm) < WRONG_CM2[quality][0]:
+            continue  # no place for such an error, or too small a one
         patch = _grow(pool, seed, scale * wanted_cm2, spacing_mm)
         missed = kind in ("wall end", "quadratus", "muscle")
-        wrong[win] = wrong[win] & ~patch if missed else wrong[win] | patch
-        return wrong
-    return wrong
+        result[win] = result[win] & ~patch if missed else result[win] | patch
+        break
+    return result
 
 
-def _where(rng, kind, inside, passes, named, spacing_mm):
-    """Pixels that an error of this kind may take, and the one it starts at; None where the slice has no such place."""
+def _where(rng, kind, inside, image_hu, parts, spacing_mm):
+    """Pixels that an error of this kind may take, and the one it starts at: None where the slice has no such place."""
 
     def part(*names):
-        return np.isin(named, [PARTS.index(n) for n in names])
+        return np.isin(parts, [PARTS.index(n) for n in names])
 
     side = rng.integers(2)
-    near = ndimage.binary_dilation(inside, iterations=max(1, round(2 / spacing_mm[0])))
-    if kind == "bowel":  # or another organ that touches the muscle, which nobody could tell from it by its density
-        organs = ("bowel", "bowel content", "kidney", "liver", "spleen", "pancreas", "vessel", "fluid")
-        pool = passes & ~inside & (part(*organs) if named.any() else True)
-        return _start(rng, pool, near)
-    if kind == "fascia":
-        pool = passes & ~inside
-        return _start(rng, pool, near)
-    if kind == "midline":  # the linea alba, or what lies behind it, drawn as if the recti met
-        halves = np.flatnonzero(part("rectus abdominis").any(0))
-        gap = np.flatnonzero(np.diff(halves) > 1)
-        if not len(gap):
-            return None
-        widest = gap[np.argmax(np.diff(halves)[gap])]
-        left, right = halves[widest], halves[widest + 1]
-        rows = np.flatnonzero(part("rectus abdominis")[:, [left, right]].any(1))
-        pool = np.zeros_like(inside)
-        pool[rows[0] : rows[-1] + 1, left : right + 1] = True
-        pool &= passes & ~inside
-        return _start(rng, pool, near)
-    name = {"wall end": "lateral wall", "quadratus": "quadratus lumborum"}.get(kind)
-    if name is None:  # any muscle, from its edge
-        pool = inside & passes
-        return _start(rng, pool, ~ndimage.binary_erosion(inside))
-    pool = part(name) & inside
-    columns = np.flatnonzero(inside.any(0))
-    middle = int(columns.mean())
+    pool, own = (postprocess.window(mask, image_hu) for mask in (~inside, inside))
+    start = ndimage.binary_dilation(inside, iterations=max(1, round(2 / spacing_mm[0])))
+    if kind == "bowel":
+        pool = pool & part(*ORGANS)
+    elif kind == "midline":  # the linea alba, or what lies behind it, drawn as if the recti met
+        pool = pool & _between(part("rectus abdominis"))
+    elif kind == "muscle":  # any, from its edge
+        pool, start = own, ~ndimage.binary_erosion(inside)
+    elif kind == "wall end":  # the wall is left where it thins out behind
+        return _one_side(inside & part("lateral wall"), inside, side, behind=True)
+    elif kind == "quadratus":  # at its outer end
+        return _one_side(inside & part("quadratus lumborum"), inside, side, behind=False)
+    candidates = np.argwhere(pool & start)
+    return pool, candidates[rng.integers(len(candidates))] if len(candidates) else None
+
+
+def _between(recti):
+    """The gap between the two recti, bool (rows, columns)."""
+    gap, columns = np.zeros_like(recti), np.flatnonzero(recti.any(0))
+    steps = np.diff(columns)
+    if (steps > 1).any():
+        left, right = columns[steps.argmax()], columns[steps.argmax() + 1]
+        rows = np.flatnonzero(recti[:, [left, right]].any(1))
+        gap[rows[0] : rows[-1] + 1, left : right + 1] = True
+    return gap
+
+
+def _one_side(pool, inside, side, behind):
+    """One side of a muscle, and its last pixel behind or on the outside; None where there is no such muscle."""
+    middle = int(np.flatnonzero(inside.any(0)).mean())
     pool[:, slice(None, middle) if side else slice(middle, None)] = False
-    if not pool.any():
-        return None
     rows, columns = np.nonzero(pool)
-    # The wall is left where it thins out behind; the quadratus at its outer end.
-    end = np.argmax(rows) if kind == "wall end" else np.argmax(np.abs(columns - middle))
+    if not len(rows):
+        return pool, None
+    end = np.argmax(rows if behind else np.abs(columns - middle))
     return pool, (rows[end], columns[end])
-
-
-def _start(rng, pool, allowed):
-    """`pool` and one of its pixels among the allowed ones."""
-    candidates = np.argwhere(pool & allowed)
-    return (pool, candidates[rng.integers(len(candidates))]) if len(candidates) else None
 
 
 def _grow(pool, seed, wanted_cm2, spacing_mm):
@@ -234,14 +170,6 @@ def _grow(pool, seed, wanted_cm2, spacing_mm):
     patch = np.zeros_like(pool)
     patch[rows[nearest], columns[nearest]] = True
     return patch
-
-
-def _box(mask, margin):
-    """Slices of the smallest rectangle about a mask, with a margin in pixels."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return np.s_[:, :]
-    return tuple(slice(max(at[0] - margin, 0), at[-1] + margin + 1) for at in (rows, columns))
 
 
 def wrong(mask, true_mask):
@@ -258,41 +186,23 @@ def wrong(mask, true_mask):
     -------
     added, missed : ndarray of bool, (rows, columns)
     """
-    win = _box(mask | true_mask, 2)
-    mine, true = mask[win], true_mask[win]
-    both = []
-    for more, less in ((mine, true), (true, mine)):
-        whole = np.zeros(mask.shape, bool)
+    win = box.around(mask | true_mask, 2)
+    both = np.zeros((2, *mask.shape), bool)
+    for pixels, more, less in zip(both, (mask[win], true_mask[win]), (true_mask[win], mask[win]), strict=True):
         far = more & ~_widen(less)
-        whole[win] = more & ~less & _widen(far)
-        both.append(whole)
+        pixels[win] = more & ~less & _widen(far)
     return tuple(both)
 
 
 def _widen(mask):
     """`mask` and the eight neighbours of its pixels."""
-    wide = mask.copy()
-    wide[1:] |= mask[:-1]
-    wide[:-1] |= mask[1:]
-    tall = wide.copy()
-    wide[:, 1:] |= tall[:, :-1]
-    wide[:, :-1] |= tall[:, 1:]
-    return wide
+    return ndimage.binary_dilation(mask, np.ones((3, 3)))
 
 
 def review(mask, true_mask, spacing_mm):
-    """Quality label from the measured wrong area, as the paper defines it.
+    """Quality label from the measured wrong area, as the paper defines it; both masks are cut to the HU window.
 
-    Parameters
-    ----------
-    mask, true_mask : ndarray of bool, (rows, columns)
-        Both cut to the HU window.
-    spacing_mm : tuple of float
-
-    Returns
-    -------
-    quality : {"A", "B", "C", "D"}
-        A (nothing wrong), B (under 0.5 cm2), C (more), D (a whole structure included, or a large part missed).
+    A (nothing wrong), B (under 0.5 cm2), C (more), D (a whole structure included, or a large part missed).
     """
     added, missed = (area_cm2(pixels, spacing_mm) for pixels in wrong(mask, true_mask))
     if max(added, missed) > LARGE_CM2:
@@ -304,9 +214,7 @@ def review(mask, true_mask, spacing_mm):
 def read(rng, phantom, reader, quality, scale=1.0):
     """One reader's mask of one phantom, cut to the HU window; `scale` makes all that the reader does wrong smaller."""
     drawn = draw_contour(rng, phantom.contour, reader, phantom.spacing_mm, scale)
-    place = phantom.image_hu, quality, phantom.spacing_mm, reader, phantom.parts, scale
-    drawn = err(rng, drawn, phantom.contour, *place)
-    return drawn & (phantom.image_hu >= MUSCLE_HU[0]) & (phantom.image_hu <= MUSCLE_HU[1])
+    return postprocess.window(err(rng, drawn, phantom, reader, quality, scale), phantom.image_hu)
 
 
 def study(phantoms, readers=(1, 2), seed=0, share=None):
@@ -330,31 +238,11 @@ def study(phantoms, readers=(1, 2), seed=0, share=None):
 
     share = share or {label: part for label, part in QUALITY_SHARE.items() if label != "D"}
     rows = []
-    for case, phantom in enumerate(phantoms):
+    for case, p in enumerate(phantoms):
         for reader in readers:
             rng = np.random.default_rng((seed, 2022, case, reader))
-            mask = read(rng, phantom, reader, draw_quality(rng, share))
-            rows.append({
-                "case": case, "reader": reader, "quality": review(mask, phantom.true_mask, phantom.spacing_mm),
-                "area_cm2": area_cm2(mask, phantom.spacing_mm),
-                "true_area_cm2": area_cm2(phantom.true_mask, phantom.spacing_mm),
-            })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def limits_of_agreement(first_cm2, second_cm2):
-    """Mean difference of two readers, first minus second, and the limits that hold 95 % of the differences.
-
-    Parameters
-    ----------
-    first_cm2, second_cm2 : 1-D array
-        Areas of the same slices.
-
-    Returns
-    -------
-    mean, low, high : float, cm2
-        Mean, and mean -+ 1.96 SD (Bland and Altman).
-    """
-    difference = np.asarray(first_cm2, float) - np.asarray(second_cm2, float)
-    mean, half = difference.mean(), 1.96 * difference.std(ddof=1)
-    return float(mean), float(mean - half), float(mean + half)
+            mask = read(rng, p, reader, draw_quality(rng, share))
+            quality = review(mask, p.true_mask, p.spacing_mm)
+            areas_cm2 = (area_cm2(pixels, p.spacing_mm) for pixels in (mask, p.true_mask))
+            rows.append((case, reader, quality, *areas_cm2))
+    return pd.DataFrame(rows, columns=["case", "reader", "quality", "area_cm2", "true_area_cm2"])

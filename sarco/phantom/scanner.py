@@ -50,50 +50,23 @@ KERNEL_SHARE = (0.25, 0.65, 0.10)  # soft, medium, sharp: abdomens are rarely re
 
 @dataclass(frozen=True)
 class Protocol:
-    """How one slice is scanned.
-
-    Attributes
-    ----------
-    maker, model, kernel : str
-    kvp : int
-    pixel_mm, slice_thickness_mm : float
-    shift_mm : tuple of float
-        The centre of the body from the centre of the field, (x, y).
-    half_transfer_per_mm, overshoot : float
-        The kernel: frequency at which it keeps a half of the contrast, and how much it lifts the edges.
-    noise_hu : float
-        Standard deviation of the noise, over the body.
-    blotch_mm : float
-        Extra blur of the noise alone, as iterative reconstruction leaves it; 0 for filtered back-projection.
-    """
+    """How one slice is scanned."""
 
     maker: str
     model: str
     kernel: str
     kvp: int
     pixel_mm: float
-    shift_mm: tuple
+    shift_mm: tuple  # the centre of the body from the centre of the field, (x, y)
     slice_thickness_mm: float
-    half_transfer_per_mm: float
-    overshoot: float
-    noise_hu: float
-    blotch_mm: float
+    half_transfer_per_mm: float  # of the kernel: frequency at which it keeps a half of the contrast,
+    overshoot: float  # and how much it lifts the edges
+    noise_hu: float  # standard deviation, over the body
+    blotch_mm: float  # extra blur of the noise alone, as iterative reconstruction leaves it; 0 without
 
 
 def draw_protocol(draw, body_width_mm, matrix):
-    """Choose scanner, field of view, slice, kernel and dose for a body.
-
-    Parameters
-    ----------
-    draw : Draw
-    body_width_mm : float
-    matrix : int
-        Rows and columns of the slice.
-
-    Returns
-    -------
-    Protocol
-    """
+    """Choose scanner, field of view, slice, kernel and dose for a body, on `matrix` rows and columns."""
     rng, u = draw.rng, draw.uniform
     margin = u("scanner", (1.04, 1.30), (0.94, 1.6))
     low, high = (0.5, 1.15) if draw.wild("scanner") else (0.6, 0.98)
@@ -122,27 +95,15 @@ def draw_protocol(draw, body_width_mm, matrix):
     )  # fmt: skip
 
 
-def acquire(canvas, draw, protocol, body, bone, metal=None):
-    """Everything between sharp anatomy and stored pixels.
+def acquire(canvas, draw, protocol, body):
+    """Everything between sharp anatomy and stored pixels: HU, float32.
 
-    Parameters
-    ----------
-    canvas : Canvas
-        Painted with sharp edges.
-    draw : Draw
-    protocol : Protocol
-    body, bone : ndarray of bool
-        The body bends most through the slice near its bones and organs.
-    metal : ndarray of bool, optional
-
-    Returns
-    -------
-    ndarray of float32, HU
+    `body`, bool (rows, columns), is where the slice smears what is oblique to it, and where the noise is measured.
     """
     u, px = draw.uniform, protocol.pixel_mm
     hu = canvas.hu
-    if metal is not None and metal.any():
-        hu = np.where(metal, np.float32(u("scanner", (8000, 14000), (3000, 18000))), hu)
+    if canvas.metal is not None and canvas.metal.any():
+        hu = np.where(canvas.metal, np.float32(u("scanner", (8000, 14000), (3000, 18000))), hu)
     streaks, levels = _rays(draw, hu, px)
     # Display never shows more than this; what is above has already cast its streaks.
     hu = through_plane(draw, np.minimum(hu, 3600), protocol, body)

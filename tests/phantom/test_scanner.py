@@ -21,13 +21,13 @@ def scene(n=256, pixel_mm=1.6, half_axes_mm=(170, 110), dense=(), metal=(), seed
     canvas = Canvas(rng, (n, n), (pixel_mm, pixel_mm))
     body = np.hypot(canvas.x / half_axes_mm[0], canvas.y / half_axes_mm[1]) < 1
     canvas.hu[body] = 50
-    bone, iron = (
+    bone, canvas.metal = (
         np.any([np.zeros_like(body), *(np.hypot(canvas.x - x, canvas.y - y) < r for x, y, r in discs)], axis=0)
         for discs in (dense, metal)
     )
     canvas.hu[bone] = 900
     protocol = replace(protocol, pixel_mm=pixel_mm)
-    return scanner.acquire(canvas, Draw(rng, groups), protocol, body, bone, iron), body
+    return scanner.acquire(canvas, Draw(rng, groups), protocol, body), body
 
 
 def test_a_protocol_is_one_that_hospitals_use():

@@ -1,6 +1,7 @@
 """The proportions of one body, drawn once and shared by its parts, and the ring on which the abdominal wall lies."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Frame:
     muscle_hu: float
     bone_hu: float
     contrast: float  # 0 plain to 1 full enhancement
+    muscles: SimpleNamespace = None  # their sizes, `muscle.draw_muscles`
 
     @property
     def skin(self):
@@ -81,21 +83,11 @@ def draw_frame(draw, subject):
 
 @dataclass
 class Ring:
-    """Coordinates along the abdominal wall, one value a pixel.
+    """Coordinates along the abdominal wall, one value a pixel."""
 
-    Attributes
-    ----------
-    depth : ndarray
-        Below the outer edge of the ring of muscle, mm.
-    angle : ndarray
-        From the front (0) over either flank to the back (pi).
-    thickness : ndarray
-        Of the wall here, mm; set by `muscle.contour`.
-    """
-
-    depth: np.ndarray
-    angle: np.ndarray
-    thickness: np.ndarray | None = None
+    depth: np.ndarray  # below the outer edge of the ring of muscle, mm
+    angle: np.ndarray  # from the front (0) over either flank to the back (pi)
+    thickness: np.ndarray | None = None  # of the wall here, mm; set by `muscle.contour`
 
     def patch(self, canvas, side, angle, half_angle, start, size, power=3.0, from_wall=True):
         """Level of a rounded patch that follows the wall: below 1 inside.

@@ -1,6 +1,7 @@
 """The skeletal muscle that the area counts: abdominal wall, rectus, psoas, quadratus lumborum, back muscles."""
 
-from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.special import erf, erfinv
@@ -12,63 +13,48 @@ from .frame import BOTH, EVERYWHERE
 FATTINESS = {"psoas": 0.5, "multifidus": 1.8, "erector spinae": 1.1, "rectus abdominis": 1.2}
 
 
-@dataclass
-class Muscles:
-    """Sizes of the muscles, one entry a side; `scale` makes all of them larger or smaller together."""
-
-    lateral: np.ndarray  # thickness of the three layers together
-    layers: np.ndarray  # (side, layer): share of external oblique, internal oblique, transversus
-    layer_end: np.ndarray  # (side, layer): where along the wall each ends behind, 1 = at the last
-    wall_end: np.ndarray  # where the last ends, as a multiple of the width of the back muscles
-    front_share: float
-    bulge: float
-    latissimus: np.ndarray  # thickness of its lower edge over the wall; 0 where it ends above
-    rectus: np.ndarray
-    rectus_reach: np.ndarray
-    linea_alba: float
-    semilunar: np.ndarray
-    psoas: np.ndarray
-    psoas_ratio: np.ndarray
-    psoas_shift: np.ndarray
-    quadratus: np.ndarray
-    erector_w: np.ndarray
-    erector_h: np.ndarray
-    erector_drop: float
-    erector_power: float
-    multifidus: np.ndarray
-    present: np.ndarray  # (side, part): wall, rectus, psoas, quadratus, erector; below 1 where atrophied
-    scale: float = 1.0
-
-
 def draw_muscles(draw):
-    """Draw the proportions of the muscles; each side deviates a little, or much in atrophy of one side."""
-    u, rng = draw.uniform, draw.rng
-    uneven = u("geometry", (0.02, 0.08), (0.02, 0.22))
+    """Draw the sizes of the muscles, in mm; each side deviates a little, or much in atrophy of one side.
+
+    Where a size has two entries, or rows, they are of the left and the right of the image.
+    """
+    u, rng = partial(draw.uniform, "geometry"), draw.rng
+    uneven = u((0.02, 0.08), (0.02, 0.22))
     grow = rng.uniform(0.8, 1.3) if draw.wild("geometry") else 1.0
 
     def pair(reference, randomised):
-        return u("geometry", reference, randomised) * np.exp(rng.normal(0, uneven, 2)) * np.sqrt(grow)
+        return u(reference, randomised) * np.exp(rng.normal(0, uneven, 2)) * np.sqrt(grow)
 
-    present = np.ones((2, 5))
+    present = np.ones((2, 5))  # wall, rectus, psoas, quadratus, erector; below 1 where atrophied
     if draw.feature("atrophy", "geometry"):
         side = rng.integers(2)
         present[side, rng.choice(5, rng.integers(1, 4), replace=False)] = rng.uniform(0.15, 0.6)
-    layers = rng.dirichlet((30, 34, 18) if not draw.wild("geometry") else (8, 9, 5), 2)
-    ends = np.stack([u("geometry", (0.72, 0.92), (0.55, 1.0), 2), u("geometry", (0.88, 1.0), (0.75, 1.0), 2),
-                     np.ones(2)], 1)  # fmt: skip
-    return Muscles(
-        lateral=pair((17, 26), (9, 30)), layers=layers, layer_end=ends,
-        wall_end=u("geometry", (0.92, 1.2), (0.75, 1.45), 2), front_share=u("geometry", (0.4, 0.7), (0.25, 0.95)),
-        bulge=u("geometry", (0.6, 1.2), (0.4, 2.0)),
-        latissimus=u("geometry", (2, 5), (1.5, 8), 2) * draw.chance("geometry", 0.10, 0.20),
-        rectus=pair((8, 12), (5, 17)), rectus_reach=pair((62, 80), (42, 92)) / np.sqrt(grow),
-        linea_alba=u("geometry", (3, 16), (1, 40)), semilunar=pair((0.01, 0.05), (-0.06, 0.14)),
-        psoas=pair((16, 21), (10, 29)), psoas_ratio=pair((1.05, 1.5), (0.8, 1.8)),
-        psoas_shift=u("geometry", (-2, 8), (-10, 16), 2), quadratus=pair((13, 20), (8, 27)),
-        erector_w=pair((34, 40), (24, 46)), erector_h=pair((20, 27), (13, 32)),
-        erector_drop=u("geometry", (36, 44), (30, 50)), erector_power=u("geometry", (2.2, 2.7), (1.9, 3.1)),
-        multifidus=pair((13, 18), (8, 21)), present=present,
-    )  # fmt: skip
+    return SimpleNamespace(
+        scale=1.0,  # makes all of them larger or smaller together
+        present=present,
+        layers=rng.dirichlet((30, 34, 18) if not draw.wild("geometry") else (8, 9, 5), 2),  # shares of the wall
+        # Where along the wall each layer ends behind, 1 = at the last.
+        layer_end=np.stack([u((0.72, 0.92), (0.55, 1.0), 2), u((0.88, 1.0), (0.75, 1.0), 2), np.ones(2)], 1),
+        lateral=pair((17, 26), (9, 30)),  # thickness of external oblique, internal oblique and transversus together
+        wall_end=u((0.92, 1.2), (0.75, 1.45), 2),  # where the last ends, as a multiple of the back muscles' width
+        front_share=u((0.4, 0.7), (0.25, 0.95)),
+        bulge=u((0.6, 1.2), (0.4, 2.0)),
+        # Thickness of its lower edge over the wall; 0 where it ends above.
+        latissimus=u((2, 5), (1.5, 8), 2) * draw.chance("geometry", 0.10, 0.20),
+        rectus=pair((8, 12), (5, 17)),
+        rectus_reach=pair((62, 80), (42, 92)) / np.sqrt(grow),
+        linea_alba=u((3, 16), (1, 40)),
+        semilunar=pair((0.01, 0.05), (-0.06, 0.14)),
+        psoas=pair((16, 21), (10, 29)),
+        psoas_ratio=pair((1.05, 1.5), (0.8, 1.8)),
+        psoas_shift=u((-2, 8), (-10, 16), 2),
+        quadratus=pair((13, 20), (8, 27)),
+        erector_w=pair((34, 40), (24, 46)),
+        erector_h=pair((20, 27), (13, 32)),
+        erector_drop=u((36, 44), (30, 50)),
+        erector_power=u((2.2, 2.7), (1.9, 3.1)),
+        multifidus=pair((13, 18), (8, 21)),
+    )
 
 
 def _tail(share):
@@ -80,18 +66,13 @@ def _taper(t, start, end, rise, fall):
     return np.sqrt(np.clip(np.minimum((t - start) / rise, (end - t) / fall), 0, 1))
 
 
-def wall(canvas, frame, muscles, ring):
-    """The abdominal wall, and how it is layered.
+def wall(canvas, frame):
+    """The abdominal wall and its layers, one value a pixel.
 
-    Returns
-    -------
-    thickness : ndarray
-        Of the wall at each pixel, mm.
-    borders : list of ndarray
-        Depth at which the first and the second of the three lateral layers end, mm.
-    lateral : ndarray of bool
-        Where the lateral part lies, not the rectus.
+    Thickness in mm; depth at which the first and the second of the three lateral layers end, in mm; where the lateral
+    part lies, not the rectus.
     """
+    muscles, ring = frame.muscles, canvas.ring
     thickness, lateral = np.zeros(canvas.shape, np.float32), np.zeros(canvas.shape, bool)
     borders = [np.zeros(canvas.shape, np.float32) for _ in range(2)]
     s = muscles.scale
@@ -117,9 +98,9 @@ def wall(canvas, frame, muscles, ring):
     return thickness, borders, lateral
 
 
-def deep_muscles(canvas, frame, muscles):
+def deep_muscles(canvas, frame):
     """Quadratus lumborum, psoas, erector spinae and multifidus: a list of (part, window, level)."""
-    parts = []
+    parts, muscles = [], frame.muscles
     vy, bw = frame.spine_y, frame.body_w
     for i, side in enumerate(BOTH):
         s, here = muscles.scale, muscles.present[i]
@@ -138,33 +119,29 @@ def deep_muscles(canvas, frame, muscles):
     return parts
 
 
-def contour(canvas, frame, muscles, ring):
-    """What a perfect reader would outline, bones not yet taken out.
+def contour(canvas, frame):
+    """What a perfect reader would outline, bones not yet taken out, and the borders of the lateral layers as in `wall`.
 
-    Returns
-    -------
-    named : ndarray of uint8
-        Index into `PARTS` of the muscle at each pixel, 0 where there is none.
-    borders : list of ndarray
-        Of the layers of the lateral wall, as `wall` gives them.
+    The outline is the index into `PARTS` of the muscle at each pixel, 0 where there is none.
     """
-    ring.thickness, borders, lateral = wall(canvas, frame, muscles, ring)
+    ring, latissimus = canvas.ring, frame.muscles.latissimus
+    ring.thickness, borders, lateral = wall(canvas, frame)
     named = np.zeros(canvas.shape, np.uint8)
     inside = (ring.depth > 0) & (ring.depth < ring.thickness)
     named[inside] = PARTS.index("rectus abdominis")
     named[inside & lateral] = PARTS.index("lateral wall")
     for i, side in enumerate(BOTH):
-        if muscles.latissimus[i]:
-            sheet = ring.patch(canvas, side, 2.2, 0.3, -1 - muscles.latissimus[i], muscles.latissimus[i], 2.5, False)
+        if latissimus[i]:
+            sheet = ring.patch(canvas, side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
             named[sheet < 1] = PARTS.index("lateral wall")
-    for part, win, level in deep_muscles(canvas, frame, muscles):
+    for part, win, level in deep_muscles(canvas, frame):
         named[win][level < 1] = PARTS.index(part)
     return named, borders
 
 
-def paint(canvas, draw, frame, muscles, ring, named, borders):
+def paint(canvas, draw, frame, named, borders):
     """Fill the contour: fibres, fat within the muscle, fat planes between layers and groups, clefts in the back."""
-    u, rng = draw.uniform, draw.rng
+    u, rng, muscles = draw.uniform, draw.rng, frame.muscles
     mask = named > 0
     np.copyto(canvas.parts, named, where=mask)
     fibres = canvas.noise(u("texture", (1.5, 3), (1.2, 6))) * u("texture", (3, 8), (1, 16))
@@ -191,7 +168,7 @@ def paint(canvas, draw, frame, muscles, ring, named, borders):
     for border in borders:
         if draw.chance("texture", 0.9, 0.75):
             half = u("texture", (0.15, 0.7), (0.1, 1.5)) * (1 + 0.5 * patchy)
-            plane = lateral & (border > 0.5) & (np.abs(ring.depth - border - 0.4 * streaks) < half)
+            plane = lateral & (border > 0.5) & (np.abs(canvas.ring.depth - border - 0.4 * streaks) < half)
             canvas.paint(EVERYWHERE, plane & (patchy > u("texture", (-2.5, -0.5), (-2, 1.2))), fat)
     # A line of fat where two muscles touch.
     if draw.chance("texture", 0.85, 0.7):

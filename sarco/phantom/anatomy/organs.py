@@ -1,13 +1,14 @@
-"""What fills the cavity: fat, bowel, solid organs, vessels, fluid. All of it lies inside `cavity`, a mask."""
+"""What fills the cavity: fat, bowel, solid organs, vessels, fluid. All of it lies inside the mask `canvas.cavity`."""
 
 import numpy as np
 
+from ...base import box
 from .frame import BOTH, EVERYWHERE
 
 
-def cavity_fat(canvas, draw, frame, cavity):
+def cavity_fat(canvas, draw, frame):
     """Visceral fat with its vessels and strands."""
-    u, rng = draw.uniform, draw.rng
+    u, rng, cavity = draw.uniform, draw.rng, canvas.cavity & (canvas.y < frame.spine_y + 30)
     tone = frame.fat_hu + u("hu", (0, 6), (-4, 14)) + 3 * canvas.noise(4)
     canvas.paint(EVERYWHERE, cavity, tone, "visceral fat")
     vessels = np.abs(canvas.noise(rng.uniform(7, 18))) < u("texture", (0.02, 0.10), (0, 0.2))
@@ -28,12 +29,12 @@ def cavity_fat(canvas, draw, frame, cavity):
         canvas.paint(win, (e < 1) & cavity[win], 42 + frame.contrast * rng.uniform(20, 160), "vessel")
 
 
-def fluid(canvas, draw, frame, ring, cavity):
+def fluid(canvas, draw, where):
     """Ascites: it lies between bowel and wall, and sinks to the flanks."""
-    rng = draw.rng
+    rng, ring = draw.rng, canvas.ring
     pool = canvas.noise(rng.uniform(25, 60)) > rng.uniform(-0.6, 1)
     rim = (ring.depth - ring.thickness < rng.uniform(4, 40) * (0.6 + 0.4 * canvas.noise(40))) & (ring.angle > 0.5)
-    canvas.paint(EVERYWHERE, cavity & (pool | rim), rng.uniform(-5, 25), "fluid")
+    canvas.paint(EVERYWHERE, where & (pool | rim), rng.uniform(-5, 25), "fluid")
 
 
 # --- bowel -----------------------------------------------------------------------------------------------------------
@@ -65,10 +66,12 @@ def loop(canvas, draw, frame, win, e, here, size, middle_y, wall_hu=None):
     # else: collapsed, nothing but wall
 
 
-def small_bowel(canvas, draw, frame, cavity, inner_w, inner_h):
+def small_bowel(canvas, draw, frame):
     """Bent loops that fill the share of the cavity that is not fat."""
     u, rng = draw.uniform, draw.rng
     vy = frame.spine_y
+    wall_mm = float(np.mean(frame.muscles.lateral)) * frame.muscles.scale
+    inner_w, inner_h = frame.half_width - wall_mm, frame.half_depth - 0.6 * wall_mm
     for _ in range(int(2 + (1 - frame.visceral) * u("geometry", (10, 16), (6, 22)))):
         t, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1.1))
         x, y = np.cos(t) * reach * inner_w, np.sin(t) * reach * inner_h
@@ -82,10 +85,10 @@ def small_bowel(canvas, draw, frame, cavity, inner_w, inner_h):
         points = [(x, min(y, vy - 30) if abs(x) < 45 else min(y, vy + 10)) for x, y in points]
         win, e = canvas.worm(points, radius)
         e = e + u("geometry", (0.02, 0.08), (0, 0.2)) * canvas.noise(rng.uniform(6, 14), win)
-        loop(canvas, draw, frame, win, e, cavity[win], radius, float(np.mean([p[1] for p in points])))
+        loop(canvas, draw, frame, win, e, canvas.cavity[win], radius, float(np.mean([p[1] for p in points])))
 
 
-def colon(canvas, draw, frame, ring, cavity):
+def colon(canvas, draw, frame):
     """Ascending and descending colon on the flanks, at times the transverse colon in front.
 
     Its outer side follows the wall. With the feature "wall bowel", several loops lie on the wall with no fat between,
@@ -103,21 +106,21 @@ def colon(canvas, draw, frame, ring, cavity):
         flush = on_wall and (k >= len(places) - 4 or rng.random() < 0.5)
         gap = rng.uniform(-0.5, 0.8) if flush else u("geometry", (0, 8), (-2, 12))
         half_angle = size / 2 / frame.half_width * rng.uniform(0.8, 1.8)
-        e = ring.patch(canvas, side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0))
-        rows, columns = np.nonzero((e < 1.3).any(1))[0], np.nonzero((e < 1.3).any(0))[0]
-        if not len(rows):
+        e = canvas.ring.patch(canvas, side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0))
+        near = e < 1.3
+        if not near.any():
             continue
-        win = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        win = box.around(near)
         level = e[win] + u("geometry", (0.02, 0.08), (0, 0.15)) * canvas.noise(rng.uniform(7, 15), win)
         wall_hu = frame.muscle_hu + rng.normal(0, 8) if flush else None
         middle_y = float(canvas.y[win].mean())
-        loop(canvas, draw, frame, win, level, cavity[win], size / 2, middle_y, wall_hu)
+        loop(canvas, draw, frame, win, level, canvas.cavity[win], size / 2, middle_y, wall_hu)
 
 
 # --- solid organs ----------------------------------------------------------------------------------------------------
 
 
-def liver_and_spleen(canvas, draw, frame, ring, cavity):
+def liver_and_spleen(canvas, draw, frame):
     """The tips of liver (left of the image), gallbladder and spleen, lying on the wall."""
     u, rng = draw.uniform, draw.rng
     for name, side, chances, hu in (("liver", -1, (0.35, 0.4), 55 + 50 * frame.contrast),
@@ -126,15 +129,16 @@ def liver_and_spleen(canvas, draw, frame, ring, cavity):
             continue
         size = u("geometry", (10, 55), (6, 80))
         tone = hu + u("hu", (-8, 8), (-25, 30)) + 4 * canvas.noise(3)
-        e = ring.patch(canvas, side, rng.uniform(1.0, 1.9), rng.uniform(0.2, 0.6), rng.uniform(-1, 5), size, 2.2)
-        canvas.paint(EVERYWHERE, (e < 1) & cavity, tone, name)
+        place = rng.uniform(1.0, 1.9), rng.uniform(0.2, 0.6), rng.uniform(-1, 5)
+        e = canvas.ring.patch(canvas, side, *place, size, 2.2)
+        canvas.paint(EVERYWHERE, (e < 1) & canvas.cavity, tone, name)
         if name == "liver" and rng.random() < 0.3:
             x = -(frame.half_width - size - 30) * rng.uniform(0.7, 1.0)
             win, g = canvas.ellipse(x, rng.uniform(-35, 0), *rng.uniform(9, 20, 2))
-            canvas.paint(win, (g < 1) & cavity[win], rng.uniform(0, 25), "gallbladder")
+            canvas.paint(win, (g < 1) & canvas.cavity[win], rng.uniform(0, 25), "gallbladder")
 
 
-def kidneys(canvas, draw, frame, cavity):
+def kidneys(canvas, draw, frame):
     """Cortex, medulla and sinus, the fascia around, and now and then a cyst."""
     u, rng = draw.uniform, draw.rng
     for side in BOTH:
@@ -146,23 +150,23 @@ def kidneys(canvas, draw, frame, cavity):
         win, e = canvas.ellipse(cx, cy, rx, ry, 2.1, angle)
         e = e + 0.04 * canvas.noise(10, win)
         tone = 30 + 150 * frame.contrast * rng.uniform(0.6, 1.1)
-        canvas.paint(win, (e < 1) & cavity[win], tone + 6 * canvas.noise(4, win), "kidney")
+        canvas.paint(win, (e < 1) & canvas.cavity[win], tone + 6 * canvas.noise(4, win), "kidney")
         if frame.contrast > 0.3 and rng.random() < 0.5:  # early after the contrast the cortex is brighter
-            canvas.paint(win, (e < rng.uniform(0.6, 0.85)) & cavity[win], tone * rng.uniform(0.5, 0.9))
+            canvas.paint(win, (e < rng.uniform(0.6, 0.85)) & canvas.cavity[win], tone * rng.uniform(0.5, 0.9))
         win, e = canvas.ellipse(cx - side * 0.35 * rx, cy, rx * 0.45, ry * rng.uniform(0.2, 0.6), 2.0, angle)
         sinus = rng.choice((frame.fat_hu, 15.0, 25 + 300 * frame.contrast))
         canvas.paint(win, (e < 1 + 0.3 * canvas.noise(5, win)) & canvas.part("kidney", win), sinus)
         if rng.random() < 0.2:
             turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(4, 22)
             win, e = canvas.ellipse(cx + np.cos(turn) * rx, cy + np.sin(turn) * ry, r, r)
-            canvas.paint(win, (e < 1) & cavity[win], rng.uniform(0, 25), "kidney")
+            canvas.paint(win, (e < 1) & canvas.cavity[win], rng.uniform(0, 25), "kidney")
         if rng.random() < 0.5:
             win, e = canvas.ellipse(cx, cy, rx * 1.35, ry * 1.35, 2.1, angle)
             fat = canvas.part("visceral fat", win)
             canvas.paint(win, fat & (np.abs(e - 1 - 0.08 * canvas.noise(15, win)) < 0.015), rng.uniform(-60, 20))
 
 
-def pancreas_and_duodenum(canvas, draw, frame, cavity):
+def pancreas_and_duodenum(canvas, draw, frame):
     """The head of the pancreas, and the third part of the duodenum, which crosses before the great vessels."""
     u, rng = draw.uniform, draw.rng
     front = frame.spine_y - frame.body_h
@@ -171,17 +175,17 @@ def pancreas_and_duodenum(canvas, draw, frame, cavity):
         for _ in range(rng.integers(2, 6)):  # lobules
             cx, cy = -rng.uniform(5, 40), front - rng.uniform(18, 42)
             win, e = canvas.ellipse(cx, cy, *rng.uniform(6, 14, 2), 2.0, rng.uniform(0, 3))
-            canvas.paint(win, (e < 1) & cavity[win], hu + 8 * canvas.noise(3, win), "pancreas")
+            canvas.paint(win, (e < 1) & canvas.cavity[win], hu + 8 * canvas.noise(3, win), "pancreas")
     if rng.random() < 0.45:
         y = front - rng.uniform(16, 32)
         points = [(-rng.uniform(40, 70), y + rng.uniform(0, 25)), (-rng.uniform(15, 30), y), (rng.uniform(0, 20), y),
                   (rng.uniform(25, 50), y - rng.uniform(-5, 15))]  # fmt: skip
         radius = u("geometry", (7, 12), (5, 16))
         win, e = canvas.worm(points[: rng.integers(2, 5)], radius)
-        loop(canvas, draw, frame, win, e + 0.06 * canvas.noise(8, win), cavity[win], radius, y)
+        loop(canvas, draw, frame, win, e + 0.06 * canvas.noise(8, win), canvas.cavity[win], radius, y)
 
 
-def vessels(canvas, draw, frame, muscles, cavity):
+def vessels(canvas, draw, frame):
     """Aorta and vena cava, the mesenteric pair before them, and the small ones beside the psoas."""
     u, rng = draw.uniform, draw.rng
     front = frame.spine_y - frame.body_h
@@ -192,41 +196,35 @@ def vessels(canvas, draw, frame, muscles, cavity):
         t = rng.uniform(-0.5, np.pi + 0.5)
         cx, cy = (frame.body_w + 3) * np.cos(t), frame.spine_y - (frame.body_h + 4) * np.sin(t)
         win, e = canvas.ellipse(cx, cy, *u("geometry", (2, 5), (1.5, 8), 2), 2.0, rng.uniform(0, 3))
-        canvas.paint(win, (e < 1) & cavity[win], rng.uniform(20, 70), "vessel")
+        canvas.paint(win, (e < 1) & canvas.cavity[win], rng.uniform(20, 70), "vessel")
     for name, cx, r, tone in (("aorta", rng.uniform(0, 20), u("geometry", (8, 12), (6, 17)), blood),
                               ("vena cava", -rng.uniform(8, 28), u("geometry", (9, 14), (6, 17)), vein)):  # fmt: skip
         win, e = canvas.ellipse(cx, front - r * rng.uniform(0.8, 1.4), r, r * rng.uniform(0.6, 1.0))
-        canvas.paint(win, (e < 1) & cavity[win], tone, "vessel")
+        canvas.paint(win, (e < 1) & canvas.cavity[win], tone, "vessel")
         if name == "aorta" and draw.feature("calcification", "texture"):
             plaque = (np.abs(e - 0.93) < 0.07) & (canvas.noise(6, win) > 0.6)
-            canvas.paint(win, plaque & cavity[win], rng.uniform(250, 900))
+            canvas.paint(win, plaque & canvas.cavity[win], rng.uniform(250, 900))
     if rng.random() < 0.8:  # mesenteric artery and vein
         x, y = rng.uniform(-12, 18), front - rng.uniform(28, 45)
         for dx, tone in ((0, blood), (-rng.uniform(9, 16), vein)):
             r = u("geometry", (3, 6), (2, 8))
             win, e = canvas.ellipse(x + dx, y + rng.uniform(-4, 4), r, r * rng.uniform(0.8, 1))
-            canvas.paint(win, (e < 1) & cavity[win], tone, "vessel")
+            canvas.paint(win, (e < 1) & canvas.cavity[win], tone, "vessel")
     for i, side in enumerate(BOTH):  # ureter and gonadal vein on the front of the psoas; lumbar veins beside the body
         for _ in range(rng.integers(1, 4)):
             r = u("geometry", (1.2, 3), (1, 5))
-            cx = side * (frame.body_w + rng.uniform(0, 1.7) * muscles.psoas[i])
-            cy = frame.spine_y - muscles.psoas[i] * muscles.psoas_ratio[i] * rng.uniform(0.8, 1.4)
+            cx = side * (frame.body_w + rng.uniform(0, 1.7) * frame.muscles.psoas[i])
+            cy = frame.spine_y - frame.muscles.psoas[i] * frame.muscles.psoas_ratio[i] * rng.uniform(0.8, 1.4)
             win, e = canvas.ellipse(cx, cy, r, r)
-            canvas.paint(win, (e < 1) & cavity[win], rng.choice((15.0, vein, rng.uniform(20, 70))), "vessel")
+            canvas.paint(win, (e < 1) & canvas.cavity[win], rng.choice((15.0, vein, rng.uniform(20, 70))), "vessel")
 
 
-def organs(canvas, draw, frame, muscles, ring, cavity):
+def organs(canvas, draw, frame):
     """All that fills the cavity, from back to front."""
-    wall_mm = float(np.mean(muscles.lateral)) * muscles.scale
-    inner_w, inner_h = frame.half_width - wall_mm, frame.half_depth - 0.6 * wall_mm
     ascites = draw.feature("ascites")
     if ascites and draw.rng.random() < 0.5:
-        fluid(canvas, draw, frame, ring, cavity)
-    small_bowel(canvas, draw, frame, cavity, inner_w, inner_h)
-    pancreas_and_duodenum(canvas, draw, frame, cavity)
-    colon(canvas, draw, frame, ring, cavity)
-    liver_and_spleen(canvas, draw, frame, ring, cavity)
-    kidneys(canvas, draw, frame, cavity)
-    vessels(canvas, draw, frame, muscles, cavity)
+        fluid(canvas, draw, canvas.cavity)
+    for organ in (small_bowel, pancreas_and_duodenum, colon, liver_and_spleen, kidneys, vessels):
+        organ(canvas, draw, frame)
     if ascites:  # what is left of the fat floats in it
-        fluid(canvas, draw, frame, ring, cavity & canvas.part("visceral fat"))
+        fluid(canvas, draw, canvas.cavity & canvas.part("visceral fat"))

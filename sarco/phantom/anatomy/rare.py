@@ -6,24 +6,24 @@ from .frame import BOTH, EVERYWHERE
 from .organs import loop
 
 
-def ribs(canvas, draw, frame, ring):
+def ribs(canvas, draw, frame):
     """Tips of the lowest ribs within the wall."""
     u, rng = draw.uniform, draw.rng
     for _ in range(rng.integers(1, 4)):
         half = rng.uniform(0.02, 0.09)
-        e = ring.patch(canvas, rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
-                       u("geometry", (6, 10), (4, 16)), 2.2, False)  # fmt: skip
+        e = canvas.ring.patch(canvas, rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
+                              u("geometry", (6, 10), (4, 16)), 2.2, False)  # fmt: skip
         canvas.paint(EVERYWHERE, e < 1, frame.bone_hu * rng.uniform(0.4, 1.0), "bone")
         canvas.paint(EVERYWHERE, e < rng.uniform(0.4, 0.8), rng.uniform(50, 250))
 
 
-def iliac_crest(canvas, draw, frame, ring):
+def iliac_crest(canvas, draw, frame):
     """The top of the iliac bone, in the wall behind; low slices show it."""
     u, rng = draw.uniform, draw.rng
     sides = BOTH if rng.random() < 0.5 else (rng.choice(BOTH),)
     for side in sides:
-        e = ring.patch(canvas, side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
-                       u("geometry", (6, 12), (4, 18)), 2.5, False)  # fmt: skip
+        e = canvas.ring.patch(canvas, side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
+                              u("geometry", (6, 12), (4, 18)), 2.5, False)  # fmt: skip
         e = e + 0.15 * canvas.noise(12)
         canvas.paint(EVERYWHERE, e < 1, frame.bone_hu, "bone")
         canvas.paint(EVERYWHERE, e < rng.uniform(0.4, 0.8), rng.uniform(80, 300))
@@ -92,13 +92,13 @@ def drain(canvas, draw, frame):
 
 
 def implant(canvas, draw, frame):
-    """Screws, rods or a cage in the spine. Returns the mask of the metal."""
+    """Screws, rods or a cage in the spine."""
     rng = draw.rng
-    metal = np.zeros(canvas.shape, bool)
+    canvas.metal = np.zeros(canvas.shape, bool)
 
     def put(win, inside):
         canvas.paint(win, inside, 3000, "foreign body")
-        metal[win] |= inside
+        canvas.metal[win] |= inside
 
     kind = rng.choice(("screws", "rods", "cage"))
     for side in BOTH:
@@ -112,4 +112,3 @@ def implant(canvas, draw, frame):
     if kind == "cage":
         win, e = canvas.ellipse(rng.uniform(-5, 5), frame.spine_y, *rng.uniform(6, 14, 2), 3.0)
         put(win, (np.abs(e - 0.85) < 0.15))
-    return metal

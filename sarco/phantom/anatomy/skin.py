@@ -41,9 +41,9 @@ def body(canvas, draw, frame):
     return inside, deep
 
 
-def fasciae(canvas, draw, frame, ring, deep):
+def fasciae(canvas, draw, frame, deep):
     """Thin sheets: the aponeuroses in front and behind, the membranous layer of the subcutaneous fat."""
-    u = draw.uniform
+    u, ring = draw.uniform, canvas.ring
 
     def sheet(where, distance, half):
         canvas.paint(EVERYWHERE, where & deep & (np.abs(distance) < half), u("texture", (-20, 40), (-70, 60)), "fascia")
