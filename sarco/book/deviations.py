@@ -11,68 +11,43 @@ UNSAID = "not printed"
 
 
 def phases(profile, manifest):
-    """The runs that the members went through, and the seed of the phantoms that they learned from in each.
+    """The runs that the members went through, each a profile, and the seed of the phantoms that they learned from.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-    manifest : dict
-        Of the members. One that holds no `training_seed` is of a time when all phases had the seed of the profile.
-
-    Returns
-    -------
-    list of (Profile, int)
+    A manifest that holds no `training_seed` is of a time when all phases had the seed of the profile.
     """
-    parts = [part for part, _ in profiles.parts(profile)]
+    *before, last = (part for part, _ in profiles.parts(profile))
     if "training_seed" not in manifest:
-        return [(part, part.seed) for part in parts]
-    return [*((part, profiles.cohort_seed(part, "training")) for part in parts[:-1]),
-            (parts[-1], manifest["training_seed"])]  # fmt: skip
+        return [(part, part.seed) for part in (*before, last)]
+    return [*((part, profiles.cohort_seed(part, "training")) for part in before), (last, manifest["training_seed"])]
 
 
 def learned_from(profile, manifest):
-    """How many phantoms the members learned from, in words: of two phases, also how many have a seed in common.
+    """How many phantoms the members learned from, as "3,000, then 3,600 (the first 3,000 of the same seeds)".
 
     The same seed draws the same people in the same order, so the fewer are the first of the more. It draws the same
     slices, too, if the generator did not change in between.
-
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-    manifest : dict
-
-    Returns
-    -------
-    str
-        As "3,000, then 3,600 (the first 3,000 of the same seeds)".
     """
-    told, before = [], {}
+    words, before = [], {}
     for part, seed in phases(profile, manifest):
         cases, kind = part.training_cases, (part.training_setting, seed)
         again = min(cases, before.get(kind, 0))
-        told.append(f"{cases:,}" + (f" (the first {again:,} of the same seeds)" if again else ""))
+        words.append(f"{cases:,}" + (f" (the first {again:,} of the same seeds)" if again else ""))
         before[kind] = max(cases, before.get(kind, 0))
-    return ", then ".join(told)
+    return ", then ".join(words)
 
 
 def rows(profile, manifest, spacings_mm, training_slices):
-    """Every setting in which the run is not the paper.
+    """Every setting in which the run is not the paper: what it is, the paper's, this run's.
 
     Parameters
     ----------
     profile : sarco.runs.profiles.Profile
-        patch_px and training_setting; the rest is in the manifest.
     manifest : dict
         Of the members, as `Ensemble.manifest`.
     spacings_mm : sequence of float
         Pixels of the slices of the cohort.
     training_slices : int
         Of the cohort.
-
-    Returns
-    -------
-    list of (str, str, str)
-        What it is, the paper's, this run's.
     """
     learned, randomised = learned_from(profile, manifest), profile.training_setting == "randomised"
     rates = [f"{part.learning_rate:g}" for part, _ in phases(profile, manifest)]
@@ -81,7 +56,7 @@ def rows(profile, manifest, spacings_mm, training_slices):
     compared = [
         ("slices", "patients", "phantoms"),
         ("masks of validation and test", f"{paper.READERS} radiologists", f"{paper.READERS} simulated readers"),
-        ("slices to learn from", f"{paper.training_slices():,}", learned),
+        ("slices to learn from", f"{paper.TRAINING:,}", learned),
         ("their masks", "the radiologists'", "the true ones" if randomised else "the readers'"),
         ("the cohort's own training slices", "learned from",
          f"{training_slices:,}, not learned from" if randomised else "learned from"),
@@ -107,16 +82,7 @@ def rows(profile, manifest, spacings_mm, training_slices):
 
 
 def table(run):
-    """The same of a run that is open, ready to be shown.
-
-    Parameters
-    ----------
-    run : sarco.book.chapter.Run
-
-    Returns
-    -------
-    DataFrame
-    """
+    """The same of a run that is open (`sarco.book.chapter.Run`), as a DataFrame of texts."""
     from .chapter import paper_and_run
 
     cohort = run.results("cohort")

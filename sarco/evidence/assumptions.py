@@ -120,12 +120,12 @@ def with_share(cases, chosen, factor):
     return pd.concat([cases[~here], *(cases[here].assign(case=cases["case"] + "+" * i) for i in range(factor))])
 
 
-def alternatives(results):
+def alternatives(run):
     """The results of a run under other assumptions, one changed at a time.
 
     Parameters
     ----------
-    results : sarco.evidence.claims.Results
+    run : sarco.evidence.run.Run
 
     Yields
     ------
@@ -135,8 +135,8 @@ def alternatives(results):
     cases : DataFrame
         What cases.csv would be.
     """
-    cases, cohort = results.cases, results.cohort
-    for sd_cm2, table in with_readers(cases, results.more["readers"]):
+    cases, cohort = run.results("cases"), run.results("cohort")
+    for sd_cm2, table in with_readers(cases, run.results("readers")):
         yield "the readers' SD", "cm2", sd_cm2, table
     notes = cohort["notes"].fillna("").str.split(", ")
     groups = {

@@ -4,7 +4,7 @@ A writer may type a number that no run can change, and says so in a comment of t
 show:
 
     <!-- definition: 95, 100 -->   a convention, a unit, a choice that the text explains
-    <!-- paper: 0.5 -->            the paper's; it must be a number of sarco/paper.py
+    <!-- paper: 0.5 -->            the paper's; it must be a number of data/paper.csv
     <!-- source: 41 -->            another work's; the cell must cite it
 
 Names may hold digits (L3, figure 2A, chapter 7, Prado 2008, a 95 % interval), and so may code, formulas, links and the
@@ -18,6 +18,7 @@ import nbformat
 import pytest
 
 from sarco import paper
+from sarco.evidence.printed import PRINTED
 
 MARK = re.compile(r"<!--\s*(definition|paper|source):([^>]*?)-->")
 NUMBER = re.compile(r"(?<![\w.,-])[-+]?\d(?:[\d,.]*\d)?(?![\w])")
@@ -65,17 +66,16 @@ def problems(text):
         yield f"{number} is listed in a comment and not in the text; take it out of the comment"
     for number in sorted(allowed["paper"]):
         if float(number.replace(",", "")) not in PAPERS:
-            yield f"{number} is listed as the paper's, and is not in sarco/paper.py"
+            yield f"{number} is listed as the paper's, and is not in data/paper.csv"
     if allowed["source"] and "{cite" not in text:
         yield "a number is listed as another work's, and the cell cites none"
 
 
 def _papers():
-    for name, value in vars(paper).items():
-        if name.isupper() and isinstance(value, (int, float, tuple)):
-            yield from (value if isinstance(value, tuple) else (value,))
-    for printed in paper.RESULTS.values():
-        yield from (printed.value, printed.sd, printed.low, printed.high)
+    yield paper.FIELD_MM
+    for printed in PRINTED.values():
+        yield from printed.value if isinstance(printed.value, tuple) else (printed.value,)
+        yield from (printed.sd, printed.low, printed.high)
 
 
 PAPERS = {float(value) for value in _papers() if isinstance(value, (int, float))}

@@ -13,10 +13,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from sarco import paper
 from sarco.base.errors import SarcoError
-from sarco.cli import app
-from sarco.evidence import assumptions, claims, other_populations
+from sarco.cli.app import app
+from sarco.evidence import assumptions, claims, member_orders, other_populations
+from sarco.evidence.claims import claim as judging
+from sarco.evidence.claims import integrity, measured, text, verdicts
+from sarco.evidence.claims.rules import INSTEAD, NOT_TRAINED_ON, RULES
+from sarco.evidence.printed import PRINTED, RESULTS
+from sarco.evidence.run import Run
 from sarco.method import ensemble, postprocess, surface
 from sarco.runs import evaluation, profiles
 
@@ -83,35 +87,34 @@ def broken(made, tmp_path):
 
 
 def ask(folder, *options):
-    return CliRunner().invoke(app.app, ["claims", "--profile", str(folder / "smoke.yaml"), *options])
+    return CliRunner().invoke(app, ["claims", "--profile", str(folder / "smoke.yaml"), *options])
 
 
 def test_every_number_of_the_paper_has_its_row(table):
-    names = [*paper.STATED, *paper.FINDINGS]
-    for name, printed in paper.RESULTS.items():
-        names += [name] if printed.sd is None else [name, f"{name}_sd", f"{name}_lowest", f"{name}_highest"]
+    names = list(PRINTED)
+    for name, printed in RESULTS.items():
+        names += [] if printed.sd is None else [f"{name}_sd", f"{name}_lowest", f"{name}_highest"]
         # Where no MSE says what is printed, it may be a mean absolute error.
         if "rmse" in name and printed.split == "validation":
             names.append(f"{name}_if_mae")
     assert sorted(table) == sorted(names)
-    for name in paper.STATED:
-        assert table[name].paper == getattr(paper, name)
+    for name, printed in PRINTED.items():
+        assert table[name].paper == printed.value
     sd = table["test_mse_sd"]
-    assert (sd.paper, sd.unit, sd.section) == (paper.RESULTS["test_mse"].sd, "cm4", "Results")
+    assert (sd.paper, sd.unit, sd.section) == (RESULTS["test_mse"].sd, "cm4", "Results")
     # What has no test says why; what has one was given a value.
     for claim in table.values():
-        assert claim.verdict in claims.VERDICTS and claim.kind in claims.KINDS
-        assert claim.note if claim.verdict == claims.NOT_TESTABLE else claim.run is not None
-        if claim.verdict in (claims.NOT_JUDGED, claims.DEPENDS):
+        assert claim.verdict in verdicts.VERDICTS and claim.kind in text.KINDS
+        assert claim.note if claim.verdict == verdicts.NOT_TESTABLE else claim.run is not None
+        if claim.verdict in (verdicts.NOT_JUDGED, verdicts.DEPENDS):
             assert claim.note
 
 
-def test_nothing_that_can_be_measured_is_called_untestable():
-    testable = {*claims.FIXED, *claims.RUN_SETTINGS, *claims.MEASURED, "PLATEAU_MEMBERS"}
-    compared_with_patients = {"matches_prior_work"}  # a direction that has a value, and no verdict
-    assert not testable & set(claims.UNTESTABLE) and not set(claims.FIXED) & set(claims.RUN_SETTINGS)
-    assert testable | set(claims.UNTESTABLE) - compared_with_patients == set(paper.STATED) | set(paper.RESULTS)
-    assert set(claims.DIRECTIONS) == set(paper.FINDINGS)
+def test_what_has_no_rule_is_background_and_says_why():
+    assert set(RULES) | set(INSTEAD) | set(NOT_TRAINED_ON) <= set(PRINTED)
+    for name, printed in PRINTED.items():
+        assert (name in RULES) != (printed.kind == "context"), name
+        assert name in RULES or printed.note, name
 
 
 def test_what_is_said_of_the_network_is_so():
@@ -120,45 +123,46 @@ def test_what_is_said_of_the_network_is_so():
     from sarco.runs.training import compiled_unet, dice_loss
 
     model = compiled_unet(filters=2, steps=10)
-    said = {name: claims.FIXED[name]() for name in ("ACTIVATION", "OPTIMISER", "LOSS", "FILTER_GROWTH", "DEPTH")}
+    said = {name: RULES[name].of(None) for name in ("ACTIVATION", "OPTIMISER", "LOSS", "FILTER_GROWTH", "DEPTH")}
     assert said["OPTIMISER"] == type(model.optimizer).__name__
     assert said["LOSS"] == "DSC" and model.loss is dice_loss
     blocks = [layer for layer in model.layers if isinstance(layer, keras.layers.ReLU)]
-    assert said["ACTIVATION"] == "ReLU" and len(blocks) == claims.FIXED["CONVOLUTIONS"]() * (2 * said["DEPTH"] + 1)
-    widths = [layer.output.shape[-1] for layer in blocks[:: claims.FIXED["CONVOLUTIONS"]()]][: said["DEPTH"] + 1]
+    assert said["ACTIVATION"] == "ReLU" and len(blocks) == RULES["CONVOLUTIONS"].of(None) * (2 * said["DEPTH"] + 1)
+    widths = [layer.output.shape[-1] for layer in blocks[:: RULES["CONVOLUTIONS"].of(None)]][: said["DEPTH"] + 1]
     assert {wide / narrow for narrow, wide in itertools.pairwise(widths)} == {said["FILTER_GROWTH"]}
     # Of three members that are sure of 0, 0 and 1 everywhere, the output is the mean.
     members = np.zeros((3, 512, 512), np.float32)
     members[2] = 1
     three = types.SimpleNamespace(network_spacing_mm=1.0, predict_members=lambda *_: members)
     seen = ensemble.Ensemble.predict(three, np.zeros((64, 64)), (1.0, 1.0))
-    assert claims.FIXED["COMBINED_BY"]() == "mean" and seen == pytest.approx(1 / 3, abs=1e-4)
+    assert RULES["COMBINED_BY"].of(None) == "mean" and seen == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_slices_that_trained_nothing_are_not_included(table, profile):
-    assert (table["INCLUDED"].run, table["INCLUDED"].verdict) == (5, claims.NOT_REPRODUCED)
-    assert "trained nothing" in table["RELEASED"].note and table["robust_to_labels"].verdict == claims.NOT_TESTABLE
-    as_in_the_paper = claims.Results.load(profile)
+    assert (table["INCLUDED"].run, table["INCLUDED"].verdict) == (5, verdicts.NOT_REPRODUCED)
+    assert "trained nothing" in table["RELEASED"].note and table["robust_to_labels"].verdict == verdicts.NOT_TESTABLE
+    as_in_the_paper = Run(profile)
     as_in_the_paper.made_with["training_setting"] = "reference"
-    assert claims.RUN_SETTINGS["INCLUDED"](as_in_the_paper, "INCLUDED") == 8
+    assert RULES["INCLUDED"].of(as_in_the_paper) == 8
 
 
 def test_masks_are_not_resampled_as_the_paper_says(table):
-    assert table["SPLINE_ORDER"].verdict == claims.REPRODUCED and table["SPLINE_ORDER"].by_construction
-    assert (table["MASK_SPLINE_ORDER"].run, table["MASK_SPLINE_ORDER"].verdict) == (1, claims.NOT_REPRODUCED)
+    assert table["SPLINE_ORDER"].verdict == verdicts.REPRODUCED and table["SPLINE_ORDER"].by_construction
+    assert (table["MASK_SPLINE_ORDER"].run, table["MASK_SPLINE_ORDER"].verdict) == (1, verdicts.NOT_REPRODUCED)
 
 
 def test_validation_is_stratified_or_not(profile):
-    results = claims.Results.load(profile)
-    quality = results.cohort["split"].map({"train": "A", "validation": "D"})
-    one_label = results.cohort["quality"].where(quality.isna(), "A")
+    run = Run(profile)
+    cohort = run.results("cohort")
+    quality = cohort["split"].map({"train": "A", "validation": "D"})
+    one_label = cohort["quality"].where(quality.isna(), "A")
     for labels, wanted in ((one_label, "quality label"), (quality, "nothing")):
-        results.cohort["quality"] = labels
-        assert claims.RUN_SETTINGS["STRATIFIED_ON"](results, "STRATIFIED_ON") == wanted
+        run.tables["cohort"] = cohort.assign(quality=labels)
+        assert RULES["STRATIFIED_ON"].of(run) == wanted
 
 
 def test_values_are_those_of_the_summary(table, profile):
-    cases = claims.Results.load(profile).cases
+    cases = Run(profile).results("cases")
     validation, test = (evaluation.summarise(cases, split) for split in ("validation", "test"))
     for name, wanted in {
         "baseline_rmse": validation.rmse_cm2["baseline"],
@@ -183,40 +187,51 @@ def test_values_are_those_of_the_summary(table, profile):
     assert table["NORMALISED"].run == (0.0, 1.0) and table["STORED_BITS"].run == 16
 
 
-def test_the_interval_is_that_of_the_mean():
-    values = np.random.default_rng(1).normal(10, 2, 400)
-    low, high = claims.interval(lambda pick: values[pick].mean(axis=-1), 400)
-    half = 1.96 * values.std() / 20
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
-    assert (low, high) == claims.interval(lambda pick: values[pick].mean(axis=-1), 400)
-    assert claims.interval(lambda pick: np.full(len(pick), np.nan), 3) == (None, None)
+def plateau(low, high, members):
+    run = types.SimpleNamespace(
+        made_with={"members": members}, has=lambda name: low is not None, results=lambda name: None
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(member_orders, "plateau", lambda *_: (low, low, high))
+        patch.setattr(evaluation, "by_members", lambda *_: {"dsc_mean": pd.Series([0.9] * members)})
+        return RULES["PLATEAU_MEMBERS"].judge(10, run)[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("printed", "run", "same"),
+    [
+        (200, 200, True),
+        ((0.9, 1.1), (0.9, 1.1), True),
+        (200, 20, False),
+        (("A", "B"), ("A", "B", "C"), False),
+        (0.1 + 0.2, 0.3, True),  # as they are stored
+        (2, "2", False),
+    ],
+)
+def test_settings_are_the_same_or_not(printed, run, same):
+    assert verdicts.same(printed, run) == same
 
 
 @pytest.mark.parametrize(
     ("verdict", "found"),
     [
-        ("reproduced", claims.verdict_of_result(0.97, -0.01, 0.02, 2.3)),
-        ("not reproduced", claims.verdict_of_result(0.97, 0.01, 0.02, 2.3)),  # better is not the same
-        ("not judged", claims.verdict_of_result(0.97, -0.02, 0.03, 2.3)),  # too wide to tell
-        ("not reproduced", claims.verdict_of_result(0.97, 0.01, 0.09, 2.3)),  # wide, and clear
-        ("cannot be tested on phantoms", claims.verdict_of_result(0.97, None, None, 2.3)),
-        ("reproduced", claims.verdict_of_change(-17.7, -19.0, -13.0, -2.0, 3.0, 17.7)),
-        ("same direction", claims.verdict_of_change(-17.7, -11.0, -5.0, 5.0, 12.0, 17.7)),
-        ("same direction", claims.verdict_of_change(-17.7, -31.0, -5.0, -9.0, 9.0, 17.7)),  # its size cannot be told
-        ("not reproduced", claims.verdict_of_change(-4.7, -9.0, 1.0, -0.5, 0.5, 17.7)),  # may be none
-        ("not reproduced", claims.verdict_of_change(-4.7, 1.0, 9.0, 5.0, 9.0, 17.7)),
-        ("same direction", claims.verdict_of_direction(-1, -2.0, -0.1)),
-        ("not reproduced", claims.verdict_of_direction(1, -2.0, -0.1)),
-        ("cannot be tested on phantoms", claims.verdict_of_direction(1, None, None)),
-        ("reproduced", claims.verdict_of_setting(200, 200)),
-        ("reproduced", claims.verdict_of_setting((0.9, 1.1), (0.9, 1.1))),
-        ("not reproduced", claims.verdict_of_setting(200, 20)),
-        ("not reproduced", claims.verdict_of_setting(("A", "B"), ("A", "B", "C"))),
-        ("cannot be tested on phantoms", claims.verdict_of_setting(200, None)),
-        ("cannot be tested on phantoms", claims.verdict_of_plateau(10, 1, 2, 2)[0]),  # no more members than the paper's
-        ("not judged", claims.verdict_of_plateau(10, None, None, 15)[0]),
-        ("reproduced", claims.verdict_of_plateau(10, 8, 12, 15)[0]),
-        ("not reproduced", claims.verdict_of_plateau(10, 3, 6, 15)[0]),
+        ("reproduced", verdicts.of_result(0.97, -0.01, 0.02, 2.3)),
+        ("not reproduced", verdicts.of_result(0.97, 0.01, 0.02, 2.3)),  # better is not the same
+        ("not judged", verdicts.of_result(0.97, -0.02, 0.03, 2.3)),  # too wide to tell
+        ("not reproduced", verdicts.of_result(0.97, 0.01, 0.09, 2.3)),  # wide, and clear
+        ("cannot be tested on phantoms", verdicts.of_result(0.97, None, None, 2.3)),
+        ("reproduced", verdicts.of_change(-17.7, -19.0, -13.0, -2.0, 3.0, 17.7)),
+        ("same direction", verdicts.of_change(-17.7, -11.0, -5.0, 5.0, 12.0, 17.7)),
+        ("same direction", verdicts.of_change(-17.7, -31.0, -5.0, -9.0, 9.0, 17.7)),  # its size cannot be told
+        ("not reproduced", verdicts.of_change(-4.7, -9.0, 1.0, -0.5, 0.5, 17.7)),  # may be none
+        ("not reproduced", verdicts.of_change(-4.7, 1.0, 9.0, 5.0, 9.0, 17.7)),
+        ("same direction", verdicts.of_direction(-1, -2.0, -0.1)),
+        ("not reproduced", verdicts.of_direction(1, -2.0, -0.1)),
+        ("cannot be tested on phantoms", verdicts.of_direction(1, None, None)),
+        ("reproduced", plateau(8, 12, 15)),
+        ("not reproduced", plateau(3, 6, 15)),
+        ("not judged", plateau(None, None, 15)),
+        ("cannot be tested on phantoms", plateau(1, 2, 10)),  # no more members than the paper's
     ],
 )
 def test_rules(verdict, found):
@@ -225,10 +240,10 @@ def test_rules(verdict, found):
 
 def test_a_difference_holds_both_samples_and_the_rounding():
     # Two means of equal spread and number: the difference is off by the root of 2 of one, and of the rounding.
-    low, high = claims._off(3.7, "cm2", 0.5, 4.0, 4.0 - 1.96 * 0.5, 4.0 + 1.96 * 0.5)
+    low, high = measured.difference(3.7, "cm2", 0.5, 4.0, 4.0 - 1.96 * 0.5, 4.0 + 1.96 * 0.5)
     half = 1.96 * math.sqrt(0.5**2 + 0.5**2 + (0.05**2) / 3)
     assert (low, high) == pytest.approx((0.3 - half, 0.3 + half))
-    assert claims._off(3.7, "cm2", None, 4.0, 3.0, 5.0) == (None, None)
+    assert measured.difference(3.7, "cm2", None, 4.0, 3.0, 5.0) == (None, None)
 
 
 def test_the_interval_of_a_difference_is_right_in_19_of_20():
@@ -238,7 +253,9 @@ def test_the_interval_of_a_difference_is_right_in_19_of_20():
     for _ in range(1000):
         theirs, ours = rng.normal(rng.uniform(0.96, 0.98), 0.02, (2, 40))
         low, high = ours.mean() + np.array([-1.96, 1.96]) * ours.std(ddof=1) / math.sqrt(40)
-        off = claims._off(round(theirs.mean(), 2), "", theirs.std(ddof=1) / math.sqrt(40), ours.mean(), low, high)
+        off = measured.difference(
+            round(theirs.mean(), 2), "", theirs.std(ddof=1) / math.sqrt(40), ours.mean(), low, high
+        )
         held.append(off[0] <= 0 <= off[1])
     assert np.mean(held) == pytest.approx(0.95, abs=0.02)  # 1000 draws have an SD of 0.007
 
@@ -248,13 +265,13 @@ def judged(table, **changed):
 
 
 def test_another_reader_is_judged_anew(profile):
-    cases = claims.Results.load(profile).cases
+    cases = Run(profile).results("cases")
     before = claims.judge(cases)
     after = judged(cases, reference_area_cm2=cases["reference_area_cm2"] + 10, dsc=cases["dsc"] - 0.1)
     # A reader who draws 10 cm2 more: the correction learns it, the mean error and the DSC do not.
     assert after["test_rmse"].value == pytest.approx(before["test_rmse"].value)
     assert after["overestimation"].value == pytest.approx(before["overestimation"].value - 10)
-    assert after["overestimation"].verdict == claims.NOT_REPRODUCED != before["overestimation"].verdict
+    assert after["overestimation"].verdict == verdicts.NOT_REPRODUCED != before["overestimation"].verdict
     assert after["test_dsc"].value == pytest.approx(before["test_dsc"].value - 0.1)
     # A slice given twice, under another name, counts twice.
     twice = cases[(cases["case"] == "0005") & (cases["split"] == "validation")].assign(case="0005b")
@@ -263,18 +280,18 @@ def test_another_reader_is_judged_anew(profile):
 
 
 def test_one_member_cannot_tell_what_an_ensemble_changes(profile):
-    cases = claims.Results.load(profile).cases
+    cases = Run(profile).results("cases")
     found = claims.judge(cases[cases["subset"] == "1"])
-    for name, (stages, _) in claims.MEASURED.items():
-        if isinstance(stages, tuple):
-            assert (found[name].verdict == claims.NOT_TESTABLE) == (stages == ("baseline", "ensemble")), name
+    for name, rule in RULES.items():
+        if getattr(rule, "before", ""):
+            assert (found[name].verdict == verdicts.NOT_TESTABLE) == (rule.before == "baseline"), name
 
 
 @pytest.mark.parametrize(
     ("run", "others", "wanted", "note"),
     [
         ("reproduced", {}, "reproduced", ""),
-        ("reproduced", None, "depends on an assumption", claims.NOT_ASKED),
+        ("reproduced", None, "depends on an assumption", verdicts.NOT_ASKED),
         ("not reproduced", None, "not reproduced", ""),
         ("reproduced", {"x": [("0", "reproduced"), ("1", "reproduced")]}, "reproduced", ""),
         ("reproduced", {"x": [("0", "reproduced"), ("1", "reproduced"), ("2", "not reproduced")]},
@@ -293,37 +310,35 @@ def test_one_member_cannot_tell_what_an_ensemble_changes(profile):
     ],
 )  # fmt: skip
 def test_what_an_assumption_can_turn_is_not_called_reproduced(run, others, wanted, note):
-    assert claims.settle(run, others) == (wanted, note)
+    assert verdicts.settle(run, others) == (wanted, note)
 
 
 def test_assumptions_are_asked(profile, monkeypatch):
-    results = claims.Results.load(profile)
-    results.more["readers"] = pd.DataFrame()
-    smaller = results.cases.assign(area_cm2=results.cases["area_cm2"] - 8)
-    monkeypatch.setattr(
-        claims.assumptions,
-        "alternatives",
-        lambda results: (
-            ("the readers' SD", "cm2", cm2, smaller if cm2 > 1 else results.cases) for cm2 in (0.0, 0.81, 1.6, 3.2)
-        ),
-    )
-    monkeypatch.setattr(claims.Results, "load", lambda profile: results)
-    monkeypatch.setattr(claims.Results, "check", lambda self: None)
-    claim = next(claim for claim in claims.table(profile) if claim.name == "overestimation")
-    assert claim.verdict == claims.DEPENDS
+    run = Run(profile)
+    run.tables["readers"] = pd.DataFrame()
+    cases = run.results("cases")
+    smaller = cases.assign(area_cm2=cases["area_cm2"] - 8)
+    tried = [("the readers' SD", "cm2", cm2, smaller if cm2 > 1 else cases) for cm2 in (0.0, 0.81, 1.6, 3.2)]
+    monkeypatch.setattr(assumptions, "alternatives", lambda run: tried)
+    monkeypatch.setattr(judging, "check", lambda run: None)
+    assumed = claims.under_assumptions(run)
+    table = claims.table(run, assumed)
+    assert table == claims.table(run)  # judged once is enough
+    claim = next(claim for claim in table if claim.name == "overestimation")
+    assert claim.verdict == verdicts.DEPENDS
     assert claim.note.startswith("comes out for the readers' SD (cm²) from 0 to 0.81")
 
 
 def test_claims_are_counted_by_kind(table):
     found, told = table.values(), claims.told_counts(table.values())
-    assert list(told) == list(claims.VERDICTS)
-    by_kind = claims.counts_by_kind(found)
+    assert list(told) == list(verdicts.VERDICTS)
+    by_kind = text.counts_by_kind(found)
     assert sum(n["count"] for kinds in by_kind.values() for n in kinds.values()) == len(table)
     fixed = sum(claim.by_construction for claim in found if claim.kind == "setting")
     assert f" settings ({fixed} of them by construction)" in told["reproduced"]
     # An end of a range is chance, and the test MSE is the RMSE once more: neither is judged.
     assert by_kind["not judged"]["extreme"]["count"] == sum(claim.kind == "extreme" for claim in found)
-    assert table["test_mse"].verdict == claims.NOT_JUDGED and "RMSE" in table["test_mse"].note
+    assert table["test_mse"].verdict == verdicts.NOT_JUDGED and "RMSE" in table["test_mse"].note
 
 
 def test_no_change_is_reproduced_by_its_size_alone():
@@ -332,7 +347,7 @@ def test_no_change_is_reproduced_by_its_size_alone():
     changes = [claim for claim in found.values() if claim.kind == "change"]
     assert len(changes) == 4
     for claim in changes:
-        assert claim.verdict != claims.REPRODUCED or claim.difference_low <= 0 <= claim.difference_high
+        assert claim.verdict != verdicts.REPRODUCED or claim.difference_low <= 0 <= claim.difference_high
 
 
 def test_json_is_for_scripts(made, profile, table):
@@ -396,43 +411,60 @@ def test_a_missing_row_is_told_with_its_claim(broken, file, which, words):
     assert "'make results PROFILE=smoke'" in done.stderr
 
 
+def without(run, name, table):
+    """The same run, with another table."""
+    other = Run(run.profile)
+    other.tables = {**run.tables, name: table}
+    return other
+
+
 def test_no_row_can_go_unnoticed(profile):
-    whole = claims.Results.load(profile)
-    whole.check()
+    run = Run(profile)
+    integrity.check(run)
     for name in ("cases", "cohort", "training"):
-        table = getattr(whole, name)
+        table = run.results(name)
         for row in table.index:
             with pytest.raises(SarcoError, match=rf"{name}\.csv: lacks"):
-                claims.Results(**{**vars(whole), name: table.drop(index=row)}).check()
+                integrity.check(without(run, name, table.drop(index=row)))
 
 
 def test_no_row_of_the_readers_can_go_unnoticed(profile):
-    whole = claims.Results.load(profile)
+    run = Run(profile)
     table = pd.DataFrame(
         (case.case, scale, subset, step, 0.9, case.reference_area_cm2)
-        for case in whole.cases.drop_duplicates("case").itertuples()
+        for case in run.results("cases").drop_duplicates("case").itertuples()
         for scale in assumptions.SCALES
         for subset, step in assumptions.judged(MEMBERS, case.split)
     ).set_axis(["case", "scale", "subset", "step", "dsc", "reference_area_cm2"], axis=1)
-    whole._check_readers(table)
-    for row in table.index:
+    integrity.check(without(run, "readers", table))
+    for row in table.index[::5]:
         with pytest.raises(SarcoError, match=r"readers\.csv: lacks the row of case .*, which feeds the claim "):
-            whole._check_readers(table.drop(index=row))
+            integrity.check(without(run, "readers", table.drop(index=row)))
+    other = pd.concat([table, table[table["scale"] == 1].tail(1).assign(case="9999")])
     with pytest.raises(SarcoError, match=r"case 9999 has .* and no area in cases\.csv, so they are of two runs"):
-        whole._check_readers(pd.concat([table, table[table["scale"] == 1].tail(1).assign(case="9999")]))
+        integrity.check(without(run, "readers", other))
     table["reference_area_cm2"] += 1
     with pytest.raises(SarcoError, match=r"readers\.csv: case \d+ has .* so they are of two runs"):
-        whole._check_readers(table)
+        integrity.check(without(run, "readers", table))
 
 
 def test_no_row_of_the_other_committed_tables_can_go_unnoticed():
-    whole = claims.Results.load("published")
-    for name, table in whole.more.items():
-        check = getattr(whole, f"_check_{name}")
-        check(table)
+    run = Run("published")
+    integrity.check(run)
+    for name in set(integrity.TABLES) - {"cases", "training"}:
+        table = run.results(name)
         for row in np.random.default_rng(0).choice(table.index, min(20, len(table)), replace=False):
             with pytest.raises(SarcoError, match=rf"{name}\.csv: lacks the row of .*, which feeds "):
-                check(table.drop(index=row))
+                integrity._check_rows(without(run, name, table.drop(index=row)), name, integrity.TABLES[name])
+
+
+@pytest.mark.parametrize("key", [*integrity.KEYS, "difficult_cases"])
+def test_a_setting_that_is_not_told_is_missed(broken, key):
+    path = broken / "run/results/run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    del info["profile"][key]
+    path.write_text(json.dumps(info), encoding="utf-8")
+    assert f"{path}: lacks the key '{key}' of its profile, which feeds" in ask(broken).stderr
 
 
 def test_an_empty_value_and_a_missing_file_are_told(broken):
@@ -469,7 +501,7 @@ def committed(root, tmp_path, monkeypatch):
 
 
 def published():
-    return CliRunner().invoke(app.app, ["claims", "--profile", "published"])
+    return CliRunner().invoke(app, ["claims", "--profile", "published"])
 
 
 @pytest.mark.parametrize(("file", "which", "words"), COMMITTED)
