@@ -136,6 +136,11 @@ class Canvas:
         if part is not None:
             np.copyto(self.parts[win], np.uint8(_INDEX[part]), where=where)
 
+    def fill(self, shape, hu, part=None, where=None):
+        """Paint the inside of `shape`, a window and level as of `ellipse` or `worm`; only in the mask `where`."""
+        win, level = shape
+        self.paint(win, level < 1 if where is None else (level < 1) & where[win], hu, part)
+
     def part(self, name, win=np.s_[:, :]):
         """Mask, over the window `win`, of the pixels that are `name` so far."""
         return self.parts[win] == _INDEX[name]

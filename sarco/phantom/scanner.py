@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy import fft, sparse
 
+from ..base import box
 from .canvas import smooth_noise
 
 AIR_HU = -1024
@@ -20,31 +22,15 @@ SECTORS = 4  # directions in which the noise has a level of its own
 # tissue kernels keep a half to 0.3 to 0.45 per mm; the makers print curves, not numbers, so these are ours.
 SOFT, MEDIUM, SHARP = (0.31, 0.0), (0.37, 0.05), (0.46, 0.25)
 MAKERS = (  # maker; models; kernels; slice thicknesses (mm) and how often each
-    (
-        "GE MEDICAL SYSTEMS",
-        ("LightSpeed VCT", "LightSpeed16", "Discovery CT750 HD"),
-        {"SOFT": SOFT, "STANDARD": MEDIUM, "DETAIL": SHARP},
-        {1.25: 0.15, 2.5: 0.25, 3.75: 0.1, 5.0: 0.5},
-    ),
-    (
-        "SIEMENS",
-        ("SOMATOM Definition AS", "SOMATOM Definition Flash", "Sensation 64"),
-        {"B20f": SOFT, "B30f": MEDIUM, "B40f": SHARP},
-        {1.0: 0.1, 2.0: 0.1, 3.0: 0.3, 5.0: 0.5},
-    ),
-    (
-        "Philips",
-        ("Brilliance 64", "Ingenuity CT", "iCT 256"),
-        {"A": SOFT, "B": MEDIUM, "C": SHARP},
-        {1.0: 0.1, 2.0: 0.2, 3.0: 0.3, 5.0: 0.4},
-    ),
-    (
-        "TOSHIBA",
-        ("Aquilion", "Aquilion ONE", "Aquilion PRIME"),
-        {"FC08": SOFT, "FC12": MEDIUM, "FC03": SHARP},
-        {1.0: 0.15, 2.0: 0.2, 3.0: 0.25, 5.0: 0.4},
-    ),
-)
+    ("GE MEDICAL SYSTEMS", ("LightSpeed VCT", "LightSpeed16", "Discovery CT750 HD"),
+     {"SOFT": SOFT, "STANDARD": MEDIUM, "DETAIL": SHARP}, {1.25: 0.15, 2.5: 0.25, 3.75: 0.1, 5.0: 0.5}),
+    ("SIEMENS", ("SOMATOM Definition AS", "SOMATOM Definition Flash", "Sensation 64"),
+     {"B20f": SOFT, "B30f": MEDIUM, "B40f": SHARP}, {1.0: 0.1, 2.0: 0.1, 3.0: 0.3, 5.0: 0.5}),
+    ("Philips", ("Brilliance 64", "Ingenuity CT", "iCT 256"),
+     {"A": SOFT, "B": MEDIUM, "C": SHARP}, {1.0: 0.1, 2.0: 0.2, 3.0: 0.3, 5.0: 0.4}),
+    ("TOSHIBA", ("Aquilion", "Aquilion ONE", "Aquilion PRIME"),
+     {"FC08": SOFT, "FC12": MEDIUM, "FC03": SHARP}, {1.0: 0.15, 2.0: 0.2, 3.0: 0.25, 5.0: 0.4}),
+)  # fmt: skip
 KERNEL_SHARE = (0.25, 0.65, 0.10)  # soft, medium, sharp: abdomens are rarely read on a sharp kernel
 
 
@@ -124,12 +110,9 @@ def through_plane(draw, hu, protocol, body):
     The anatomy at height z is the painted one, displaced by z times a smooth field of slopes, which is steeper in
     the middle of the body (kidney, bowel and vertebra) than in its wall. A patient who breathes moves the front.
     """
-    rows, columns = (np.flatnonzero(body.any(axis)) for axis in (1, 0))
-    if not len(rows):
+    if not body.any():
         return hu
-    px, thickness = protocol.pixel_mm, protocol.slice_thickness_mm
-    top, left = max(rows[0] - 4, 0), max(columns[0] - 4, 0)
-    win = np.s_[top : rows[-1] + 5, left : columns[-1] + 5]
+    px, thickness, win = protocol.pixel_mm, protocol.slice_thickness_mm, box.around(body, 4)
     piece = np.ascontiguousarray(hu[win])
     h, w = piece.shape
     y, x = np.linspace(-1, 1, h, dtype=np.float32)[:, None], np.linspace(-1, 1, w, dtype=np.float32)
@@ -161,10 +144,14 @@ def _frequencies(shape):
 
 @lru_cache(maxsize=4)
 def _sectors(shape):
-    """Windows that share the frequencies among `SECTORS` directions; their squares sum to one."""
-    _, direction = _frequencies(shape)
-    centres = np.arange(SECTORS) * np.pi / SECTORS
-    away = (direction[None] - centres[:, None, None] + np.pi / 2) % np.pi - np.pi / 2
+    """Windows that share the frequencies of a transform among `SECTORS` directions."""
+    return _shared(_frequencies(shape)[1])
+
+
+def _shared(direction):
+    """Weights that share directions among `SECTORS`; their squares sum to one."""
+    centres = (np.arange(SECTORS) * np.pi / SECTORS).reshape(-1, *[1] * direction.ndim)
+    away = (direction - centres + np.pi / 2) % np.pi - np.pi / 2
     return np.cos(np.clip(np.abs(away) * SECTORS / 2, 0, np.pi / 2)).astype(np.float32)
 
 
@@ -176,8 +163,6 @@ def transfer(frequency_per_mm, protocol):
 
 def blur(hu, protocol):
     """Blur the slice in its plane as the kernel does."""
-    from scipy import fft
-
     frequency, _ = _frequencies(hu.shape)
     spectrum = fft.rfft2(hu, workers=1)
     spectrum *= transfer(frequency / np.float32(protocol.pixel_mm), protocol)
@@ -190,8 +175,6 @@ def noise(rng, protocol, levels, body):
     A view adds noise that varies along its detector only, so the noise of the views that look along the long axis of
     the body, which is the strongest, lies in streaks along that axis.
     """
-    from scipy import fft
-
     shape, px = body.shape, protocol.pixel_mm
     frequency, _ = _frequencies(shape)
     f = frequency / np.float32(px)
@@ -202,7 +185,7 @@ def noise(rng, protocol, levels, body):
     white *= amplitude
     total = np.zeros(shape, np.float32)
     for window, level in zip(_sectors(shape), levels, strict=True):
-        total += fft.irfft2(white * window, shape, workers=1, overwrite_x=True) * _enlarge(np.sqrt(level), shape)
+        total += fft.irfft2(white * window, shape, workers=1, overwrite_x=True) * _resized(np.sqrt(level), shape)
     inside = total[body] if body.any() else total
     return total * np.float32(protocol.noise_hu / np.sqrt(np.mean(inside * inside)))
 
@@ -213,8 +196,6 @@ def noise(rng, protocol, levels, body):
 @lru_cache(maxsize=1)
 def _projector():
     """Sparse matrix that sums a coarse image along parallel rays: (directions x detector, pixels)."""
-    from scipy import sparse
-
     bins = int(COARSE * 1.5)
     y, x = np.indices((COARSE, COARSE)) - (COARSE - 1) / 2
     theta = (np.arange(ANGLES) * np.pi / ANGLES)[:, None, None]
@@ -238,31 +219,23 @@ def _resample(length, wanted):
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def _shrink(image):
-    return _resample(image.shape[0], COARSE) @ image @ _resample(image.shape[1], COARSE).T
-
-
-def _enlarge(image, shape):
+def _resized(image, shape):
     return _resample(image.shape[0], shape[0]) @ image @ _resample(image.shape[1], shape[1]).T
 
 
 def _rays(draw, hu, pixel_mm):
     """Streaks (HU, full size) and the variance of the noise by direction (coarse, relative), from line integrals."""
-    from scipy import fft
-
     u = draw.uniform
     forward, back = _projector()
     coarse_mm = np.float32(pixel_mm * hu.shape[0] / COARSE)
     soft = np.clip(hu / np.float32(1000) + 1, 0, 1.15)
     hard = np.maximum(hu - np.float32(150), 0) / np.float32(1000)
-    images = np.stack([_shrink(soft).ravel(), _shrink(hard).ravel()], 1)
+    images = np.stack([_resized(soft, (COARSE, COARSE)).ravel(), _resized(hard, (COARSE, COARSE)).ravel()], 1)
     water, dense = (forward @ images).T.reshape(2, ANGLES, -1) * (coarse_mm * np.float32(WATER_PER_MM))
     # One in a scan of fixed current; modulating the current with the view evens out the noise, though never in full.
     starving = np.clip(water + dense, 0, 14)
     variance = np.exp(np.float32(u("scanner", (0.5, 1.0), (0.1, 1.2))) * starving)
-    direction = np.arange(ANGLES) * np.pi / ANGLES
-    away = (direction - (np.arange(SECTORS) * np.pi / SECTORS)[:, None] + np.pi / 2) % np.pi - np.pi / 2
-    weight = np.cos(np.clip(np.abs(away) * SECTORS / 2, 0, np.pi / 2)).astype(np.float32) ** 2
+    weight = _shared(np.arange(ANGLES) * np.pi / ANGLES) ** 2
     seen = back @ (variance[:, None] * weight.T[:, :, None]).transpose(0, 2, 1).reshape(-1, SECTORS)
     levels = seen.T.reshape(SECTORS, COARSE, COARSE) / np.float32(max(seen.mean(), 1e-6))
 
@@ -279,7 +252,7 @@ def _rays(draw, hu, pixel_mm):
     ramp = np.abs(np.fft.rfftfreq(2 * bins)).astype(np.float32) / coarse_mm
     filtered = fft.irfft(fft.rfft(error, 2 * bins, axis=1) * ramp, 2 * bins, axis=1)[:, :bins]
     change = (back @ filtered.ravel()).reshape(COARSE, COARSE) * np.float32(np.pi / ANGLES / WATER_PER_MM * 1000)
-    return _enlarge(np.clip(change, -400, 400), hu.shape), levels
+    return _resized(np.clip(change, -400, 400), hu.shape), levels
 
 
 def edge_of_field(draw, hu, body, pixel_mm):

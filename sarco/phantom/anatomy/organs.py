@@ -25,8 +25,8 @@ def cavity_fat(canvas, draw, frame):
         for _ in range(4):
             t += rng.normal(0, 0.5)
             points.append((points[-1][0] + length / 4 * np.cos(t), points[-1][1] - length / 4 * np.sin(t)))
-        win, e = canvas.worm(points, rng.uniform(0.6, 1.8))
-        canvas.paint(win, (e < 1) & cavity[win], 42 + frame.contrast * rng.uniform(20, 160), "vessel")
+        branch = canvas.worm(points, rng.uniform(0.6, 1.8))
+        canvas.fill(branch, 42 + frame.contrast * rng.uniform(20, 160), "vessel", cavity)
 
 
 def fluid(canvas, draw, where):
@@ -134,8 +134,8 @@ def liver_and_spleen(canvas, draw, frame):
         canvas.paint(EVERYWHERE, (e < 1) & canvas.cavity, tone, name)
         if name == "liver" and rng.random() < 0.3:
             x = -(frame.half_width - size - 30) * rng.uniform(0.7, 1.0)
-            win, g = canvas.ellipse(x, rng.uniform(-35, 0), *rng.uniform(9, 20, 2))
-            canvas.paint(win, (g < 1) & canvas.cavity[win], rng.uniform(0, 25), "gallbladder")
+            bladder = canvas.ellipse(x, rng.uniform(-35, 0), *rng.uniform(9, 20, 2))
+            canvas.fill(bladder, rng.uniform(0, 25), "gallbladder", canvas.cavity)
 
 
 def kidneys(canvas, draw, frame):
@@ -158,8 +158,8 @@ def kidneys(canvas, draw, frame):
         canvas.paint(win, (e < 1 + 0.3 * canvas.noise(5, win)) & canvas.part("kidney", win), sinus)
         if rng.random() < 0.2:
             turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(4, 22)
-            win, e = canvas.ellipse(cx + np.cos(turn) * rx, cy + np.sin(turn) * ry, r, r)
-            canvas.paint(win, (e < 1) & canvas.cavity[win], rng.uniform(0, 25), "kidney")
+            cyst = canvas.ellipse(cx + np.cos(turn) * rx, cy + np.sin(turn) * ry, r, r)
+            canvas.fill(cyst, rng.uniform(0, 25), "kidney", canvas.cavity)
         if rng.random() < 0.5:
             win, e = canvas.ellipse(cx, cy, rx * 1.35, ry * 1.35, 2.1, angle)
             fat = canvas.part("visceral fat", win)
@@ -195,8 +195,8 @@ def vessels(canvas, draw, frame):
     for _ in range(rng.integers(0, 5)):
         t = rng.uniform(-0.5, np.pi + 0.5)
         cx, cy = (frame.body_w + 3) * np.cos(t), frame.spine_y - (frame.body_h + 4) * np.sin(t)
-        win, e = canvas.ellipse(cx, cy, *u("geometry", (2, 5), (1.5, 8), 2), 2.0, rng.uniform(0, 3))
-        canvas.paint(win, (e < 1) & canvas.cavity[win], rng.uniform(20, 70), "vessel")
+        node = canvas.ellipse(cx, cy, *u("geometry", (2, 5), (1.5, 8), 2), 2.0, rng.uniform(0, 3))
+        canvas.fill(node, rng.uniform(20, 70), "vessel", canvas.cavity)
     for name, cx, r, tone in (("aorta", rng.uniform(0, 20), u("geometry", (8, 12), (6, 17)), blood),
                               ("vena cava", -rng.uniform(8, 28), u("geometry", (9, 14), (6, 17)), vein)):  # fmt: skip
         win, e = canvas.ellipse(cx, front - r * rng.uniform(0.8, 1.4), r, r * rng.uniform(0.6, 1.0))
@@ -208,15 +208,15 @@ def vessels(canvas, draw, frame):
         x, y = rng.uniform(-12, 18), front - rng.uniform(28, 45)
         for dx, tone in ((0, blood), (-rng.uniform(9, 16), vein)):
             r = u("geometry", (3, 6), (2, 8))
-            win, e = canvas.ellipse(x + dx, y + rng.uniform(-4, 4), r, r * rng.uniform(0.8, 1))
-            canvas.paint(win, (e < 1) & canvas.cavity[win], tone, "vessel")
+            vessel = canvas.ellipse(x + dx, y + rng.uniform(-4, 4), r, r * rng.uniform(0.8, 1))
+            canvas.fill(vessel, tone, "vessel", canvas.cavity)
     for i, side in enumerate(BOTH):  # ureter and gonadal vein on the front of the psoas; lumbar veins beside the body
         for _ in range(rng.integers(1, 4)):
             r = u("geometry", (1.2, 3), (1, 5))
             cx = side * (frame.body_w + rng.uniform(0, 1.7) * frame.muscles.psoas[i])
             cy = frame.spine_y - frame.muscles.psoas[i] * frame.muscles.psoas_ratio[i] * rng.uniform(0.8, 1.4)
-            win, e = canvas.ellipse(cx, cy, r, r)
-            canvas.paint(win, (e < 1) & canvas.cavity[win], rng.choice((15.0, vein, rng.uniform(20, 70))), "vessel")
+            tone = rng.choice((15.0, vein, rng.uniform(20, 70)))
+            canvas.fill(canvas.ellipse(cx, cy, r, r), tone, "vessel", canvas.cavity)
 
 
 def organs(canvas, draw, frame):

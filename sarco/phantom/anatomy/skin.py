@@ -36,8 +36,8 @@ def body(canvas, draw, frame):
         x = rng.uniform(-0.9, 0.9) * frame.half_width
         edge = frame.half_depth * np.sqrt(1 - (x / frame.half_width) ** 2)
         cy = rng.choice((-1, -1, 1)) * (edge + rng.uniform(1, max(2.0, frame.front)))
-        win, e = canvas.ellipse(x, cy, *rng.uniform(2, 9, 2))
-        canvas.paint(win, (e < 1) & canvas.part("subcutaneous fat", win), rng.uniform(-60, 60))
+        scar = canvas.ellipse(x, cy, *rng.uniform(2, 9, 2))
+        canvas.fill(scar, rng.uniform(-60, 60), where=canvas.part("subcutaneous fat"))
     return inside, deep
 
 
@@ -77,5 +77,6 @@ def cover(canvas, draw, frame):
         canvas.paint(EVERYWHERE, outside, u("surroundings", (-900, -500), (-900, -50)), "table")
     for _ in range(rng.poisson(u("surroundings", (0, 0.6), (0, 2)))):
         side, t = rng.choice(BOTH), rng.uniform(0, 1.5)
-        win, e = canvas.ellipse(side * (width + 3) * np.sin(t), offset - (depth + 3) * np.cos(t), *rng.uniform(1, 3, 2))
-        canvas.paint(win, (e < 1) & canvas.part("air", win), rng.uniform(-100, 900), "foreign body")
+        x, y = side * (width + 3) * np.sin(t), offset - (depth + 3) * np.cos(t)
+        line = canvas.ellipse(x, y, *rng.uniform(1, 3, 2))
+        canvas.fill(line, rng.uniform(-100, 900), "foreign body", canvas.part("air"))

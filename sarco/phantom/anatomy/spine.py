@@ -30,8 +30,8 @@ def vertebral_body(canvas, draw, frame):
     if draw.chance("geometry", 0.15, 0.25):  # spurs at the front corners
         for _ in range(rng.integers(1, 4)):
             t = rng.uniform(-0.2, np.pi + 0.2)
-            win, e = canvas.ellipse(bw * np.cos(t), vy - bh * np.sin(t), *rng.uniform(2, 5, 2))
-            canvas.paint(win, e < 1, frame.bone_hu, "bone")
+            spur = canvas.ellipse(bw * np.cos(t), vy - bh * np.sin(t), *rng.uniform(2, 5, 2))
+            canvas.fill(spur, frame.bone_hu, "bone")
     win, e = canvas.ellipse(0, vy, bw, bh, u("geometry", (2.2, 2.7), (2, 3)))
     # The back of the body is hollowed by the canal.
     e = e + u("geometry", (0.0, 0.12), (0.0, 0.2)) * np.exp(-((canvas.x[win] / 9) ** 2)) * (canvas.y[win] > vy)
@@ -53,11 +53,8 @@ def transverse_processes(canvas, draw, frame):
         length, half = u("geometry", (34, 46), (24, 56)), u("geometry", (2, 4), (1.5, 5.5))
         back = u("geometry", (0, 9), (-5, 16))
         knee = rng.uniform(0.5, 0.7)
-        points = [
-            (side * 10, y0),
-            (side * length * knee, y0 + back * rng.uniform(0.1, 0.6)),
-            (side * length, y0 + back),
-        ]
+        bend = side * length * knee, y0 + back * rng.uniform(0.1, 0.6)
+        points = [(side * 10, y0), bend, (side * length, y0 + back)]
         dense = frame.bone_hu * u("hu", (0.35, 0.95), (0.15, 1.1))  # less where the slice cuts it half
         for stretch, radius in ((points[:2], half), (points[1:], half * u("geometry", (0.5, 0.9), (0.3, 1.2)))):
             win, e = canvas.worm(stretch, radius)
@@ -70,15 +67,15 @@ def arch(canvas, draw, frame, arch_y):
     """Pedicles and laminae around the canal, and the facet joints."""
     u, rng = draw.uniform, draw.rng
     cortex = frame.bone_hu
-    win, e = canvas.ellipse(0, arch_y, u("geometry", (15, 19), (12, 22)), u("geometry", (11, 14), (9, 17)))
-    canvas.paint(win, e < 1, u("hu", (-40, 60), (-90, 80)), "ligament")  # fat and ligamentum flavum within the arch
+    within = canvas.ellipse(0, arch_y, u("geometry", (15, 19), (12, 22)), u("geometry", (11, 14), (9, 17)))
+    canvas.fill(within, u("hu", (-40, 60), (-90, 80)), "ligament")  # fat and ligamentum flavum
     wide, roof = u("geometry", (15, 19), (12, 23)), arch_y + u("geometry", (10, 14), (8, 18))
     thick = u("geometry", (3.0, 4.5), (2.2, 6.5))
     for side in BOTH:
         if draw.chance("geometry", 0.85, 0.75):  # the pedicle; between two of them lies the foramen of a nerve
-            win, e = canvas.worm([(side * wide * 0.95, frame.spine_y + 0.6 * frame.body_h), (side * wide, arch_y)],
-                                 thick * rng.uniform(0.8, 1.3))  # fmt: skip
-            canvas.paint(win, e < 1, cortex * rng.uniform(0.5, 0.9), "bone")
+            ends = (side * wide * 0.95, frame.spine_y + 0.6 * frame.body_h), (side * wide, arch_y)
+            pedicle = canvas.worm(ends, thick * rng.uniform(0.8, 1.3))
+            canvas.fill(pedicle, cortex * rng.uniform(0.5, 0.9), "bone")
         win, e = canvas.worm([(side * wide, arch_y - 1), (side * wide * 0.7, (arch_y + roof) / 2 + 2),
                               (side * rng.uniform(0, 4), roof)], thick)  # fmt: skip
         canvas.paint(win, e < 1, cortex * rng.uniform(0.7, 1.0), "bone")
@@ -90,8 +87,8 @@ def arch(canvas, draw, frame, arch_y):
             canvas.paint(win, e < 1, cortex * rng.uniform(0.7, 1.2), "bone")
             canvas.paint(win, e < rng.uniform(0, 0.7), rng.uniform(80, 300))
             if rng.random() < 0.6:
-                win, e = canvas.ellipse(cx, cy, rng.uniform(0.4, 1.2), rng.uniform(4, 9), 2.0, angle)
-                canvas.paint(win, (e < 1) & canvas.part("bone", win), rng.uniform(-50, 150))
+                gap = canvas.ellipse(cx, cy, rng.uniform(0.4, 1.2), rng.uniform(4, 9), 2.0, angle)
+                canvas.fill(gap, rng.uniform(-50, 150), where=canvas.part("bone"))
 
 
 def spinous_process(canvas, draw, frame, arch_y):
@@ -107,8 +104,8 @@ def spinous_process(canvas, draw, frame, arch_y):
     canvas.paint(win, e < 1, frame.bone_hu * rng.uniform(0.5, 0.95), "bone")
     canvas.paint(win, e < rng.uniform(0, 0.6), u("hu", (120, 300), (50, 400)))
     if rng.random() < 0.65:
-        win, e = canvas.ellipse(lean, tip, half * rng.uniform(1.2, 2.0), half * rng.uniform(1, 2.2))
-        canvas.paint(win, e < 1, frame.bone_hu * rng.uniform(0.6, 1.1), "bone")
+        knob = canvas.ellipse(lean, tip, half * rng.uniform(1.2, 2.0), half * rng.uniform(1, 2.2))
+        canvas.fill(knob, frame.bone_hu * rng.uniform(0.6, 1.1), "bone")
 
 
 def ligaments(canvas, draw, frame, arch_y):
