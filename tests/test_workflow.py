@@ -184,7 +184,7 @@ def test_a_changed_constant_changes_what_is_known_of_each_step_that_imports_it(r
 def test_what_is_imported_within_functions_counts_and_a_missing_module_is_told(root):
     files = {str(path.relative_to(root)) for path in sources.of("sarco.runs.evaluation")}
     assert {"sarco/__init__.py", "sarco/ct/dicom.py", "sarco/paper.py"} <= files  # by `run`, within it
-    assert not {"sarco/book/figures.py", "sarco/slice_tool/segmentation.py"} & files
+    assert not {"sarco/book/figures/style.py", "sarco/slice_tool/segmentation.py"} & files
     # A chapter may ask the package for `sarco.segment`; a script finds what lies beside it.
     assert root / "sarco/slice_tool/segmentation.py" in sources.of("chapters/08-own-slice.ipynb")
     assert root / "workflow/address.py" in sources.of("workflow/render.py")
@@ -236,7 +236,7 @@ def test_a_change_makes_the_steps_again_that_depend_on_it(hollow, root):
         assert first & entries.keys() <= steps <= found.keys(), name
     book = {"chapter", "pages_of_book"}
     assert not change("sarco/runs/training.py", "\nimport ", "\n# a comment\nimport ")
-    assert change("sarco/book/figures.py", "\nimport ", "\nimport abc\nimport ").keys() == book
+    assert change("sarco/book/figures/style.py", "\nimport ", "\nimport abc\nimport ").keys() == book
     again = change("workflow/profiles/smoke.yaml", "ablation_steps: 1", "ablation_steps: 2")
     assert again.keys() == {"ablation_variant", "ablation", *book}
     assert change("workflow/profiles/smoke.yaml", "live_cases: 1", "live_cases: 2").keys() == book

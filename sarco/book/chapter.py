@@ -303,13 +303,12 @@ def paper_table(rows, caption, name):
 
 def png(figure):
     """A figure (matplotlib) as the bytes of a PNG, trimmed; the same figure gives the same bytes."""
-    import matplotlib
     from PIL import Image
 
-    from .figures import STYLE
+    from .figures.style import theme
 
     drawn, out = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with theme():
         figure.savefig(drawn, format="png", bbox_inches="tight", pad_inches=0.06)
     # The background is opaque: without the channel for transparency the same pixels take an eighth less.
     Image.open(drawn).convert("RGB").save(out, "PNG", optimize=True)
@@ -320,11 +319,11 @@ def show(figure):
     """Show a figure (matplotlib) as one PNG, whatever the notebook's plotting backend is."""
     from IPython.display import display
 
-    from .figures import STYLE
+    from .figures.style import DPI
 
     data = png(figure)
     width = int.from_bytes(data[16:20], "big")  # the header of a PNG holds its width here
-    shown = round(width * PIXELS_PER_INCH / STYLE["savefig.dpi"])
+    shown = round(width * PIXELS_PER_INCH / DPI)
     bundle = {"image/png": base64.b64encode(data).decode("ascii") + "\n"}
     display(bundle, raw=True, metadata={"image/png": {"width": shown}})
 

@@ -1,17 +1,20 @@
-"""Each figure is drawn from small data, is the same twice, and says what it should."""
+"""What is drawn is what the data say: marks, intervals, painted pixels, the paper's lines, axes with their units."""
 
-import hashlib
-import io
+import subprocess
+import sys
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
 
-from sarco.book import figures
+from sarco.book import chapter, figures
+from sarco.book.figures import pictures, style
 from sarco.phantom.canvas import PARTS
 
 SPACING = (0.8, 0.8)
+ENDS = ("", "_low", "_high")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +34,17 @@ def mask(slice_hu):
     return (slice_hu > 0) & (np.arange(96)[:, None] < 85)
 
 
+def _intervals(**values):
+    """A table with columns of values, each in an interval that is not symmetric."""
+    columns = {f"{name}{end}": np.array(value) + by for name, value in values.items()
+               for end, by in zip(ENDS, (0, -0.2, 0.3), strict=True)}  # fmt: skip
+    return pd.DataFrame(columns)
+
+
 @pytest.fixture(scope="module")
 def drawings(slice_hu, mask):
-    """Every figure of the module, as functions without arguments."""
+    """Every plot of the book, as functions without arguments."""
     rng = np.random.default_rng(1)
-    probability = np.where(mask, 0.9, 0.0)
     area = rng.normal(130, 30, 40)
     cohort = pd.DataFrame({"sex": ["F", "M"] * 30, "age": rng.uniform(25, 90, 60), "area_cm2": rng.normal(130, 20, 60)})
     cohort["hu"] = rng.normal(35, 6, 60)
@@ -45,16 +54,13 @@ def drawings(slice_hu, mask):
     cases = pd.DataFrame({"quality": list("AAABBBCCCD"), "dsc": 1 - rng.gamma(2, 0.01, 10)})
     rows = [(member, epoch, 0.9 - 0.5 / epoch + 0.01 * member) for member in (1, 2) for epoch in (1, 2, 3)]
     history = pd.DataFrame(rows, columns=["member", "epoch", "validation_dsc"])
-    band = pd.DataFrame({"members": [1, 2, 3], "dsc": [0.95, 0.955, 0.96], "rmse_cm2": [4.5, 4.3, 4.2]})
-    for column in ("dsc", "rmse_cm2"):
-        band[f"{column}_low"], band[f"{column}_high"] = 0.99 * band[column], 1.01 * band[column]
+    band = _intervals(dsc=[2.0, 2.5, 3.0], rmse_cm2=[4.5, 4.3, 4.2]).assign(members=[1, 2, 3], order=1)
     doubt = pd.DataFrame({"sd_cm2": rng.gamma(2, 1, 40), "error_cm2": rng.normal(0, 3, 40)})
     curve = pd.DataFrame({"share": np.arange(1, 41) / 40, "rmse_cm2": 3.0, "best_cm2": np.linspace(0, 3, 40)})
-    values = {"value": [0.3, 0.5, 0.3, 0.5], "sweep": ["one"] * 2 + ["other"] * 2, "level": list("ABAB"), "n": 20}
-    values |= {"group": ["phase"] * 2 + ["sex"] * 2}
-    for column, middle in (("dsc", 0.95), ("mean_error_cm2", 2.0), ("rmse_cm2", 4.0)):
-        values |= {column: middle, f"{column}_low": 0.9 * middle, f"{column}_high": 1.1 * middle}
-    measured = pd.DataFrame(values)
+    # Not in the order of the values, as a table may be.
+    measured = _intervals(dsc=[2.0, 1.0, 4.0, 3.0], mean_error_cm2=[0.1, 0.2, -0.3, 0.4])
+    measured = measured.assign(value=[0.5, 0.3, 0.5, 0.3], sweep=["one"] * 2 + ["other"] * 2, level=list("ABAB"), n=20,
+                               group=["phase"] * 2 + ["sex"] * 2)  # fmt: skip
     gain = pd.DataFrame({"pixel_spacing_mm": np.linspace(0.6, 1, 9), "px": np.linspace(4, 5, 9), "mm": 4.5})
     few = pd.DataFrame({"cases": [5, 10], "low": [1.0, 2.0], "high": [6.0, 5.0], "worse": [0.2, 0.0]})
     pairs = [("plain", "plain", 4.0), ("plain", "portal", 6.0), ("portal", "plain", 5.0), ("portal", "portal", 3.0)]
@@ -62,84 +68,164 @@ def drawings(slice_hu, mask):
     people = pd.DataFrame({"sex": ["F", "M"] * 20, "smi": rng.normal(45, 8, 40)})
     limits = {"one": {"F": 38.5, "M": 52.4}, "two": {("F", False): 41.0, ("M", False): 43.0, ("M", True): 53.0}}
     changed = pd.DataFrame({"cutoff": ["one", "one", "two", "two"], "what": ["a", "one reader for another"] * 2,
-                            "share": 0.05, "low": 0.03, "high": 0.07})  # fmt: skip
+                            "share": [0.05, 0.06, 0.07, 0.08], "low": 0.03, "high": 0.09})  # fmt: skip
     curves = pd.DataFrame({"name": ["one"] * 2 + ["other"] * 2, "at": [0.0, 3.0] * 2, "value": 3.0, "low": 2.5,
-                           "high": 3.5, "came_out": [True, False] * 2})  # fmt: skip
+                           "high": 3.8, "came_out": [True, False] * 2})  # fmt: skip
     readers = (curves, {"one": ("RMSE", 3.7), "other": ("DSC", 0.9)}, {"a": 1.0})
-    image = (slice_hu > -300) / 2
-    blocks = [(0, 16, 3), (1, 32, 3), (2, 64, 3), (1, 32, 3), (0, 16, 3)]
     return {
         "ablation": lambda: figures.ablation(variants),
-        "anatomy": lambda: figures.anatomy(slice_hu, SPACING, parts),
         "assumed_readers": lambda: figures.assumed_readers(*readers),
         "attenuation": lambda: figures.attenuation([slice_hu], [parts], {"muscle": ("psoas",), "organ": ("organ",)}),
-        "augmentation": lambda: figures.augmentation([("one", image, mask), ("two", image, mask)]),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
         "by_age": lambda: figures.by_age(cohort, known, ages),
-        "by_members": lambda: figures.by_members(band, band.assign(order=1), {"dsc": 3, "rmse_cm2": 2}, 3),
+        "by_members": lambda: figures.by_members(band, band, {"dsc": 3, "rmse_cm2": 2}, 3),
         "changes": lambda: figures.changes(["this", "another"], [1.0, None], [2.0, 4.5], [True, False]),
         "class_changes": lambda: figures.class_changes(changed, {"one": "One", "two": "Two"}),
-        "cohort_flow": lambda: figures.cohort_flow(1025, 3, 982, 40, 500),
-        "contact_sheet": lambda: figures.contact_sheet([("0001", slice_hu, SPACING, mask)] * 4),
         "dilation_by_pixel": lambda: figures.dilation_by_pixel(gain, {"px": "one pixel", "mm": "0.8 mm"}),
-        "disagreement": lambda: figures.disagreement(slice_hu, SPACING, probability / 4, mask, ~mask),
-        "examples": lambda: figures.examples([("A", slice_hu, SPACING, mask, mask)] * 2),
         "few_cases": lambda: figures.few_cases(few, 8),
         "muscle_index": lambda: figures.muscle_index(people, limits),
-        "network": lambda: figures.network(blocks),
-        "own_slice": lambda: figures.own_slice(slice_hu, SPACING, mask, ~mask, probability / 4),
-        "overview": lambda: figures.overview(slice_hu, SPACING, probability, mask),
-        "preprocessing": lambda: figures.preprocessing(slice_hu, SPACING, image, 2.0),
-        "quality_labels": lambda: figures.quality_labels([("B", slice_hu, SPACING, mask, mask, mask, ~mask)] * 2),
         "reader_study": lambda: figures.reader_study(area + 3, area, (-2.0, 8.0), (-9.9, 7.6)),
-        "receptive_field": lambda: figures.receptive_field(probability + 1e-9, [("all", 40, figures.BLUE)]),
         "scatter": lambda: figures.scatter(area + 3, area, area),
         "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
-        "slice_with_masks": lambda: figures.slice_with_masks(slice_hu, SPACING, mask, mask),
-        "steps": lambda: figures.steps(slice_hu, SPACING, probability, {"threshold": mask, "window": mask}),
         "subgroups": lambda: figures.subgroups(measured, {"dsc": 0.95, "mean_error_cm2": 2.0}),
-        "sweep": lambda: figures.sweep(measured, {"one": "one", "other": "other"}, "level", 0.5),
+        "sweep": lambda: figures.sweep(measured, {"one": "one", "other": "other"}, "level", 0.4),
         "training_history": lambda: figures.training_history(history),
         "transfer": lambda: figures.transfer(moved),
         "uncertainty": lambda: figures.uncertainty(doubt, curve),
         "violins": lambda: figures.violins(cases),
         "waterfall": lambda: figures.waterfall(["baseline", "ensemble"], [0.93, 0.95], "DSC"),
-        "worst": lambda: figures.worst([("A", slice_hu, SPACING, mask, mask, ~mask)] * 3),
     }
 
 
-def _png(figure):
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return hashlib.sha256(out.getvalue()).hexdigest()
+# What is written beside the axes of each plot, from top to bottom.
+LABELS = {
+    "ablation": ["DSC on the difficult slices"],
+    "assumed_readers": ["SD of the readers (cm²)"] * 2,
+    "attenuation": ["attenuation (HU)"],
+    "bland_altman": ["mean of the two areas (cm²)", "predicted minus\nreader's area (cm²)"],
+    "by_age": ["muscle area (cm²)", "age (years)", "mean attenuation (HU)"],
+    "by_members": ["DSC", "members in the mean", "RMSE (cm²)"],
+    "changes": ["difference of the area (cm²): mean, and one SD to each side"],
+    "class_changes": ["people who change class (%)"],
+    "dilation_by_pixel": ["side of a pixel (mm)", "area added (cm²)"],
+    "few_cases": ["mean error\nlearned (cm²)", "cases that it is learned on", "draws that\ndo harm (%)"],
+    "muscle_index": ["women under it (%)", "skeletal muscle index (cm²/m²)", "men under it (%)"],
+    "reader_study": ["mean of the two readers' areas (cm²)", "one reader minus\nthe other (cm²)"],
+    "scatter": ["predicted area (cm²)", "reader's area (cm²)"],
+    "schedule": ["iteration", "learning rate"],
+    "subgroups": ["DSC", "mean error (cm²)"],
+    "sweep": ["DSC", "level", "mean error (cm²)"],
+    "training_history": ["epoch", "DSC, validation"],
+    "transfer": ["RMSE (cm²)"],
+    "uncertainty": ["SD of the members' areas (cm²)", "size of the error (cm²)", "cases kept (%)",
+                    "RMSE of those kept (cm²)"],
+    "violins": ["quality label of the reader's mask", "DSC"],
+    "waterfall": ["DSC"],
+}  # fmt: skip
 
 
-def test_every_figure_is_drawn_here(drawings):
-    public = {name for name, value in vars(figures).items() if hasattr(value, "__wrapped__")}
-    assert public == set(drawings)
-
-
-def test_figures_are_repeatable_and_leave_no_trace(drawings):
+def test_axes_have_their_units_and_nothing_is_left_behind(drawings):
     before = dict(matplotlib.rcParams)
     for name, draw in drawings.items():
-        assert _png(draw()) == _png(draw()), name
+        sides = [side for axis in draw().axes if axis.get_visible() for side in (axis.xaxis, axis.yaxis)]
+        labels = [side.label.get_text() for side in sides if side.label.get_visible()]
+        assert list(filter(None, labels)) == LABELS[name], name
     assert dict(matplotlib.rcParams) == before
+
+
+def test_seaborn_is_loaded_when_a_figure_is_drawn():
+    code = "import sys; from sarco.book import figures; print('seaborn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_notebooks_settings_change_no_byte(drawings):
+    draw = drawings["sweep"]
+    plain = chapter.png(draw())
+    with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "savefig.dpi": 40}):
+        assert chapter.png(draw()) == plain
+
+
+def _dots(axis):
+    """Where the dots of each cloud of an axis are."""
+    clouds = (np.asarray(part.get_offsets()) for part in axis.collections if isinstance(part, PathCollection))
+    return [cloud.tolist() for cloud in clouds if len(cloud)]
+
+
+def _bands(axis):
+    """The places of each band of an axis, with its low and high ends."""
+    parts = (part for part in axis.collections if isinstance(part, FillBetweenPolyCollection))
+    corners = [part.get_paths()[0].vertices for part in parts]
+    return [sorted((x, *sorted({y for at, y in part if at == x})) for x in {x for x, _ in part}) for part in corners]
+
+
+def _bars(axis):
+    """The middle, low and high end of each point with an interval, from top to bottom."""
+    marks = [line.get_xydata().tolist() for line in axis.lines if line.get_marker() not in ("None", "")]
+    at = {y: x for points in marks for x, y in points}
+    bars = [line for line in (line.get_xydata() for line in axis.lines) if len(line) == 2 and line[0, 1] == line[1, 1]]
+    return [(at[bar[0, 1]], *bar[:, 0]) for bar in sorted(bars, key=lambda bar: bar[0, 1])]
+
+
+def test_a_band_is_that_of_the_table(drawings):
+    dsc, error = drawings["sweep"]().axes
+    assert _bands(dsc) == [[(0.3, 0.8, 1.3), (0.5, 1.8, 2.3)], [(0.3, 2.8, 3.3), (0.5, 3.8, 4.3)]]
+    assert [line.get_xydata().tolist() for line in dsc.lines[:2]] == [[[0.3, 1], [0.5, 2]], [[0.3, 3], [0.5, 4]]]
+    assert [line.get_ydata().tolist() for line in error.lines[:2]] == [[0.2, 0.1], [0.4, -0.3]]
+    assert [list(line.get_xdata()) for line in dsc.lines[2:]] == [[0.4, 0.4]]  # the paper's value
+    learned, _ = drawings["few_cases"]().axes
+    assert _bands(learned) == [[(5, 1, 6), (10, 2, 5)]]
+    one, _ = [axis for axis in drawings["assumed_readers"]().axes if axis.get_visible()]
+    assert _bands(one) == [[(0, 2.5, 3.8), (3, 2.5, 3.8)]] and _dots(one) == [[[0, 3], [3, 3]]]
+
+
+def test_an_interval_is_that_of_the_table_and_none_of_seaborns(drawings):
+    dsc, error = drawings["subgroups"]().axes
+    assert np.allclose(_bars(dsc), [(v, v - 0.2, v + 0.3) for v in (2, 1, 4, 3)])
+    assert np.allclose(_bars(error), [(v, v - 0.2, v + 0.3) for v in (0.1, 0.2, -0.3, 0.4)])
+    assert [tick.get_text() for tick in dsc.get_yticklabels()] == ["phase", "sex", *("A  (20)", "B  (20)") * 2]
+    (axis,) = drawings["class_changes"]().axes
+    assert np.allclose(_bars(axis), [(5, 3, 9), (6, 3, 9), (7, 3, 9), (8, 3, 9)])
+    (axis,) = drawings["ablation"]().axes
+    assert np.allclose(_bars(axis), [(0.96, 0.9, 0.97), (0.92, 0.9, 0.97)]) and _dots(axis) == [[[0.7, 0], [0.7, 1]]]
+    # Also where the value lies outside, or has no interval.
+    _, axis = style.canvas(3)
+    table = pd.DataFrame({"at": [0, 1], "of": ["b", "a"], "value": [5.0, 2.0], "low": [1, np.nan], "high": [4, np.nan]})
+    style.points_with_intervals(axis, table, "value", "of")
+    outside, without = _bars(axis)
+    assert outside == (5, 1, 4) and without[0] == 2 and np.isnan(without[1:]).all()
+    style.line_with_band(axis, table[::-1], "at", "value")
+    assert axis.lines[-1].get_ydata().tolist() == [5, 2]
+
+
+def test_every_case_is_a_dot():
+    first, second = np.array([100.0, 120.0, 140.0]), np.array([98.0, 125.0, 140.0])
+    for draw in (lambda: figures.bland_altman(first, second, -4.0, 5.0),
+                 lambda: figures.reader_study(first, second, (-4.0, 5.0), (-9.9, 7.6))):  # fmt: skip
+        (axis,) = draw().axes
+        assert _dots(axis) == [[[99, 2], [122.5, -5], [140, 0]]]
+        assert {line.get_ydata()[0] for line in axis.lines} >= {-1, -4, 5}  # the mean and the limits
+    (axis,) = figures.scatter(second + 5, second, second).axes
+    assert [[x for x, _ in cloud] for cloud in _dots(axis)] == [[103, 130, 145], [98, 125, 140]]
+    regression = next(line for line in axis.lines if line.get_label() == "regression")
+    assert np.allclose(regression.get_xdata(), regression.get_ydata())  # through the corrected ones
+    gain = pd.DataFrame({"pixel_spacing_mm": [0.6, 0.7, 0.9], "px": [4.0, 5.0, 7.0]})
+    (axis,) = figures.dilation_by_pixel(gain, {"px": "one pixel"}).axes
+    assert _dots(axis) == [gain.to_numpy().tolist()]
+    assert np.allclose(axis.lines[0].get_ydata()[[0, -1]], [4, 7])
 
 
 def test_no_title_inside_a_plot(drawings):
     # Small pictures have a label over them; a plot has its caption in the book.
-    for name in ("ablation", "by_age", "bland_altman", "reader_study", "scatter", "violins", "waterfall"):
-        figure = drawings[name]()
-        assert not figure.get_suptitle() and not any(axis.get_title() for axis in figure.axes), name
+    for name in drawings.keys() - {"assumed_readers"}:
+        assert not any(axis.get_title() for axis in drawings[name]().axes), name
 
 
 def test_ct_keeps_its_proportions_and_grey_levels(slice_hu, mask):
     figure = figures.slice_with_masks(slice_hu, (1.6, 0.8), mask)
     picture = figure.axes[0].images[0]
     assert figure.axes[0].get_aspect() == pytest.approx(2.0)
-    assert picture.get_clim() == figures.CT_WINDOW_HU and picture.get_cmap().name == "gray"
-    # As displayed: no interpolated or rescaled values in the data.
-    assert np.isin(np.asarray(picture.get_array()), slice_hu).all()
+    assert picture.get_clim() == pictures.CT_WINDOW_HU and picture.get_cmap().name == "gray"
+    assert (np.asarray(picture.get_array()) == slice_hu).all()
 
 
 def test_body_box_finds_the_body_and_not_the_table(slice_hu):
@@ -149,19 +235,54 @@ def test_body_box_finds_the_body_and_not_the_table(slice_hu):
     assert figures.body_box(np.full((20, 20), -1000)) == (slice(None), slice(None))
 
 
+def _painted(axis):
+    """The pixels that each colour is painted on."""
+    layers = (np.asarray(layer.get_array()) for layer in axis.images[1:])
+    return {matplotlib.colors.to_hex(layer[layer[..., 3] > 0][0]).upper(): layer[..., 3] > 0
+            for layer in layers if layer[..., 3].any()}  # fmt: skip
+
+
 def test_errors_are_painted_where_they_are(slice_hu, mask):
     missed = mask.copy()
     missed[:, 64:] = False  # one of the two muscles
-    figure = figures.examples([("A", slice_hu, SPACING, mask, missed)])
-    right = figure.axes[1]
-    box = figures.body_box(slice_hu)
-    painted = {}
-    for layer in (image.get_array() for image in right.images[1:]):
-        pixels = layer[..., 3] > 0
-        if pixels.any():
-            painted[matplotlib.colors.to_hex(layer[pixels][0])] = pixels
-    assert set(painted) == {figures.GREEN.lower(), figures.RED.lower()}
-    assert (painted[figures.RED.lower()] == (mask & ~missed)[box]).all()
+    _, right = figures.examples([("A", slice_hu, SPACING, mask, missed)]).axes
+    painted = _painted(right)
+    assert painted.keys() == {style.GREEN, style.RED}
+    assert (painted[style.RED] == (mask & ~missed)).all()
+    steps = figures.steps(slice_hu, SPACING, mask / 2, {"threshold": mask, "window": missed})
+    painted = _painted(steps.axes[2])
+    assert painted.keys() == {style.GREEN, style.ORANGE} and (painted[style.ORANGE] == (mask & ~missed)).all()
+    painted = _painted(figures.disagreement(slice_hu, SPACING, mask / 4, mask, missed | ~mask).axes[1])
+    assert (painted[style.ORANGE] == (mask & ~missed)).all() and (painted[style.SKY] == ~mask).all()
+
+
+def test_wrong_pixels_have_the_colour_of_who_is_wrong(slice_hu, mask):
+    true, network, reader = mask.copy(), mask.copy(), mask.copy()
+    network[40:44, 70:75] = True  # not in the mask: the network alone
+    reader[45:47, 40:45] = False  # in the mask: the reader alone
+    network[52:54, 80:83] = reader[52:54, 80:83] = False
+    painted = _painted(figures.worst([("A", slice_hu, SPACING, true, reader, network)]).axes[0])
+    sizes = {style.ORANGE: 20, style.SKY: 10, style.PURPLE: 6}
+    assert {colour: pixels.sum() for colour, pixels in painted.items()} == sizes
+
+
+def test_quality_picture_is_about_the_wrong_pixels(slice_hu, mask):
+    wrong = np.zeros_like(mask)
+    wrong[48:54, 80:86] = True
+    rows = [("B", slice_hu, SPACING, mask | wrong, mask, wrong, ~mask & mask)]
+    axis = figures.quality_labels(rows, field_mm=16).axes[0]
+    assert (_painted(axis)[style.ORANGE] == wrong).all()
+    assert axis.get_xlim() == (71.5, 92.5) and axis.get_ylim() == (60.5, 39.5)
+
+
+def test_an_outline_goes_round_its_mask(slice_hu, mask):
+    (axis,) = figures.contact_sheet([("0001", slice_hu, SPACING, mask)], columns=1).axes
+    (lines,) = [part for part in axis.collections if isinstance(part, LineCollection)]
+    rows, columns = figures.body_box(slice_hu)
+    around = np.concatenate(lines.get_segments()) + np.array([columns.start, rows.start])
+    assert len(lines.get_segments()) == 2  # muscles
+    assert np.allclose([around.min(0), around.max(0)], [np.argwhere(mask).min(0)[::-1] - 0.5,
+                                                        np.argwhere(mask).max(0)[::-1] + 0.5])  # fmt: skip
 
 
 def test_every_part_of_a_phantom_has_one_colour():
@@ -174,44 +295,51 @@ def test_every_part_of_a_phantom_has_one_colour():
 def test_parts_are_painted_and_numbered_where_they_are(slice_hu, mask):
     parts = np.where(mask, PARTS.index("psoas"), PARTS.index("skin"))
     figure = figures.anatomy(slice_hu, SPACING, parts)
-    below = figure.axes[1]
-    box = figures.body_box(slice_hu)
-    painted = np.asarray(below.images[0].get_array())
-    psoas = np.array(matplotlib.colors.to_rgba(figures.TISSUES["psoas"][0]))
-    assert (np.isclose(painted, psoas).all(-1) == mask[box]).all()
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["1 skin", "2 psoas"]
+    _, below = figure.axes
+    painted = below.images[1].to_rgba(below.images[1].get_array())[..., :3]
+    psoas = matplotlib.colors.to_rgb(figures.TISSUES["psoas"][0])
+    assert (np.isclose(painted, psoas, atol=0.01).all(-1) == mask).all()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1 skin", "2 psoas"]
     [number] = [text for text in below.texts if text.get_text() == "2"]
     column, row = number.get_position()
-    assert mask[box][row, column]
-
-
-def test_quality_picture_is_about_the_wrong_pixels(slice_hu, mask):
-    wrong = np.zeros_like(mask)
-    wrong[48:54, 80:86] = True
-    figure = figures.quality_labels([("B", slice_hu, SPACING, mask | wrong, mask, wrong, ~mask & mask)], field_mm=16)
-    layer = np.asarray(figure.axes[0].images[1].get_array())[..., 3] > 0
-    assert layer.sum() == wrong.sum() and layer.shape == (21, 21)
+    assert mask[row, column]
 
 
 def test_literature_stands_beside_its_age_group(drawings):
     axis = drawings["by_age"]().axes[0]
-    markers = [line for line in axis.lines if line.get_marker() in "os" and line.get_markersize() == 4]
-    assert sorted(float(line.get_ydata()[0]) for line in markers) == [100, 100, 120, 120]
+    markers = [line for line in axis.lines if line.get_marker() in ("o", "s") and line.get_markersize() == 4]
+    assert [line.get_xydata().tolist() for line in markers] == [[[-0.37, 120], [0.63, 100]], [[0.37, 120], [1.37, 100]]]
 
 
 def test_waterfall_marks_a_step_for_the_worse():
     figure = figures.waterfall(["baseline", "better", "worse"], [4.0, 3.0, 3.5], "RMSE", better="lower")
     colours = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in figure.axes[0].patches]
-    assert colours[1:3] == [figures.GREEN.upper(), figures.ORANGE.upper()]
+    assert colours == [style.GREY, style.GREEN, style.ORANGE, style.BLUE]
     assert {text.get_text() for text in figure.axes[0].texts} == {"4.000", "-1.000", "+0.500", "3.500"}
 
 
+def test_a_whisker_of_the_waterfall_is_about_its_end():
+    changes = [(-1.5, -0.6), (np.nan, np.nan)]  # the second has no interval
+    figure = figures.waterfall(["baseline", "ensemble", "last"], [4.0, 3.0, 2.0], "RMSE", "lower", changes=changes)
+    (whisker,) = [c for c in figure.axes[0].containers if type(c).__name__ == "ErrorbarContainer"]
+    (segment,) = whisker.lines[2][0].get_segments()
+    assert segment[:, 1].tolist() == pytest.approx([2.5, 3.4])
+    assert all(np.isfinite(text.get_position()).all() for text in figure.axes[0].texts)
+
+
 def test_a_correction_from_elsewhere_is_told_from_its_own(drawings):
-    axis = drawings["transfer"]().axes[0]
-    marks = {marker: [line for line in axis.lines if line.get_marker() == marker] for marker in "osD"}
-    assert [line.get_xdata()[0] for line in marks["s"]] == [4.0, 3.0]  # plain by plain, portal by portal
-    assert [list(line.get_xdata()) for line in marks["D"]] == [[5.0], [6.0]]
+    figure = drawings["transfer"]()
+    (axis,) = figure.axes
+    (marks,) = [part for part in axis.collections if isinstance(part, PathCollection)]
+    drawn = {}
+    for colour, (x, y) in zip(marks.get_facecolors(), marks.get_offsets(), strict=True):
+        drawn.setdefault(matplotlib.colors.to_hex(colour).upper(), []).append((x, y))
+    assert drawn == {"#FFFFFF": [(7, 0), (7, 1)], style.BLUE: [(4, 0), (3, 1)], style.ORANGE: [(6, 1), (5, 0)]}
+    assert [label.get_text() for label in figure.legends[0].get_texts()] == [
+        "not corrected",
+        "by its own",
+        "by another's",
+    ]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["phase: plain", "phase: portal"]
 
 
@@ -219,31 +347,26 @@ def test_each_sex_has_its_own_limits(drawings):
     women, men = drawings["muscle_index"]().axes
     for axis, wanted in ((women, [38.5, 41]), (men, [43, 52.4, 53])):
         assert sorted(line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1) == wanted
-
-
-def test_a_whisker_of_the_waterfall_is_about_its_end():
-    figure = figures.waterfall(["baseline", "ensemble"], [4.0, 3.0], "RMSE", "lower", changes=[(-1.5, -0.6)])
-    (whisker,) = [c for c in figure.axes[0].containers if type(c).__name__ == "ErrorbarContainer"]
-    (segment,) = whisker.lines[2][0].get_segments()
-    assert segment[:, 1].tolist() == pytest.approx([2.5, 3.4])
-
-
-def test_correction_moves_the_second_cloud_only():
-    reference = np.array([100.0, 120.0, 140.0])
-    figure = figures.scatter(reference + 5, reference, reference)
-    dots = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines if line.get_linestyle() == "None"}
-    assert dots["before the correction"].tolist() == [105, 125, 145] and dots["after it"].tolist() == [100, 120, 140]
+        assert len(axis.lines[0].get_xdata()) == 21  # a step for each of 20 people
 
 
 def test_plateau_is_marked_on_the_mean_and_the_papers_where_it_can_be(drawings):
-    for axis, (members, value) in zip(drawings["by_members"]().axes, [(3, 0.96), (2, 4.3)], strict=True):
+    for axis, (members, value) in zip(drawings["by_members"]().axes, [(3, 3.0), (2, 4.3)], strict=True):
         lines = {line.get_label(): line for line in axis.lines}
         assert lines["plateau"].get_xydata().tolist() == [[members, value]]
         assert list(lines["the paper's plateau"].get_xdata()) == [3, 3]
-    band = pd.DataFrame({"members": [1, 2], **{f"{c}{end}": [1.0, 2.0] for c in ("dsc", "rmse_cm2")
-                         for end in ("", "_low", "_high")}})  # fmt: skip
-    figure = figures.by_members(band, band.assign(order=1), {"dsc": 2, "rmse_cm2": 2}, 10)
+        assert lines["mean over the orders"].get_ydata().tolist() == lines["one order"].get_ydata().tolist()
+    band = _intervals(dsc=[1.0, 2.0], rmse_cm2=[1.0, 2.0]).assign(members=[1, 2], order=1)
+    figure = figures.by_members(band, band, {"dsc": 2, "rmse_cm2": 2}, 10)
     assert figure.axes[0].get_xlim()[1] < 3  # two members: the paper's tenth is not on this axis
+
+
+def test_the_band_of_a_training_is_from_the_worst_to_the_best_member(drawings):
+    (axis,) = drawings["training_history"]().axes
+    assert np.allclose(
+        _bands(axis), [[(1, 0.41, 0.42), (2, 0.66, 0.67), (3, 0.9 - 0.5 / 3 + 0.01, 0.9 - 0.5 / 3 + 0.02)]]
+    )
+    assert axis.lines[-1].get_ydata() == [0.95, 0.95]
 
 
 def test_groups_of_disagreement_are_equally_large():
@@ -252,22 +375,4 @@ def test_groups_of_disagreement_are_equally_large():
     above, _ = figures.uncertainty(table, curve, bins=2).axes
     [groups] = [line for line in above.lines if line.get_label() == "median of 2 groups of cases"]
     assert groups.get_xydata().tolist() == [[1.5, 2], [6, 6]]
-
-
-def test_wrong_pixels_have_the_colour_of_who_is_wrong(slice_hu, mask):
-    true, network, reader = mask.copy(), mask.copy(), mask.copy()
-    network[40:44, 70:75] = True  # not in the mask: the network alone
-    reader[45:47, 40:45] = False  # in the mask: the reader alone
-    network[52:54, 80:83] = reader[52:54, 80:83] = False
-    figure = figures.worst([("A", slice_hu, SPACING, true, reader, network)])
-    painted = [np.asarray(layer.get_array()) for layer in figure.axes[0].images[1:]]
-    for layer, colour, count in zip(painted, (figures.ORANGE, figures.SKY, figures.PURPLE), (20, 10, 6), strict=True):
-        seen = layer[layer[..., 3] > 0][:, :3]
-        assert len(seen) == count and np.allclose(seen, matplotlib.colors.to_rgb(colour))
-
-
-def test_a_change_without_an_interval_has_no_whisker():
-    figure = figures.waterfall(["one", "other"], [4.0, 3.0], "RMSE", "lower", changes=[(np.nan, np.nan)])
-    axis = figure.axes[0]
-    assert "ErrorbarContainer" not in {type(container).__name__ for container in axis.containers}
-    assert all(np.isfinite(text.get_position()).all() for text in axis.texts)
+    assert _dots(above) == [[[1, 1], [2, 3], [4, 5], [8, 7]]]

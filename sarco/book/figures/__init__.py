@@ -1,0 +1,27 @@
+"""The figures of the book, one small function each: data in, a matplotlib ``Figure`` out; one file a chapter.
+
+No function reads a file or keeps state. Seaborn, which takes seconds to load, is loaded when a figure is drawn.
+"""
+# ruff: noqa: F401
+
+from .bias import bland_altman, few_cases, scatter, transfer
+from .data import (
+    ablation,
+    by_age,
+    cohort_flow,
+    contact_sheet,
+    preprocessing,
+    quality_labels,
+    reader_study,
+    slice_with_masks,
+)
+from .ensemble import by_members, disagreement, uncertainty
+from .own_slice import changes, overview, own_slice
+from .pictures import body_box, box_of
+from .postprocessing import dilation_by_pixel, examples, steps, sweep, waterfall
+from .results import assumed_readers, subgroups, violins, worst
+from .sarcopenia import class_changes, muscle_index
+from .style import BLUE, GREEN, ORANGE
+from .tissues import TISSUES, anatomy, attenuation, patient, tissue_masks
+from .training import augmentation, schedule, training_history
+from .unet import network, receptive_field

@@ -1,0 +1,94 @@
+"""Chapter on the ensemble: how many members are enough, and what their disagreement says."""
+
+import matplotlib
+import numpy as np
+
+from .pictures import ct, legend_below, outline, overlay, paint, picture_height
+from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, canvas, letter, line_with_band, theme
+
+
+@theme()
+def by_members(band, orders, plateaus, papers_plateau):
+    """The paper's figures 2B and 2C, over many orders: DSC and RMSE against the number of members in the mean.
+
+    Parameters
+    ----------
+    band : DataFrame
+        As `sarco.evidence.member_orders.band` returns it.
+    orders : DataFrame
+        Columns order, members, dsc, rmse_cm2, of one step; the first order is drawn alone.
+    plateaus : dict of str to int
+        Number of members from which on nothing is gained, by "dsc" and "rmse_cm2"; marked by a dot.
+    papers_plateau : int
+        Marked by a line, where there are so many members.
+    """
+    fig, axes = canvas(5.2, 2, sharex=True)
+    one = orders[orders["order"] == orders["order"].min()]
+    panels = ("dsc", "DSC", BLUE, "B"), ("rmse_cm2", "RMSE (cm²)", RED, "C")
+    for axis, (column, label, colour, panel) in zip(axes, panels, strict=True):
+        axis.plot(one.members, one[column], color=GREY, linewidth=1, linestyle="--", label="one order")
+        line_with_band(axis, band, "members", column, f"{column}_low", f"{column}_high", color=colour,
+                       label="mean over the orders", err_kws={"label": "nine of ten orders"})  # fmt: skip
+        reached = band[band.members == plateaus[column]]
+        axis.plot(reached.members, reached[column], "o", color=colour, label="plateau")
+        if papers_plateau <= band.members.max():
+            axis.axvline(papers_plateau, color="black", linewidth=1, linestyle=":", label="the paper's plateau")
+        axis.set(xlabel="members in the mean", ylabel=label)
+        axis.margins(y=0.08)
+        letter(axis, panel)
+    axes[0].legend(loc="lower right")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+@theme()
+def disagreement(image_hu, spacing_mm, spread, reader, predicted):
+    """Where the members disagree, and below where their ensemble is wrong.
+
+    `spread` is the SD of the members' probabilities, 0 to 0.5; `reader` and `predicted` are masks, (H, W) bool.
+    """
+    fig, (above, below) = canvas(2 * picture_height(image_hu, spacing_mm) + 0.9, 2)
+    ct(above, image_hu, spacing_mm)
+    picture = overlay(above, spread, "inferno", 0.5)
+    outline(above, reader, SKY, 0.6)
+    fig.colorbar(picture, ax=above, location="bottom", shrink=0.7, pad=0.02, label="SD of the members' probabilities")
+    ct(below, image_hu, spacing_mm, bar_cm=0)
+    paint(below, predicted & ~reader, SKY)
+    paint(below, reader & ~predicted, ORANGE)
+    legend_below(fig, {"found, not in the reader's mask": SKY, "missed": ORANGE})
+    return fig
+
+
+@theme()
+def uncertainty(table, curve, bins=5):
+    """Whether disagreement tells the error: case by case, and in what is left when the doubtful are handed over.
+
+    `table` has the columns sd_cm2 and error_cm2, one row a case, of which the median error of `bins` equal groups is
+    drawn; `curve` is as `sarco.evidence.disagreement.risk_coverage` returns it.
+    """
+    import pandas as pd
+    import seaborn as sns
+
+    fig, (above, below) = canvas(6.2, 2)
+    table = table.assign(error_cm2=table.error_cm2.abs())
+    groups = pd.qcut(table.sd_cm2.rank(method="first"), min(bins, len(table)), labels=False)
+    medians = table.groupby(groups)[["sd_cm2", "error_cm2"]].median()
+    shown = {"x": "sd_cm2", "y": "error_cm2", "ax": above}
+    sns.scatterplot(table, **shown, color=BLUE, s=16, alpha=0.55, label="one case")
+    sns.lineplot(medians, **shown, color=RED, marker="D", label=f"median of {len(medians)} groups of cases")
+    above.set(xlabel="SD of the members' areas (cm²)", ylabel="size of the error (cm²)", ylim=(0, None))
+    if (table.sd_cm2 > 0).all() and np.ptp(table.sd_cm2):
+        above.set_xscale("log")
+        above.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        above.xaxis.set_major_formatter("{x:g}")
+        above.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    above.legend(loc="upper left")
+    below.axhline(curve.rmse_cm2.iloc[-1], color=GREY, linestyle="--", linewidth=1, label="kept by chance")
+    some = curve[curve.share >= min(0.1, curve.share.max())]  # of fewer cases an RMSE says little
+    below.plot(100 * some.share, some.rmse_cm2, color=BLUE, label="kept where the members agree most")
+    below.plot(100 * some.share, some.best_cm2, color=GREEN, linestyle=":", label="kept if the error were known")
+    below.set(xlabel="cases kept (%)", ylabel="RMSE of those kept (cm²)", xlim=(None, 100), ylim=(0, None))
+    below.legend(loc="lower right")
+    letter(above, "A")
+    letter(below, "B")
+    return fig

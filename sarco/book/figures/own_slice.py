@@ -1,0 +1,53 @@
+"""Chapter on a slice of one's own, and the picture of the book's first page."""
+
+import numpy as np
+
+from .pictures import ct, outline, overlay, paint, picture_height
+from .style import BLUE, RED, SKY, canvas, theme
+
+
+@theme()
+def overview(image_hu, spacing_mm, probability, mask):
+    """From slice to area: the slice, the probability of muscle, and the final mask."""
+    fig, axes = canvas(picture_height(image_hu, spacing_mm, 3, 8.4), columns=3, width=8.4)
+    for axis, bar_cm in zip(axes, (5, 0, 0), strict=True):
+        ct(axis, image_hu, spacing_mm, bar_cm=bar_cm)
+    overlay(axes[1], probability)
+    paint(axes[2], mask, RED, 0.75)
+    return fig
+
+
+@theme()
+def own_slice(image_hu, spacing_mm, mask, fat, spread):
+    """A slice with the muscle found and the fat within it, and where the networks that found it disagree.
+
+    `mask` and `fat` are (H, W) bool; `spread` is the SD of the members' probabilities.
+    """
+    fig, (left, right) = canvas(picture_height(image_hu, spacing_mm, 2), columns=2)
+    ct(left, image_hu, spacing_mm)
+    paint(left, fat, SKY)
+    outline(left, mask, RED)
+    ct(right, image_hu, spacing_mm, bar_cm=0)
+    overlay(right, spread, vmax=0.5)
+    return fig
+
+
+@theme()
+def changes(labels, means_cm2, spreads_cm2, own):
+    """How far two measurements of one muscle lie apart, and how far the network lies from a reader.
+
+    Each has a label, the mean of its differences (None where not known), their SD, and whether it is of this run.
+    """
+    places = np.arange(len(labels))
+    means, spreads = np.array(means_cm2, float), np.array(spreads_cm2, float)
+    colours = np.where(own, RED, BLUE)
+    fig, axis = canvas(0.36 * len(labels) + 0.7)
+    axis.axvline(0, color="black", linewidth=0.8)
+    middle = np.nan_to_num(means)  # about 0, without a dot, where the mean is not known
+    axis.hlines(places, middle - spreads, middle + spreads, color=colours, linewidth=4)
+    axis.scatter(means, places, s=50, color=colours, zorder=3)
+    axis.set(xlabel="difference of the area (cm²): mean, and one SD to each side", ylim=(len(labels) - 0.5, -0.5))
+    axis.set_yticks(places, labels)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    return fig

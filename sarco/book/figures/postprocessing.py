@@ -1,0 +1,139 @@
+"""Chapter on post-processing: its steps, its settings, and what each step adds."""
+
+import numpy as np
+
+from .pictures import ct, legend_below, overlay, paint, picture_height
+from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, canvas, legend_above, letter, line_with_band, theme
+
+
+@theme()
+def steps(image_hu, spacing_mm, probability, masks):
+    """Post-processing, step after step: what each step adds in blue, what it takes away in orange.
+
+    `masks` are those after each step, by the step's name and in order.
+    """
+    fig, axes = canvas(2 * (picture_height(image_hu, spacing_mm, 2) + 0.25) + 0.3, 2, 2)
+    ct(axes[0, 0], image_hu, spacing_mm)
+    overlay(axes[0, 0], probability)
+    axes[0, 0].set_title("mean probability", fontsize=9, pad=3)
+    before = None
+    for axis, (name, mask) in zip(axes.flat[1:], masks.items(), strict=False):
+        ct(axis, image_hu, spacing_mm)
+        if before is None:
+            paint(axis, mask, GREEN, 0.55)
+        else:
+            paint(axis, mask & before, GREEN, 0.45)
+            paint(axis, mask & ~before, SKY)
+            paint(axis, before & ~mask, ORANGE)
+        axis.set_title(f"after {name}", fontsize=9, pad=3)
+        before = mask
+    legend_below(fig, {"kept": GREEN, "added by the step": SKY, "removed by it": ORANGE})
+    return fig
+
+
+@theme()
+def dilation_by_pixel(gain, labels):
+    """Area that a dilation adds to the mask of each case, against the size of its pixels, with lines through all.
+
+    `gain` as `sarco.evidence.settings.dilation_gain` gives it; `labels` names the columns (cm2) that are drawn.
+    """
+    import seaborn as sns
+
+    fig, axis = canvas(3.4)
+    for (column, label), colour, marker in zip(labels.items(), (BLUE, ORANGE), "os", strict=False):
+        sns.regplot(gain, x="pixel_spacing_mm", y=column, ci=None, color=colour, marker=marker, label=label, ax=axis,
+                    scatter_kws={"s": 20, "alpha": 0.55}, line_kws={"linewidth": 2.2})  # fmt: skip
+    axis.set(xlabel="side of a pixel (mm)", ylabel="area added (cm²)", ylim=(0, None))
+    legend_above(axis, len(labels))
+    return fig
+
+
+@theme()
+def sweep(summary, curves, xlabel, papers=None, ticks=None):
+    """A setting of the post-processing against the DSC on top and the mean error of the area below.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `sarco.evidence.settings.summarise` gives it.
+    curves : dict of str to str
+        Names of sweeps to labels.
+    xlabel : str
+    papers : float, optional
+        The paper's value, marked by a line.
+    ticks : dict of float to str, optional
+        Text for some values.
+    """
+    fig, axes = canvas(4.4, 2, sharex=True)
+    for axis, column, ylabel in zip(axes, ("dsc", "mean_error_cm2"), ("DSC", "mean error (cm²)"), strict=True):
+        for (name, label), colour, marker in zip(curves.items(), (BLUE, RED), "os", strict=False):
+            part = summary[summary["sweep"] == name]
+            line_with_band(axis, part, "value", column, f"{column}_low", f"{column}_high", color=colour, marker=marker,
+                           label=label)  # fmt: skip
+        if papers is not None:
+            axis.axvline(papers, color=GREY, linestyle=":", linewidth=1.5, label="the paper's")
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+    axes[1].axhline(0, color="black", linewidth=0.8)
+    if ticks:
+        axes[1].set_xticks(list(ticks), list(ticks.values()))
+    legend_above(axes[0], len(curves) + 1)
+    return fig
+
+
+@theme()
+def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None):
+    """The paper's figure 3: what each step adds to a measure, or takes from it; bad steps are orange.
+
+    Parameters
+    ----------
+    labels : list of str
+        One a step; the first is the baseline.
+    values : list of float
+        The measure after each step.
+    better : {"higher", "lower"}
+    changes : list of (float, float), optional
+        Interval of each change, one fewer than `values`, drawn as a whisker about where the step ends; NaN where a
+        change has none.
+    """
+    before, after = np.array(values[:-1], float), np.array(values[1:], float)
+    first, last, spread = values[0], values[-1], max(np.ptp(values), 10.0**-decimals)
+    floor = max(min(values) - 0.6 * spread, 0)
+    good = after >= before if better == "higher" else after <= before
+    low, high = before + np.transpose(changes) if changes is not None else np.full((2, len(after)), np.nan)
+    places = np.arange(len(values) + 1)
+    fig, axis = canvas(3.3)
+    axis.bar(places, [first - floor, *(after - before), last - floor], 0.6, [floor, *before, floor], linewidth=0,
+             color=[GREY, *np.where(good, GREEN, ORANGE), BLUE])  # fmt: skip
+    axis.hlines(values, places[:-1] + 0.3, places[:-1] + 1.3, color="black", linewidth=0.8)
+    known = np.isfinite(high - low)
+    if known.any():
+        ends = np.array([after - low, high - after])[:, known]
+        axis.errorbar(places[1:-1][known], after[known], ends, fmt="none", color="black", linewidth=1.2, capsize=4)
+    tops = [first, *np.fmax(np.maximum(before, after), high), last]
+    texts = [f"{first:.{decimals}f}", *(f"{step:+.{decimals}f}" for step in after - before), f"{last:.{decimals}f}"]
+    for place, top, text in zip(places, tops, texts, strict=True):
+        axis.text(place, top + 0.04 * spread, text, ha="center", va="bottom", fontsize=9)
+    axis.set_xticks(places, [*labels, "result"], fontsize=9)
+    axis.set(ylabel=ylabel, ylim=(floor, max(values) + 0.22 * spread))
+    axis.grid(axis="x", visible=False)
+    return fig
+
+
+@theme()
+def examples(rows):
+    """The paper's figure 4: ground truth on the left; true and false positives, false negatives on the right.
+
+    `rows` are (label, image_hu, spacing_mm, reference, predicted); masks are (H, W) bool.
+    """
+    heights = [picture_height(image_hu, spacing_mm, 2) + 0.25 for _, image_hu, spacing_mm, _, _ in rows]
+    fig, axes = canvas(sum(heights) + 0.3, len(rows), 2, height_ratios=heights, squeeze=False)
+    for (left, right), (label, image_hu, spacing_mm, reference, predicted) in zip(axes, rows, strict=True):
+        ct(left, image_hu, spacing_mm)
+        paint(left, reference, RED, 0.6)
+        letter(left, label)
+        ct(right, image_hu, spacing_mm, bar_cm=0)
+        paint(right, reference & predicted, GREEN, 0.5)
+        paint(right, predicted & ~reference, SKY)
+        paint(right, reference & ~predicted, RED)
+    legend_below(fig, {"true positive": GREEN, "false positive": SKY, "false negative": RED})
+    return fig

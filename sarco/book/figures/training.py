@@ -1,0 +1,55 @@
+"""Chapter on training: learning rate, augmentation and history."""
+
+import numpy as np
+
+from .pictures import outline, sheet
+from .style import BLUE, GREY, ORANGE, WIDTH, canvas, theme
+
+
+@theme()
+def schedule(iteration, learning_rate, others=()):
+    """Learning rate against iteration, with `others`, pairs of label and learning rate, for comparison."""
+    fig, axis = canvas(2.7)
+    for (label, values), style in zip(others, ("--", ":", "-."), strict=False):
+        axis.plot(iteration, values, color=GREY, linestyle=style, linewidth=1.2, label=label)
+    axis.plot(iteration, learning_rate, color=BLUE, label="order 5 (the paper's)")
+    axis.set(xlabel="iteration", ylabel="learning rate", xlim=(0, None), ylim=(0, None))
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+    axis.legend()
+    return fig
+
+
+@theme()
+def augmentation(pictures, columns=3):
+    """Slices as the network sees them, each with the outline of the mask that was moved along.
+
+    `pictures` are (label, image, mask), images in [0, 1].
+    """
+    fig, axes = sheet(len(pictures), columns, WIDTH / columns + 0.2)
+    for axis, (label, image, mask) in zip(axes, pictures, strict=False):
+        axis.imshow(np.asarray(image, float), vmin=0, vmax=1)
+        outline(axis, mask, ORANGE, 0.8)
+        axis.set_title(label, fontsize=9, pad=2)
+    return fig
+
+
+@theme()
+def training_history(history, goal=0.95):
+    """The paper's figure 2A: validation DSC by epoch, mean over the members, with the band from worst to best.
+
+    `history` has the columns member, epoch, validation_dsc.
+    """
+    import seaborn as sns
+
+    fig, axis = canvas(2.9)
+    shown = {"data": history, "x": "epoch", "y": "validation_dsc", "ax": axis}
+    sns.lineplot(**shown, units="member", estimator=None, color=GREY, linewidth=0.5, alpha=0.6)
+    axis.lines[0].set_label("one member")
+    # The interval from percentile 0 to 100: from the worst to the best.
+    sns.lineplot(**shown, errorbar=("pi", 100), err_kws={"label": "worst to best member"}, label="mean of the members",
+                 color=BLUE, marker="o" if history.epoch.nunique() < 30 else None)  # fmt: skip
+    axis.axhline(goal, color="black", linestyle="--", linewidth=1, label=f"{goal:g}")
+    axis.set(xlabel="epoch", ylabel="DSC, validation")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(loc="lower right")
+    return fig
