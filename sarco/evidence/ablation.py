@@ -10,10 +10,12 @@ from dataclasses import replace
 from ..base.errors import SarcoError
 from ..base.files import write_csv
 from ..cohort.layout import Cohort
-from ..method.ensemble import Ensemble, unpack
+from ..engines.weights import unpack
+from ..method.ensemble import Ensemble
 from ..method.unet import unet
+from ..runs.arrays import load_arrays
 from ..runs.evaluation import FINAL
-from ..runs.training import load_arrays, member_seed, train_member
+from ..runs.training import member_seed, train_member
 from .bootstrap import estimate, mean
 from .other_populations import evaluate
 
@@ -22,24 +24,9 @@ ROUNDS = 5  # an interrupted training loses at most one of these
 
 
 def run_variant(profile, variant, progress=True):
-    """Train and score one variant, from its last checkpoint if it was interrupted.
+    """Train and score one of a profile's variants, from its last checkpoint if it was interrupted.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-    variant : str
-        One of `profile.ablation_variants`; its phantoms must have been made.
-    progress : bool
-
-    Returns
-    -------
-    Path
-        Of its table, with the columns `COLUMNS`.
-
-    Raises
-    ------
-    SarcoError
-        The profile has no such variant, or a cohort is missing.
+    Its phantoms must have been made. Returns the path of its table, with the columns `COLUMNS`.
     """
     if variant not in profile.ablation_variants:
         known = ", ".join(profile.ablation_variants) or "none"
@@ -66,21 +53,7 @@ def recipe(profile):
 
 
 def combine(profile):
-    """Write results/ablation.csv: one row for each variant and case, in the order of the variants.
-
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SarcoError
-        The profile has no ablation, or a variant was not run, or was run on other cases than the first.
-    """
+    """Write results/ablation.csv, a row for each variant and case, in the order of the variants; returns its path."""
     import pandas as pd
 
     if not profile.ablation_variants:

@@ -9,9 +9,14 @@ err less, or cases are left out or counted twice.
 import numpy as np
 
 from ..base.files import write_csv
+from ..cohort.make import phantom_of
 from ..method import metrics
-from ..method.area import area_cm2
-from ..runs.evaluation import FINAL, each, rows, subsets, writable
+from ..method.slice import measure_subsets
+from ..method.surface import area_cm2
+from ..phantom.phantom import reading
+from ..runs.evaluation import FINAL
+from .headline import rows
+from .measuring import alone_and_all, opened, table_of
 
 # Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
 SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -38,34 +43,20 @@ def run(profile, progress=True):
     SarcoError
         The profile's results are committed ones, its members are missing, or its cohort is not one of phantoms.
     """
-    import pandas as pd
-    from tqdm import tqdm
-
-    from ..cohort.layout import Cohort
-    from ..engines.engine import FLOAT32
-    from ..method.ensemble import Ensemble
-
-    profile = writable(profile, "evaluate")
-    cohort = Cohort.open(profile.cohort_dir)
-    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    profile, cohort, ensemble = opened(profile, "evaluate")
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
-    with each(lambda case: _read(cohort, ensemble, case), cases) as found:
-        done = [
-            row for block in tqdm(found, "readings", len(cases), unit="case", disable=not progress) for row in block
-        ]
-    return write_csv(pd.DataFrame(done, columns=list(COLUMNS)).round(DECIMALS), profile.results_dir / "readers.csv")
+    table = table_of(lambda case: _read(cohort, ensemble, case), cases, columns=COLUMNS, decimals=DECIMALS,
+                     what="readings", progress=progress)  # fmt: skip
+    return write_csv(table, profile.results_dir / "readers.csv")
 
 
 def judged(size, split):
     """The means over members, and after which steps, whose masks the paper sets against its readers.
 
-    Returns
-    -------
-    dict of (str, str) to list of int
-        Subset and step to the members: on validation every member alone and all together, and all after
-        post-processing; on test the last only.
+    On validation these are every member alone and all together, and all after post-processing; on test the last only:
+    dict of (subset, step) to list of members.
     """
-    named = {name: members for name, members in subsets(size).items() if len(members) in (1, size)}
+    named = alone_and_all(size)
     whole = next(name for name, members in named.items() if len(members) == size)
     before = {(name, "threshold"): members for name, members in named.items()} if split == "validation" else {}
     return before | {(whole, FINAL): named[whole]}
@@ -73,36 +64,20 @@ def judged(size, split):
 
 def _read(cohort, ensemble, case):
     """Rows of one case, for each of `SCALES`."""
-    from ..cohort.make import phantom_of
-    from ..method.slice import measure_subsets
-    from ..phantom.phantom import reading
-
-    split, image, p = cohort.table.loc[case, "split"], cohort.read_slice(case), phantom_of(cohort, case)
+    split, image, phantom = cohort.table.loc[case, "split"], cohort.read_slice(case), phantom_of(cohort, case)
     measured = measure_subsets(image.image_hu, image.spacing_mm, ensemble, judged(ensemble.size, split))
     masks = {(subset, step): one.masks[step] for (subset, step), one in measured.items()}
-    found = []
     for scale in SCALES:
-        mask = reading(p, scale)
-        of_reader = area_cm2(mask, image.spacing_mm), metrics.dice(mask, p.true_mask)
-        for (subset, step), mine in masks.items():
-            found.append((case, split, scale, subset, step, metrics.dice(mine, mask), *of_reader))
-    return found
+        reader = reading(phantom, scale)
+        of_reader = area_cm2(reader, image.spacing_mm), metrics.dice(reader, phantom.true_mask)
+        for (subset, step), mask in masks.items():
+            yield case, split, scale, subset, step, metrics.dice(mask, reader), *of_reader
 
 
 def with_readers(cases, readers):
-    """The table of results, for readers of each of the scales.
+    """The rows of cases.csv that `judged` names, as they would be for readers of each scale of readers.csv.
 
-    Parameters
-    ----------
-    cases, readers : DataFrame
-        cases.csv and readers.csv of one run.
-
-    Yields
-    ------
-    sd_cm2 : float
-        Of the readers' areas against the true ones, on the test slices.
-    cases : DataFrame
-        The rows of cases.csv that `judged` names, with what depends on the reader replaced.
+    Yields the SD of the readers' areas against the true ones on the test slices, cm2, and the table.
     """
     key = ["case", "subset", "step"]
     changed = ["dsc", "reference_area_cm2", "reader_dsc"]
@@ -121,19 +96,9 @@ def with_share(cases, chosen, factor):
 
 
 def alternatives(run):
-    """The results of a run under other assumptions, one changed at a time.
+    """The results of a `sarco.evidence.run.Run` under other assumptions, one changed at a time.
 
-    Parameters
-    ----------
-    run : sarco.evidence.run.Run
-
-    Yields
-    ------
-    assumption, unit : str
-    value : float
-        Of what is assumed.
-    cases : DataFrame
-        What cases.csv would be.
+    Yields what is assumed, its unit, its value, and what cases.csv would be.
     """
     cases, cohort = run.results("cases"), run.results("cohort")
     for sd_cm2, table in with_readers(cases, run.results("readers")):

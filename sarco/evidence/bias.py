@@ -25,15 +25,8 @@ def _raw(table, against):
 def few_cases(errors_cm2, sizes=SIZES):
     """What a mean error is worth that was learned on few cases.
 
-    So many cases are drawn from all, without putting any back; their mean error is subtracted from the others.
-
-    Parameters
-    ----------
-    errors_cm2 : array, shape (n,)
-        Area errors before the correction.
-    sizes : sequence of int
-        How many cases it is learned on; those that leave less than half of the cases are not tried. Where the first
-        does, half of the cases is tried in its place.
+    So many cases are drawn from all, without putting any back; their mean error is subtracted from the others. Sizes
+    that leave less than half of the cases are not tried; where the first does, half of the cases is.
 
     Returns
     -------
@@ -75,15 +68,16 @@ JUDGED = ("validation, same slices", "validation, each left out", "test")
 
 
 def corrections(cases):
-    """Each correction, learned as the paper does, and judged in three ways.
+    """Each correction, learned on validation slices with labels A to C as in the paper, and judged in three ways.
+
+    "Same slices" is the paper's way. "Each left out" learns anew for each slice, from the others.
 
     Returns
     -------
     DataFrame
         One row a correction of `CORRECTIONS` and way of `JUDGED`: columns correction, judged, mean_error_cm2, rmse_cm2,
         low, high (interval of the RMSE; each draw learns anew, on cases that it draws); NaN where too few are left to
-        learn on. All are learned on validation slices with labels A to C. "Same slices" is the paper's way. "Each left
-        out" learns anew for each slice, from the others.
+        learn on.
     """
     import pandas as pd
 
@@ -121,16 +115,9 @@ def _corrected_rmse(learn, *columns):
 
 
 def transfer(table, part):
-    """The mean error learned in each group of people, and subtracted in each.
+    """The mean error learned in each group of `statistics.people`, and subtracted in each.
 
-    Within a group each case is corrected by the mean error of the others.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `statistics.people`.
-    part : callable
-        One of `statistics.SUBGROUPS`.
+    Within a group each case is corrected by the mean error of the others. `part` is one of `statistics.SUBGROUPS`.
 
     Returns
     -------
@@ -160,18 +147,9 @@ LEARNED_ON = "validation"
 def to_others(cases, elsewhere):
     """The paper's correction, learned on the reference population, in that one and in others.
 
-    All areas are compared with the true ones, so that no reader errs.
-
-    Parameters
-    ----------
-    cases, elsewhere : DataFrame
-        cases.csv and elsewhere.csv of one run.
-
-    Returns
-    -------
-    DataFrame
-        Columns as of `transfer`, and group: "reference" (the test set), "difficult" and "randomised". Each group, and
-        each kind of difficult phantoms, has two rows: corrected by what was learned on `LEARNED_ON`, and by its own.
+    All areas are compared with the true ones, so that no reader errs. Columns as of `transfer`, and group: "reference"
+    (the test set of cases.csv), "difficult" and "randomised" (of elsewhere.csv). Each group, and each kind of difficult
+    phantoms, has two rows: corrected by what was learned on `LEARNED_ON`, and by its own.
     """
     import pandas as pd
 
@@ -233,16 +211,7 @@ def slopes(table):
 
     The reader's own error is part of the reader's area and, with the other sign, of the error: so a slope against the
     reader's area leans down even where the network makes the same error everywhere (regression to the mean).
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of cases.csv, one a case.
-
-    Returns
-    -------
-    DataFrame
-        One row for each of `AGAINST` that every case has: columns against, slope, low, high, in cm2 for each 100 cm2.
+    One row for each of `AGAINST` that every case has: columns against, slope, low, high, in cm2 for each 100 cm2.
     """
     import pandas as pd
 

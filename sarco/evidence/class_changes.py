@@ -35,13 +35,7 @@ def limits_cm2(table):
 
 
 def low(table, who):
-    """Who of `statistics.people` is low in muscle, with the areas of the "reader", the "network" or the "truth".
-
-    Returns
-    -------
-    DataFrame of bool
-        One row a person, one column for each of `CUTOFFS`.
-    """
+    """Who of `statistics.people` is low in muscle, with the areas of one of `AREAS`: bool, a column a cut-off."""
     import pandas as pd
 
     areas_cm2 = table[AREAS[who]]
@@ -50,24 +44,18 @@ def low(table, who):
 
 
 def changes(table, cases, readers_sd_cm2=statistics.READERS_SD_CM2):
-    """How many people change class with whose area is taken, by each cut-off.
+    """How many of `statistics.people` change class with whose area is taken, by each cut-off.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `statistics.people`; the true area may be missing.
-    cases : DataFrame
-        cases.csv, for the cases that the correction was learned on: for the intervals they are drawn again, too.
-    readers_sd_cm2 : float
-        SD of the difference of two human readers.
+    The cases of cases.csv that the correction was learned on are drawn again, too.
 
     Returns
     -------
     DataFrame
         One row for each of `CUTOFFS` and of what changes: columns cutoff, what, share, low, high, n. What: "network for
         reader", "network for truth", "reader for truth" are counted. The others are expected: the chance that a normal
-        difference crosses the limit, averaged over the readers' areas. That of "one reader for another" has the SD
-        `readers_sd_cm2`, that of "a reader as far off as the network" the network's RMSE against the readers.
+        difference crosses the limit, averaged over the readers' areas. That of "one reader for another" has the SD of
+        the difference of two human readers, that of "a reader as far off as the network" the network's RMSE against
+        the readers.
     """
     import pandas as pd
 
@@ -114,13 +102,7 @@ def _crossed_by_network(limit, reader, network, taught):
 
 
 def between_cutoffs(table, who="reader"):
-    """How many people of `statistics.people` one cut-off calls low and the other does not, for each pair.
-
-    Returns
-    -------
-    DataFrame of int
-        Rows and columns `CUTOFFS`; on the diagonal how many that cut-off calls low.
-    """
+    """How many of `statistics.people` one cut-off calls low and the other does not; on the diagonal, how many it does."""
     called = low(table, who).astype(int)
     both = called.T @ called
     counts = np.diag(both)

@@ -16,24 +16,13 @@ OVERWEIGHT = 25.0  # BMI, kg/m2, from which Martin 2013 takes other limits
 
 @dataclass(frozen=True)
 class Cutoff:
-    """Limits of one publication.
-
-    Attributes
-    ----------
-    title, source : str
-    smi : dict
-        Limit of the SMI by sex, "F" or "M", or by sex and whether the BMI is 25 or more.
-    hu : dict or None
-        Limit of the mean attenuation, likewise; None where the source has none.
-    includes : bool
-        Whether a value at the limit is low ("at most" the limit) or not ("under" it).
-    """
+    """Limits of one publication."""
 
     title: str
     source: str
-    smi: dict
-    hu: dict | None = None
-    includes: bool = False
+    smi: dict  # limit of the SMI by sex, "F" or "M", or by sex and whether the BMI is 25 or more
+    hu: dict | None = None  # limit of the mean attenuation, likewise; None where the source has none
+    includes: bool = False  # whether a value at the limit is low ("at most" the limit) or not ("under" it)
 
     @property
     def needs_weight(self):
@@ -97,8 +86,8 @@ class Person:
     cutoff: str | None = None
 
     def __post_init__(self):
-        for name, limits, unit in (("height", HEIGHT_LIMITS_M, "m"), ("weight", WEIGHT_LIMITS_KG, "kg")):
-            object.__setattr__(self, f"{name}_{unit}", _number(name, getattr(self, f"{name}_{unit}"), limits, unit))
+        object.__setattr__(self, "height_m", _number("height", self.height_m, HEIGHT_LIMITS_M, "m"))
+        object.__setattr__(self, "weight_kg", _number("weight", self.weight_kg, WEIGHT_LIMITS_KG, "kg"))
         if self.sex not in (None, "F", "M"):
             raise SarcoError(f"sex {self.sex!r}: the cut-offs know F and M.")
         if self.cutoff is None:
@@ -123,51 +112,28 @@ def _number(name, value, limits, unit):
     if value is None:
         return None
     try:
-        found = tables.number(value)
+        number = tables.number(value)
     except ValueError:
         raise SarcoError(f"{name} {value!r}, where a number in {unit} is wanted.") from None
     low, high = limits
-    if not low <= found <= high:
-        raise SarcoError(f"{name} {found:g}: outside {low} to {high} {unit}; give it in {unit}.")
-    return found
+    if not low <= number <= high:
+        raise SarcoError(f"{name} {number:g}: outside {low} to {high} {unit}; give it in {unit}.")
+    return number
 
 
 @dataclass(frozen=True)
 class Class:
-    """Where a person stands against a cut-off.
-
-    Attributes
-    ----------
-    cutoff : Cutoff
-    smi_limit_cm2_m2 : float
-    low_muscle : bool
-    hu_limit : float or None
-    low_attenuation : bool or None
-        None where the source has no limit, or no muscle was found.
-    """
+    """Where a person stands against a cut-off."""
 
     cutoff: Cutoff
     smi_limit_cm2_m2: float
     low_muscle: bool
     hu_limit: float | None
-    low_attenuation: bool | None
+    low_attenuation: bool | None  # None where the source has no limit, or no muscle was found
 
 
 def classify(person, smi_cm2_m2, mean_hu=None):
-    """The class of a person by the cut-off that they name.
-
-    Parameters
-    ----------
-    person : Person
-        With a cut-off.
-    smi_cm2_m2 : float
-    mean_hu : float, optional
-        Mean attenuation of the muscle.
-
-    Returns
-    -------
-    Class
-    """
+    """The `Class` of a `Person` by the cut-off that they name; `mean_hu` is the mean attenuation of the muscle."""
     cutoff = CUTOFFS[person.cutoff]
     key = (person.sex, person.bmi >= OVERWEIGHT) if cutoff.needs_weight else person.sex
     limit, hu_limit = cutoff.smi[key], cutoff.hu and cutoff.hu[key]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..method import surface
-from ..runs.evaluation import FINAL
+from ..runs.evaluation import FINAL, STUDENT
 from .bootstrap import bootstrap, mean
+from .correction import correction_from_results
 
 LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
 LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks at slices that had none
@@ -39,28 +39,19 @@ DOUBTS = {
 
 
 def by_case(cases, split):
-    """Disagreement and error of each case, after post-processing.
+    """Disagreement and error of each case of cases.csv, after post-processing.
 
-    Parameters
-    ----------
-    cases : DataFrame
-        cases.csv of two members or more.
-    split : {"validation", "test"}
-
-    Returns
-    -------
-    DataFrame
-        Index case; columns sd_cm2 (of the areas that the members find alone), dsc, error_cm2 (ensemble, corrected,
-        minus reader) and true_error_cm2 (minus the phantom's true area; NaN where there is none).
+    Index case; columns sd_cm2 (of the areas that the members find alone), dsc, error_cm2 (ensemble, corrected, minus
+    reader) and true_error_cm2 (minus the phantom's true area; NaN where there is none).
     """
     import pandas as pd
 
-    final = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != surface.STUDENT)]
+    final = cases[(cases["split"] == split) & (cases["step"] == FINAL) & (cases["subset"] != STUDENT)]
     size = final["members"].max()
     if final.empty or size < 2:
         raise SarcoError(f"cases.csv: disagreement on {split} slices needs two members or more; evaluate such a run.")
     every = final[final["members"] == size].set_index("case")
-    area = surface.correction_from_results(cases).apply(every["area_cm2"])
+    area = correction_from_results(cases).apply(every["area_cm2"])
     return pd.DataFrame(
         {
             "sd_cm2": final[final["members"] == 1].groupby("case")["area_cm2"].std(ddof=1),
@@ -88,11 +79,8 @@ def _rho(x, y):
 def risk_coverage(sd_cm2, error_cm2):
     """RMSE of the cases that are kept, when those with the most disagreement are handed to a person first.
 
-    Returns
-    -------
-    DataFrame
-        One row a number of kept cases, from 1 to n; columns share (kept), rmse_cm2, and best_cm2, the RMSE if the
-        largest errors were handed over first, which nobody can do beforehand.
+    One row a number of kept cases, from 1 to n; columns share (kept), rmse_cm2, and best_cm2, the RMSE if the largest
+    errors were handed over first, which nobody can do beforehand.
     """
     import pandas as pd
 
@@ -125,20 +113,10 @@ class Limit:
 
 
 def told(table, correction):
-    """What members' disagreement tells, and the error that it should tell of, slice by slice.
+    """Slices of cases.csv or elsewhere.csv whose members' disagreement and truth are known, one row each.
 
-    Parameters
-    ----------
-    table : DataFrame
-        cases.csv, or a part of it, or elsewhere.csv.
-    correction : sarco.method.surface.Correction
-        The error is what is left after it, since the mean error is known beforehand.
-
-    Returns
-    -------
-    DataFrame
-        One row a slice whose members' disagreement and truth are known: the columns of the table, error_cm2, and large
-        (whether that is over `LARGE_ERROR_CM2` either way). None from a table that was made before these columns.
+    Further columns are error_cm2 (what the correction leaves, since the mean error is known beforehand) and large
+    (whether that is over `LARGE_ERROR_CM2` either way). No row from a table that was made before these columns.
     """
     final = table[table["step"] == FINAL]
     final = final.reindex(columns=final.columns.union(list(DOUBTS), sort=False))
@@ -148,20 +126,10 @@ def told(table, correction):
 
 
 def learn(table, doubts=tuple(DOUBTS)):
-    """The limit of least cost: slices marked for nothing, and `LOOKS` for each large error that is missed.
+    """The `Limit` of least cost: slices marked for nothing, and `LOOKS` for each large error that is missed.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `told` returns it.
-    doubts : sequence of str
-        Keys of `DOUBTS` to choose from.
-
-    Returns
-    -------
-    Limit or None
-        Of equal costs the first in `doubts`, and the one that marks fewer slices. None without any large error, or
-        where all are.
+    `table` is from `told`, `doubts` are keys of `DOUBTS`. Of equal costs it is the first of these, and the one that
+    marks fewer slices; None without any large error, or where all are.
     """
     large, best, least_cost = table["large"].to_numpy(bool), None, np.inf
     if large.all():
@@ -192,16 +160,7 @@ def left_out(table):
 def auc(doubt, large):
     """Chance that a slice with a large error has the greater doubt, and not one without; with its 95 % interval.
 
-    Parameters
-    ----------
-    doubt : array of float, (n,)
-        Greater where there is more.
-    large : array of bool, (n,)
-
-    Returns
-    -------
-    auc, low, high : float or None
-        0.5 is chance. None where either kind is missing.
+    Of two arrays (n,), of which `large` is bool; 0.5 is chance. Three None where either kind is missing.
     """
     doubt, large = np.asarray(doubt, float), np.asarray(large, bool)
     return (None, None, None) if large.all() or not large.any() else bootstrap(_auc, [doubt[large]], [doubt[~large]])
@@ -216,17 +175,10 @@ def _auc(with_error, without):
 
 
 def judge(marked, large):
-    """Sensitivity and false alarms of a warning.
+    """Sensitivity and false alarms of a warning, from two arrays of bool (n,).
 
-    Parameters
-    ----------
-    marked, large : array of bool, (n,)
-
-    Returns
-    -------
-    dict
-        sensitivity and false_alarms: each how many are marked, of how many with and without a large error, and the
-        95 % interval of the share (Wilson), which is None where there is none.
+    A dict of the two: each how many are marked, of how many with and without a large error, and the 95 % interval of
+    the share (Wilson), which is None where there is none.
     """
     from scipy import stats
 

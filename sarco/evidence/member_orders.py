@@ -10,10 +10,11 @@ import math
 import numpy as np
 
 from ..base.files import write_csv
-from ..engines.engine import FLOAT32
-from ..method import metrics, surface
+from ..method import metrics
 from ..method.slice import Measured, common_box, measure_subsets
-from ..runs.evaluation import FINAL, each, writable
+from ..method.surface import area_cm2
+from ..runs.evaluation import FINAL, each
+from .measuring import opened
 
 ORDERS, SEED = 50, 0
 STEPS = ("threshold", FINAL)  # before post-processing, as in the paper's figure 2, and at the end
@@ -25,34 +26,19 @@ PLATEAU = {"dsc": 0.001, "rmse_cm2": 0.1}
 
 
 def draw(size, count=ORDERS, seed=SEED):
-    """Different orders of `size` members: `count` of them, or all there are where these are fewer.
-
-    Returns
-    -------
-    list of tuple of int
-        Positions from 0.
-    """
+    """Different orders of `size` members, as tuples: `count` of them, or all there are where these are fewer."""
     rng = np.random.default_rng(seed)
-    found = {}
-    while len(found) < min(count, math.factorial(size)):
-        found[tuple(rng.permutation(size).tolist())] = None
-    return list(found)
+    orders = {}
+    while len(orders) < min(count, math.factorial(size)):
+        orders[tuple(rng.permutation(size).tolist())] = None
+    return list(orders)
 
 
 def measure(cohort, ensemble, cases, orders, progress=True):
-    """Average the first 1, 2, ... members of each order, and compare with the reader's masks.
+    """Average the first 1, 2, ... members of each order of `draw`, and compare with the reader's masks.
 
     Every member sees a slice once and is brought to the slice's own grid once: the cubic spline is linear, so that
     the mean may be taken there as well.
-
-    Parameters
-    ----------
-    cohort : sarco.cohort.layout.Cohort
-    ensemble : sarco.method.ensemble.Ensemble
-    cases : list of str
-    orders : list of tuple of int
-        As `draw` returns them.
-    progress : bool
 
     Returns
     -------
@@ -65,17 +51,15 @@ def measure(cohort, ensemble, cases, orders, progress=True):
 
     # Orders share many of their beginnings, and all share the end.
     subsets = sorted({tuple(sorted(order[:k])) for order in orders for k in range(1, len(order) + 1)})
-    dsc = np.empty((len(STEPS), len(subsets), len(cases)))
-    area_cm2, reference_cm2 = np.empty_like(dsc), np.empty(len(cases))
     with each(lambda case: _measure_case(cohort, ensemble, case, subsets), cases) as measured:
-        for i, one in enumerate(tqdm(measured, "orders", len(cases), unit="case", disable=not progress)):
-            dsc[:, :, i], area_cm2[:, :, i], reference_cm2[i] = one
+        measured = list(tqdm(measured, "orders", len(cases), unit="case", disable=not progress))
+    dsc, found_cm2, reference_cm2 = (np.stack(values, axis=-1) for values in zip(*measured, strict=True))
     rows = []
     for (number, order), k in itertools.product(enumerate(orders, 1), range(1, ensemble.size + 1)):
         place = subsets.index(tuple(sorted(order[:k])))
         for s, step in enumerate(STEPS):
-            rmse = metrics.rmse(area_cm2[s, place], reference_cm2)
-            rows.append((number, k, step, len(cases), dsc[s, place].mean(), rmse))
+            rmse_cm2 = metrics.rmse(found_cm2[s, place], reference_cm2)
+            rows.append((number, k, step, len(cases), dsc[s, place].mean(), rmse_cm2))
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
 
@@ -88,10 +72,10 @@ def _measure_case(cohort, ensemble, case, subsets):
 
     def score(members):
         masks = Measured(native[list(members)].mean(axis=0), image_hu, ct.spacing_mm).masks
-        return [(metrics.dice(masks[s], reader), surface.area_cm2(masks[s], ct.spacing_mm)) for s in STEPS]
+        return [(metrics.dice(masks[step], reader), area_cm2(masks[step], ct.spacing_mm)) for step in STEPS]
 
-    found = np.array([score(members) for members in subsets])
-    return *found.transpose(2, 1, 0), surface.area_cm2(reader, ct.spacing_mm)
+    scores = np.array([score(members) for members in subsets])
+    return *scores.transpose(2, 1, 0), area_cm2(reader, ct.spacing_mm)
 
 
 def run(profile, count=ORDERS, progress=True):
@@ -114,12 +98,7 @@ def run(profile, count=ORDERS, progress=True):
     SarcoError
         The profile's results are committed ones, or its cohort or members are missing or broken.
     """
-    from ..cohort.layout import Cohort
-    from ..method.ensemble import Ensemble
-
-    profile = writable(profile, "measure the orders of")
-    cohort = Cohort.open(profile.cohort_dir)
-    ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
+    profile, cohort, ensemble = opened(profile, "measure the orders of")
     table = measure(cohort, ensemble, cohort.cases("validation"), draw(ensemble.size, count), progress)
     return write_csv(table, profile.results_dir / "orders.csv")
 
@@ -128,42 +107,25 @@ def run(profile, count=ORDERS, progress=True):
 
 
 def band(table, step):
-    """Mean over the orders and the band that holds nine of ten, against the number of members.
+    """Mean over the orders of orders.csv and the band that holds nine of ten, against the number of members.
 
-    Parameters
-    ----------
-    table : DataFrame
-        orders.csv.
-    step : {"threshold", "window"}
-
-    Returns
-    -------
-    DataFrame
-        Columns members, dsc, dsc_low, dsc_high, rmse_cm2, rmse_cm2_low, rmse_cm2_high.
+    `step` is one of `STEPS`. Columns members, dsc, dsc_low, dsc_high, rmse_cm2, rmse_cm2_low, rmse_cm2_high.
     """
     groups = table[table["step"] == step].groupby("members")
-    found = groups[list(PLATEAU)].mean()
-    for name in PLATEAU:
-        found[f"{name}_low"], found[f"{name}_high"] = (groups[name].quantile(q) for q in BAND)
-    return found.reset_index()
+    means = groups[list(PLATEAU)].mean()
+    ends = {
+        f"{name}_{end}": groups[name].quantile(q)
+        for name in PLATEAU
+        for end, q in zip(("low", "high"), BAND, strict=True)
+    }
+    return means.assign(**ends).reset_index()
 
 
 def plateau(table, step, measure):
     """Smallest number of members from which on all the others together gain no more than `PLATEAU`.
 
-    Parameters
-    ----------
-    table : DataFrame
-        orders.csv.
-    step : {"threshold", "window"}
-    measure : {"dsc", "rmse_cm2"}
-
-    Returns
-    -------
-    mean : int
-        Of the mean over the orders.
-    low, high : int
-        Of single orders: nine of ten have theirs between these.
+    `step` is one of `STEPS`, `measure` a key of `PLATEAU`. It is that of the mean over the orders of orders.csv, and
+    low and high of single orders: nine of ten have theirs between these.
     """
     rows = table[table["step"] == step]
     curves = rows.pivot(index="order", columns="members", values=measure)

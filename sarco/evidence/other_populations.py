@@ -7,10 +7,12 @@ has learned from. Their masks are the true ones: no reader errs.
 
 from ..base.files import write_csv
 from ..cohort.layout import Cohort
-from ..engines.engine import FLOAT32
-from ..method.area import area_cm2
+from ..engines.choose import FLOAT32
+from ..engines.weights import team
 from ..method.ensemble import Ensemble
-from ..runs.evaluation import DECIMALS, FINAL, each, score, subsets, team, writable
+from ..method.surface import area_cm2
+from ..runs.evaluation import DECIMALS, FINAL, score, writable
+from .measuring import alone_and_all, table_of
 
 STEPS = ("threshold", FINAL)  # before post-processing, and at the end
 COLUMNS = (
@@ -18,7 +20,7 @@ COLUMNS = (
     # As in cases.csv.
     "mean_hu", "low_attenuation_cm2", "true_mean_hu", "true_low_attenuation_cm2",
     "members_sd_cm2", "members_dsc", "disagreement_share",
-    "team",  # whose rows these are: `sarco.runs.evaluation.team`
+    "team",  # whose rows these are: `sarco.engines.weights.team`
 )  # fmt: skip
 POPULATIONS = ("difficult", "randomised")  # settings of the phantom
 
@@ -29,26 +31,11 @@ def cohorts(profile):
 
 
 def evaluate(ensemble, cohort, progress=True):
-    """Segment each case of a cohort whose masks are true, and compare it with its mask.
+    """Segment each case of a cohort whose masks are true, of the kind in its notes, and compare it with its mask.
 
-    Parameters
-    ----------
-    ensemble : sarco.method.ensemble.Ensemble
-    cohort : sarco.cohort.layout.Cohort
-        The column `notes` names the kind of each case.
-    progress : bool
-        Show a bar with the time left on stderr.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS` but the first and the last; one row for each case and step of `STEPS`.
+    A DataFrame with the columns `COLUMNS` but the first and the last; one row for each case and step of `STEPS`.
     """
-    import pandas as pd
-    from tqdm import tqdm
-
-    size = ensemble.size
-    chosen = {name: members for name, members in subsets(size).items() if len(members) in (1, size)}
+    chosen = alone_and_all(ensemble.size)
 
     def rows(case):
         image, mask = cohort.read_slice(case), cohort.read_mask(case)
@@ -57,12 +44,9 @@ def evaluate(ensemble, cohort, progress=True):
             "true_area_cm2": area_cm2(mask, image.spacing_mm),
         }  # fmt: skip
         scored = score(ensemble, chosen, image, mask, mask)
-        return [facts | row for row in scored if row["members"] == size and row["step"] in STEPS]
+        return [facts | row for row in scored if row["members"] == ensemble.size and row["step"] in STEPS]
 
-    cases = cohort.cases()
-    with each(rows, cases) as found:
-        done = [row for block in tqdm(found, "score", len(cases), unit="case", disable=not progress) for row in block]
-    return pd.DataFrame(done, columns=list(COLUMNS[1:-1])).round(DECIMALS)
+    return table_of(rows, cohort.cases(), columns=COLUMNS[1:-1], decimals=DECIMALS, what="score", progress=progress)
 
 
 def run(profile, progress=True):

@@ -16,22 +16,13 @@ except ImportError:  # Windows does not count a process's processor time and mem
 
 @dataclass(frozen=True)
 class Speed:
-    """One measurement, the start of the processes included.
-
-    Attributes
-    ----------
-    workers, cases : int
-    seconds : float
-        By the clock.
-    cpu_seconds, peak_mib : float or None
-        Processor time of all processes, and the largest memory of one; None where the system does not tell.
-    """
+    """One measurement, the start of the processes included; None where the system does not tell."""
 
     workers: int
     cases: int
-    seconds: float
-    cpu_seconds: float | None
-    peak_mib: float | None
+    seconds: float  # by the clock
+    cpu_seconds: float | None  # of all processes
+    peak_mib: float | None  # largest memory of one process
 
     @property
     def slices_per_second(self):
@@ -45,35 +36,24 @@ class Speed:
 
 
 def bench(cases=100, matrix=512, workers=None):
-    """Make small cohorts in a folder that is thrown away.
+    """Make small cohorts in a folder that is thrown away, and return a `Speed` for each number of processes.
 
-    Parameters
-    ----------
-    cases : int
-        Slices of each cohort; 8 or more, below which `make` uses one process only.
-    matrix : int
-    workers : sequence of int, optional
-        Numbers of processes; one, and one a core, unless given.
-
-    Returns
-    -------
-    list of Speed
+    These are one, and one a core, unless given as `workers`; `make` uses one only below 8 cases.
     """
-    found = []
+    speeds = []
     for count in workers or sorted({1, os.cpu_count() or 1}):
         with tempfile.TemporaryDirectory() as folder:
-            before, start = _used(), time.perf_counter()
+            (cpu_before, _), start = _used(), time.perf_counter()
             make.make(folder, cases, workers=count, matrix=matrix, progress=False)
-            seconds, after = time.perf_counter() - start, _used()
-        cpu = None if before is None else after[0] - before[0]
-        found.append(Speed(count, cases, seconds, cpu, None if after is None else after[1]))
-    return found
+            seconds, (cpu, peak_mib) = time.perf_counter() - start, _used()
+        speeds.append(Speed(count, cases, seconds, None if cpu is None else cpu - cpu_before, peak_mib))
+    return speeds
 
 
 def _used():
     """Processor time so far (s) of this process and of those that ended, and the largest memory of one (MiB)."""
     if resource is None:
-        return None
+        return None, None
     uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     # Kilobytes on Linux, bytes on a Mac.
     unit = 2**20 if os.uname().sysname == "Darwin" else 2**10

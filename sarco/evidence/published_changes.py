@@ -7,26 +7,13 @@ from .statistics import READERS_SD_CM2
 
 @dataclass(frozen=True)
 class Change:
-    """One published comparison of two measurements of the same muscle.
+    """One published comparison of two measurements of the same muscle: mean and SD of their differences."""
 
-    Attributes
-    ----------
-    what : str
-        What differed between the two.
-    mean_cm2 : float or None
-        Mean of the differences; None where only their spread was published.
-    sd_cm2 : float
-        SD of the differences.
-    people : int
-    key : str
-        In chapters/references.bib.
-    """
-
-    what: str
-    mean_cm2: float | None
+    what: str  # differed between the two
+    mean_cm2: float | None  # None where only their spread was published
     sd_cm2: float
     people: int
-    key: str
+    key: str  # in chapters/references.bib
 
 
 # Of the reader: from the limits of agreement that `statistics` holds. Of contrast and kV: the abstract of the paper,

@@ -17,12 +17,14 @@ from .. import paper
 from ..base import environment, paths
 from ..base.files import atomic, write_csv
 from ..cohort.layout import Cohort
-from ..engines import engine as engines
+from ..engines import openvino as openvino_engine
+from ..engines.keras import Keras
+from ..engines.weights import CONVOLUTIONS, shape
 from ..method.ensemble import Ensemble, network
 from ..method.preprocess import body_box, to_network
-from ..method.unet import multiply_adds
+from ..method.train import compiled_unet
 from ..runs import evaluation
-from ..runs.training import compiled_unet
+from .network_arithmetic import multiply_adds
 
 SPACING_MM, SIDE_PX = paper.FIELD_MM / paper.MATRIX, paper.MATRIX  # the paper's pixels, whatever ours were trained on
 FULL_JOB, FEW = 500, 60  # slices
@@ -41,33 +43,37 @@ ROWS = (
 STEP = {"filters": 16, "rows": 160, "columns": 208, "batch": 12}
 
 
-def median_s(work, repeats):
+def median_s(work, repeats=5):
     """Median time of a call, s, after one that is not counted."""
-    work()
-    found = []
-    for _ in range(repeats):
+    seconds = []
+    for _ in range(1 + repeats):
         start = time.perf_counter()
         work()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
 
 
-# --- The machine ---------------------------------------------------------------------------------------------------
+def _installed(*names):
+    return all(map(importlib.util.find_spec, names))
 
 
-def product_gflops(side=2048, repeats=5):
-    """Thousand million operations a second in products of square float32 matrices, by NumPy on every core."""
-    a = np.random.default_rng(0).random((side, side), np.float32)
-    threads = engines.cores()
+# --- The machine: thousand million operations a second in products of square matrices ------------------------------
+
+PRODUCT_PX = 2048  # side of a matrix
+
+
+def product_gflops():
+    """In float32 by NumPy on every core."""
+    a = np.random.default_rng(0).random((PRODUCT_PX, PRODUCT_PX), np.float32)
+    threads = environment.cores()
     with ThreadPoolExecutor(threads) as pool:
         # One product a core: NumPy itself is kept to one thread by the command line.
-        each = median_s(lambda: list(pool.map(lambda _: a @ a, range(threads))), repeats)
-    return 2e-9 * side**3 * threads / each
+        return 2e-9 * PRODUCT_PX**3 * threads / median_s(lambda: list(pool.map(lambda _: a @ a, range(threads))))
 
 
-def product_openvino_gflops(precision, side=2048, repeats=5):
-    """The same by OpenVINO, "f32" or "bf16"; None where it is not installed or the CPU has no such product."""
-    if importlib.util.find_spec("openvino") is None:
+def product_openvino_gflops(precision):
+    """By OpenVINO in "f32" or "bf16"; None where it is not installed or the CPU has no such product."""
+    if not _installed("openvino"):
         return None
     import openvino
     from openvino import opset13 as op
@@ -75,42 +81,43 @@ def product_openvino_gflops(precision, side=2048, repeats=5):
     core = openvino.Core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return None
-    a = np.random.default_rng(0).random((side, side), np.float32)
-    x = op.parameter((side, side), np.float32)
+    a = np.random.default_rng(0).random((PRODUCT_PX, PRODUCT_PX), np.float32)
+    x = op.parameter(a.shape, np.float32)
     graph = openvino.Model([op.matmul(x, op.constant(a), False, False).output(0)], [x], "product")
-    how = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": engines.cores()}
+    how = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": environment.cores()}
     request = core.compile_model(graph, "CPU", how).create_infer_request()
-    return 2e-9 * side**3 / median_s(lambda: request.infer({0: a}), repeats)
+    return 2e-9 * PRODUCT_PX**3 / median_s(lambda: request.infer({0: a}))
 
 
-# --- One network on a whole slice ----------------------------------------------------------------------------------
+# --- One network on a whole slice: seconds, or None where it cannot ------------------------------------------------
 
 
-def predict_s(weights, image, repeats=5):
-    """Plain `model.predict` on a slice, s, in this process."""
-    member, x = network(weights), np.asarray(image, np.float32)[None, ..., None]
-    return median_s(lambda: member.predict(x, verbose=0), repeats)
+def predict_s(weights_dir):
+    """Plain `model.predict` of the first member, in this process, on noise: the values change nothing in the time."""
+    member = network(Ensemble.load(weights_dir, members=1).weights[0])
+    x = np.random.default_rng(0).random((1, SIDE_PX, SIDE_PX, 1)).astype(np.float32)
+    return median_s(lambda: member.predict(x, verbose=0))
 
 
-def openvino_s(weights, image, precision, repeats=5):
-    """OpenVINO alone on a slice, s, with all cores on the one network; None where it cannot."""
-    if importlib.util.find_spec("openvino") is None:
+def openvino_s(weights, image, precision):
+    """OpenVINO alone, with all cores on the one network."""
+    if not _installed("openvino"):
         return None
-    made = engines.OpenVINO([weights], precision, plain=True)
-    return None if made.made_with["precision"] != precision else median_s(lambda: made.probabilities(image), repeats)
+    engine = openvino_engine.OpenVINO([weights], precision, plain=True)
+    return median_s(lambda: engine.probabilities(image)) if engine.made_with["precision"] == precision else None
 
 
-def onnxruntime_s(weights, image, repeats=5):
-    """ONNX Runtime alone on a slice, s; None where it or ONNX is not installed."""
-    if not all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
+def onnxruntime_s(weights, image):
+    """ONNX Runtime alone."""
+    if not _installed("onnx", "onnxruntime"):
         return None
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = engines.cores()
+    options.intra_op_num_threads = environment.cores()
     session = onnxruntime.InferenceSession(onnx_model(weights), options, providers=["CPUExecutionProvider"])
     x = np.asarray(image, np.float32)[None, None]
-    return median_s(lambda: session.run(None, {"image": x}), repeats)
+    return median_s(lambda: session.run(None, {"image": x}))
 
 
 def onnx_model(weights):
@@ -118,8 +125,7 @@ def onnx_model(weights):
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, arrays, names = [], [], (f"t{i}" for i in itertools.count())
-    _, depth = engines.shape(weights)
-    layers = engines.folded(weights)
+    layers = openvino_engine.folded(weights)
 
     def constant(array):
         arrays.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), next(names)))
@@ -129,18 +135,18 @@ def onnx_model(weights):
         nodes.append(helper.make_node(operation, inputs, [next(names)], **how))
         return nodes[-1].output[0]
 
-    def convolve(x, activation):
+    def convolve(x, activation="Relu"):
         kernel, bias = next(layers)
         edges = [side // 2 for side in kernel.shape[:2]] * 2
         return add(activation, add("Conv", x, constant(kernel.transpose(3, 2, 0, 1)), constant(bias), pads=edges))
 
     def block(x):
-        for _ in range(engines.CONVOLUTIONS):
-            x = convolve(x, "Relu")
+        for _ in range(CONVOLUTIONS):
+            x = convolve(x)
         return x
 
     x, skips = "image", []
-    for _ in range(depth):
+    for _ in range(shape(weights)[1]):
         x = block(x)
         skips.append(x)
         x = add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
@@ -152,33 +158,8 @@ def onnx_model(weights):
     x = convolve(x, "Sigmoid")
     ends = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, "rows", "columns"]) for name in ("image", x))
     graph = helper.make_graph(nodes, "unet", [next(ends)], [next(ends)], arrays)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return made.SerializeToString()
-
-
-# --- Ours ----------------------------------------------------------------------------------------------------------
-
-
-def ours(ensemble, images):
-    """Seconds a slice and member of the engine, on slices cropped to the body, and the operations that are in one.
-
-    Returns
-    -------
-    seconds, operations : float
-    """
-    boxes = [image[body_box(image, margin_px=16)].shape for image in images]
-    seconds = median_s(lambda: [ensemble.predict_grid(image) for image in images], repeats=3)
-    passes = len(images) * ensemble.size
-    return seconds / passes, 2 * statistics.mean(
-        multiply_adds(box, engines.shape(ensemble.weights[0])[0]) for box in boxes
-    )
-
-
-def job_s(cohort, ensemble, cases):
-    """The whole job on some cases, s: read, resample, compute, post-process and score every mean of members."""
-    start = time.perf_counter()
-    evaluation.evaluate(cohort, ensemble, cases, progress=sys.stderr.isatty())
-    return time.perf_counter() - start
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return model.SerializeToString()
 
 
 # --- Training ------------------------------------------------------------------------------------------------------
@@ -187,44 +168,108 @@ def job_s(cohort, ensemble, cases):
 def keras_step_s(steps):
     """Seconds of a training step of ours, in half precision, on made-up slices, in this process."""
     rng = np.random.default_rng(0)
-    shape = (STEP["batch"], STEP["rows"], STEP["columns"], 1)
-    x, y = rng.random(shape, np.float32), (rng.random(shape) > 0.8).astype(np.float32)
+    batch = (STEP["batch"], STEP["rows"], STEP["columns"], 1)
+    x, y = rng.random(batch, np.float32), (rng.random(batch) > 0.8).astype(np.float32)
     model = compiled_unet(STEP["filters"], 1000, precision="mixed_bfloat16")
     model.train_on_batch(x, y)
     return median_s(lambda: float(np.asarray(model.train_on_batch(x, y))), steps)
 
 
 def torch_steps(steps, python=None):
-    """What workflow/steps_torch.py says, run by a Python that has PyTorch; None where there is none."""
-    if python is None and importlib.util.find_spec("torch") is None:
-        return None
+    """What workflow/steps_torch.py says, run by a Python that has PyTorch; {} where there is none."""
+    if python is None and not _installed("torch"):
+        return {}
     script = paths.root() / "workflow" / "steps_torch.py"
-    command = [python or sys.executable, script, *map(str, STEP.values()), str(steps)]
-    done = subprocess.run(command, env=_plain_environment(), capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+    return _printed([python or sys.executable, script, *map(str, STEP.values()), str(steps)], check=False)
 
 
 # --- All of it -----------------------------------------------------------------------------------------------------
 
 
-def _plain_environment():
-    """The environment as a user's own script has it: without the switches that make our numbers repeatable."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("TF_NUM_", "TF_ENABLE_", "OPENBLAS_"))}
+def _printed(command, check=True):
+    """The JSON that a command prints last, {} if it fails, without the switches that make our numbers repeatable."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("TF_NUM_", "TF_ENABLE_", "OPENBLAS_"))}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=check)
+    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
 
 
 def _apart(call):
     """A number from another process, so that one library's threads do not stand in the way of another's."""
     code = f"import json; from sarco.evidence import speed; print(json.dumps(speed.{call}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=_plain_environment(), capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    return _printed([sys.executable, "-c", code])
 
 
-def predict_member_s(weights_dir, repeats=5):
-    """`predict_s` of the first member, on noise: the values change nothing in the time."""
-    image = np.random.default_rng(0).random((SIDE_PX, SIDE_PX))
-    return predict_s(Ensemble.load(weights_dir, members=1).weights[0], image, repeats)
+def _row(what, value, unit, how, missing=NOT_INSTALLED):
+    return (what, None, unit, missing) if value is None else (what, value, unit, how)
+
+
+def _repeated(items, n):
+    return list(itertools.islice(itertools.cycle(items), n))
+
+
+def _networks(team, weights_dir, images, on_gpu):
+    """Rows of one network, by plain Keras and by each engine, and of ours, which are all members side by side."""
+    numpy, single, half = product_gflops(), product_openvino_gflops("f32"), product_openvino_gflops("bf16")
+    yield _row("matrix product, float32", numpy, "GFLOP/s", "NumPy, every core")
+    yield _row("matrix product, float32", single, "GFLOP/s", "OpenVINO")
+    yield _row("matrix product, bfloat16", half, "GFLOP/s", "OpenVINO")
+    size, weights, image = f"{SIDE_PX} x {SIDE_PX}", team.weights[0], images[0]
+    plain = _apart(f"predict_s({str(weights_dir)!r})")
+    yield _row("model.predict", plain, "s a slice", f"Keras, {size}")
+    alone = {
+        "ONNX Runtime": (onnxruntime_s(weights, image), "float32"),
+        "OpenVINO": (openvino_s(weights, image, "float32"), "float32"),
+        "OpenVINO in bfloat16": (openvino_s(weights, image, "bfloat16"), "bfloat16"),
+    }
+    for name, (value, precision) in alone.items():
+        yield _row(name, value, "s a slice", f"{precision}, {size}")
+    passes = len(images) * team.size
+    ours = median_s(lambda: [team.predict_grid(one) for one in images], repeats=3) / passes
+    made_with = team.engine.made_with
+    how = f"{made_with['name']} {made_with['precision']}, cropped, {team.size} members side by side"
+    yield _row("ours", ours, "s a slice", how)
+    yield _row("ours, against model.predict", plain / ours, "times as fast", "both as above")
+    best = min((value for value, _ in alone.values() if value is not None), default=None)
+    yield _row("ours, against the better engine", best and best / ours, "times as fast", "both as above")
+    peak = half if made_with["precision"] == "bfloat16" else max(numpy, single or 0)
+    boxes = [one[body_box(one, margin_px=16)].shape for one in images]
+    operations = 2 * statistics.mean(multiply_adds(box, shape(weights)[0]) for box in boxes)
+    # The products were of the processor.
+    share = None if on_gpu and made_with["name"] == Keras.name else 100 * 1e-9 * operations / ours / peak
+    yield _row("ours, share of the peak", share, "%", "of the matrix product in its precision", NO_PEAK)
+
+
+def _whole_job(team, student, cohort, known, slices):
+    """Rows of the whole job: read, resample, compute, post-process and score every mean of members."""
+
+    def job_s(ensemble, cases):
+        start = time.perf_counter()
+        evaluation.evaluate(cohort, ensemble, cases, progress=sys.stderr.isatty())
+        return (time.perf_counter() - start) / len(cases)
+
+    cases = _repeated(known, slices)
+    a_slice = job_s(team, cases)
+    repeated = "" if len(known) >= slices else f", {len(known)} different"
+    how = f"{team.size} members, from the file to every row; {slices} slices{repeated}"
+    yield _row("whole job", a_slice, "s a slice", how)
+    few = cases[:FEW]
+    quick = None if student is None else job_s(student, few)
+    yield _row(STUDENTS_JOB, quick, "s a slice", f"1 network; {len(few)} slices", NO_STUDENT)
+    extrapolated = "measured" if slices >= FULL_JOB else f"extrapolated from {slices}"
+    yield _row(f"{FULL_JOB} slices by {team.size} members", FULL_JOB * a_slice / 60, "min", extrapolated)
+
+
+def _training(steps, torch_python):
+    """Rows of a training step; where PyTorch fails, it says why."""
+    batches = "batches of {batch}, {rows} x {columns}".format(**STEP)
+    ours = 1 / _apart(f"keras_step_s({steps})")
+    yield _row("training, ours", ours, "steps a second", f"Keras, bfloat16, {batches}")
+    torch = torch_steps(steps, torch_python)
+    how = f"PyTorch {torch.get('version')}, channels last, bfloat16, {batches}"
+    for name in ("as it stands", "compiled"):
+        seconds = torch.get(name) or NOT_INSTALLED  # or why it failed, in words
+        value = None if isinstance(seconds, str) else 1 / seconds
+        yield _row(f"training, PyTorch {name}", value, "steps a second", how, missing=seconds)
 
 
 def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=print):
@@ -252,78 +297,26 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
     """
     import pandas as pd
 
-    rows = []
-
-    def row(what, value, unit, how, missing=NOT_INSTALLED):
-        rows.append((what, value, unit, how if value is not None else missing))
-        say(f"{what}: " + (missing if value is None else f"{value:.3g} {unit} ({how})"))
-
     hardware = environment.hardware()
     machine = ", ".join([hardware["processor"], f"{hardware['cores']} cores", *hardware["accelerators"]])
     say(f"On {machine}")
-    rows.append(("machine", None, "", machine))
+    rows = [("machine", None, "", machine)]
     shipped = Ensemble.load(profile.weights_dir)
-    weights = list(itertools.islice(itertools.cycle(shipped.weights), members))
-    team = Ensemble(shipped.manifest | {"spacing_mm": SPACING_MM}, weights=weights)
-    made = "{name} {precision}".format(**team.engine.made_with)
+    team, student = _at_paper_spacing(shipped, _repeated(shipped.weights, members)), None
+    if (profile.weights_dir / "student.json").exists():
+        student = _at_paper_spacing(Ensemble.load(profile.weights_dir, student=True))
     cohort = Cohort.open(profile.cohort_dir)
     known = cohort.cases("test") or cohort.cases()
     few = [cohort.read_slice(case) for case in known[:8]]
-    images = [to_network(s.image_hu, s.spacing_mm, SPACING_MM) for s in few]
-
-    numpy, single, half = product_gflops(), product_openvino_gflops("f32"), product_openvino_gflops("bf16")
-    row("matrix product, float32", numpy, "GFLOP/s", "NumPy, every core")
-    row("matrix product, float32", single, "GFLOP/s", "OpenVINO")
-    row("matrix product, bfloat16", half, "GFLOP/s", "OpenVINO")
-    size = f"{SIDE_PX} x {SIDE_PX}"
-    plain = _apart(f"predict_member_s({str(profile.weights_dir)!r})")
-    row("model.predict", plain, "s a slice", f"Keras, {size}")
-    alone = {
-        "ONNX Runtime": (onnxruntime_s(weights[0], images[0]), "float32"),
-        "OpenVINO": (openvino_s(weights[0], images[0], "float32"), "float32"),
-        "OpenVINO in bfloat16": (openvino_s(weights[0], images[0], "bfloat16"), "bfloat16"),
-    }
-    for name, (seconds, precision) in alone.items():
-        row(name, seconds, "s a slice", f"{precision}, {size}")
-    seconds, operations = ours(team, images)
-    row("ours", seconds, "s a slice", f"{made}, cropped, {members} members side by side")
-    row("ours, against model.predict", plain / seconds, "times as fast", "both as above")
-    best = min((s for s, _ in alone.values() if s is not None), default=None)
-    row("ours, against the better engine", best and best / seconds, "times as fast", "both as above")
-    peak = half if team.engine.made_with["precision"] == "bfloat16" else max(numpy, single or 0)
-    share = 100 * 1e-9 * operations / seconds / peak
-    if hardware["accelerators"] and team.engine.name == engines.Keras.name:
-        share = None  # the products were of the processor
-    row("ours, share of the peak", share, "%", "of the matrix product in its precision", NO_PEAK)
-
-    cases = list(itertools.islice(itertools.cycle(known), slices))
-    whole = job_s(cohort, team, cases)
-    repeated = "" if len(known) >= slices else f", {len(known)} different"
-    row(
-        "whole job",
-        whole / slices,
-        "s a slice",
-        f"{members} members, from the file to every row; {slices} slices{repeated}",
+    images = [to_network(one.image_hu, one.spacing_mm, SPACING_MM) for one in few]
+    parts = (
+        _networks(team, profile.weights_dir, images, bool(hardware["accelerators"])),
+        _whole_job(team, student, cohort, known, slices),
+        _training(steps, torch_python),
     )
-    quick, few = None, cases[:FEW]
-    if (profile.weights_dir / "student.json").exists():
-        student = Ensemble.load(profile.weights_dir, student=True)
-        student = Ensemble(student.manifest | {"spacing_mm": SPACING_MM}, weights=student.weights)
-        quick = job_s(cohort, student, few) / len(few)
-    row(STUDENTS_JOB, quick, "s a slice", f"1 network; {len(few)} slices", NO_STUDENT)
-    extrapolated = "measured" if slices >= FULL_JOB else f"extrapolated from {slices}"
-    row(f"{FULL_JOB} slices by {members} members", FULL_JOB * whole / slices / 60, "min", extrapolated)
-
-    shape = "batches of {batch}, {rows} x {columns}".format(**STEP)
-    row("training, ours", 1 / _apart(f"keras_step_s({steps})"), "steps a second", f"Keras, bfloat16, {shape}")
-    torch = torch_steps(steps, torch_python) or {}
-    for name in ("as it stands", "compiled"):
-        value = torch.get(name)
-        works = not isinstance(value, str)
-        row(f"training, PyTorch {name}", 1 / value if works and value else None, "steps a second",
-            f"PyTorch {torch.get('version')}, channels last, bfloat16, {shape}")  # fmt: skip
-        if not works:
-            rows[-1] = (*rows[-1][:3], value)
+    for what, value, unit, how in itertools.chain(*parts):
+        rows.append((what, value, unit, how))
+        say(f"{what}: " + (how if value is None else f"{value:.3g} {unit} ({how})"))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": float})
     info = {"machine": machine, "profile": profile.name, "slices": slices, "members": members,
             "members_shipped": shipped.size, "engine": team.engine.made_with, "hardware": hardware,
@@ -333,3 +326,7 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
     with atomic(Path(out) / "bench.json") as beside:
         beside.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
     return table
+
+
+def _at_paper_spacing(ensemble, weights=None):
+    return Ensemble(ensemble.manifest | {"spacing_mm": SPACING_MM}, weights=weights or ensemble.weights)

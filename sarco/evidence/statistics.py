@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..method import metrics, surface
+from ..method import metrics
 from ..paper import CORRECTION_LABELS
 from ..phantom.population import FEATURES
-from ..runs.evaluation import FINAL, rows
+from ..runs.evaluation import FINAL
 from .bootstrap import DRAWS as DRAWS
 from .bootstrap import Corrected as Corrected
 from .bootstrap import Held, estimate, mean
 from .bootstrap import bootstrap as bootstrap
+from .correction import correction_from_results
+from .headline import rows
 
 # Limits of agreement of two readers for the muscle area at L3, 116 people: doi 10.1186/s12891-022-05032-2. Its title
 # speaks of the thigh, which it proposes in place of L3; it measured both.
@@ -59,17 +61,14 @@ READER, TRUTH = "network against reader", "network against truth"
 
 
 def people(cases, cohort, split):
-    """Final results of the whole ensemble beside what is known of each person.
+    """Final results of the whole ensemble beside what is known of each person, from cases.csv and cohort.csv.
 
-    Returns
-    -------
-    DataFrame
-        One row a case: the columns of cases.csv; some of cohort.csv; bmi; corrected_cm2 (the area after the bias
-        correction) and error_cm2 (that minus the reader's).
+    One row a case; further columns are bmi, corrected_cm2 (the area after the bias correction) and error_cm2 (that
+    minus the reader's).
     """
     known = ["case", "sex", "age", "phase", "height_m", "weight_kg", "slice_thickness_mm", "maker", "notes"]
     table = rows(cases, split).merge(cohort[known], on="case", how="left", validate="one_to_one")
-    corrected = surface.correction_from_results(cases).apply(table["area_cm2"])
+    corrected = correction_from_results(cases).apply(table["area_cm2"])
     return table.assign(
         bmi=table["weight_kg"] / table["height_m"] ** 2,
         corrected_cm2=corrected,
@@ -115,10 +114,12 @@ def in_columns(sample, measures):
     """Columns of a table: each measure of a sample under its own name, and its interval as _low and _high."""
     row = {}
     for name in measures:
-        measure = MEASURES[name]
-        columns = name, f"{name}_low", f"{name}_high"
-        row |= zip(columns, estimate(sample[measure.of], measure.reduce), strict=True)
+        row |= _in_columns(name, estimate(sample[MEASURES[name].of], MEASURES[name].reduce))
     return row
+
+
+def _in_columns(name, with_interval):
+    return dict(zip((name, f"{name}_low", f"{name}_high"), with_interval, strict=True))
 
 
 DENSITY = {"mean_hu": ("mean attenuation", "HU"), "low_attenuation_cm2": ("low-attenuation muscle", "cm²")}
@@ -127,16 +128,9 @@ DENSITY = {"mean_hu": ("mean attenuation", "HU"), "low_attenuation_cm2": ("low-a
 def density(table):
     """Error of what is said of the muscle's density: that of the final mask, minus that of the true one.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of cases.csv or of elsewhere.csv, one a case.
-
-    Returns
-    -------
-    DataFrame
-        One row for each of `DENSITY`, without cases that have no truth, or no muscle to have a mean: columns
-        measure, unit, n, true (mean of the true values), mean_error with low and high, and sd (of the errors).
+    Of rows of cases.csv or elsewhere.csv, one a case, without those that have no truth, or no muscle to have a mean.
+    One row for each of `DENSITY`: columns measure, unit, n, true (mean of the true values), mean_error with low and
+    high, and sd (of the errors).
     """
     import pandas as pd
 
@@ -156,13 +150,9 @@ def density(table):
 def headline(cases, split):
     """Every measure, of the network against the reader and the truth, and of the reader against the truth.
 
-    The last is the floor: a network that drew the truth would still differ from the reader by as much.
-
-    Returns
-    -------
-    DataFrame
-        One row for each of `WHO` and `MEASURES`: columns who, measure, value, low, high, n. Masks have no bias
-        correction, areas have; a reader has no prediction interval; the truth is left out where a case has none.
+    The last is the floor: a network that drew the truth would still differ from the reader by as much. One row for
+    each of `WHO` and `MEASURES`: columns who, measure, value, low, high, n. Areas are corrected; a reader has no
+    prediction interval; the truth is left out where a case has none.
     """
     import pandas as pd
 
@@ -203,11 +193,8 @@ def at_stage(cases, split, stage):
 def stages(cases, split, measures=("dsc", "rmse_cm2", "mae_cm2")):
     """The paper's stages, each with its intervals and its change from the one before, paired by case.
 
-    Returns
-    -------
-    DataFrame
-        One row a measure and stage: columns measure, stage, value, low, high, change, change_low, change_high; the
-        change of the first is empty.
+    One row a measure and stage: columns measure, stage, value, low, high, change, change_low, change_high; the change
+    of the first is empty.
     """
     import pandas as pd
 
@@ -244,17 +231,7 @@ def _verdict(sign, value, low, high):
 
 
 def dilated(swept, split, pixels, who=READER):
-    """DSC and area error of each case's final mask, dilated by so many pixels and then windowed; not corrected.
-
-    Parameters
-    ----------
-    swept : DataFrame
-        sweeps.csv.
-    split : {"validation", "test"}
-    pixels : int
-    who : str
-        Against whom, one of `WHO`.
-    """
+    """DSC and area error of each final mask in sweeps.csv, dilated by so many pixels, windowed and not corrected."""
     table = swept[(swept["split"] == split) & (swept["sweep"] == "dilation_px") & (swept["value"] == pixels)]
     if table.empty:
         raise SarcoError(f"sweeps.csv: no {split} slice dilated by {pixels} pixels; run 'sarco sweeps' again.")
@@ -263,14 +240,9 @@ def dilated(swept, split, pixels, who=READER):
 
 
 def effects(cases, swept, split):
-    """Whether the paper's findings come back in this run, each with its interval, paired by case.
+    """Whether the paper's findings come back in cases.csv and sweeps.csv, each with its interval, paired by case.
 
-    Parameters
-    ----------
-    cases, swept : DataFrame
-        cases.csv and sweeps.csv.
-    split : {"validation", "test"}
-        On "validation" the bias correction is judged on the slices that it was learned on, as in the paper.
+    On "validation" the bias correction is judged on the slices that it was learned on, as in the paper.
 
     Returns
     -------
@@ -342,12 +314,10 @@ def parted(table, part):
 
 
 def subgroups(table, cases, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=SUBGROUPS, who=READER):
-    """Measures in each group of people, with their intervals.
+    """Measures in each group of a table of `people`, with their intervals.
 
     Parameters
     ----------
-    table : DataFrame
-        From `people`; areas are corrected.
     cases : DataFrame
         cases.csv, for the cases that the correction was learned on.
     measures : sequence of str
@@ -382,8 +352,7 @@ def means(table, columns, part):
     for level, here in parted(table, part).items():
         lines.append({"level": level, "n": len(here)})
         for name in columns:
-            with_interval = estimate(here[name].to_numpy(), mean)
-            lines[-1] |= zip((name, f"{name}_low", f"{name}_high"), with_interval, strict=True)
+            lines[-1] |= _in_columns(name, estimate(here[name], mean))
     return pd.DataFrame(lines)
 
 
@@ -393,21 +362,12 @@ OWN_SHARE = 0.25  # of the difference: who is further than this from the truth h
 
 
 def worst(table, n=10):
-    """The cases with the largest errors after the correction, and whose error each is.
+    """The `n` cases of a table of `people` with the largest errors after the correction, and whose error each is.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `people`.
-    n : int
-
-    Returns
-    -------
-    DataFrame
-        `n` rows of `table`, the largest |error_cm2| first, with network_cm2 and reader_cm2 (their areas minus the true
-        one); network_wrong_cm2 and reader_wrong_cm2 (the area of their wrong pixels, of which too many and too few do
-        not cancel; before the correction, which moves no pixel); and whose the error of the area is: "network",
-        "reader" or "both", as each is off by more than `OWN_SHARE` of it; "not known" where there is no truth.
+    Further columns are network_cm2 and reader_cm2 (their areas minus the true one); network_wrong_cm2 and
+    reader_wrong_cm2 (the area of their wrong pixels, of which too many and too few do not cancel; before the
+    correction, which moves no pixel); and whose the error of the area is: "network", "reader" or "both", as each is
+    off by more than `OWN_SHARE` of it; "not known" where there is no truth.
     """
     table = table.loc[table["error_cm2"].abs().sort_values(ascending=False, kind="stable").index[:n]]
     true_cm2 = table["true_area_cm2"]

@@ -3,11 +3,16 @@
 import functools
 import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
 from .. import paper
-from ..method.unet import multiply_adds
+from ..base import environment
+from ..method.train import batch, compiled_unet
+from ..method.unet import FILTERS
+from ..runs.arrays import OnDevice
+from .network_arithmetic import multiply_adds
 
 # A multiplication and its addition are two operations; the backward pass takes twice the forward one, as it needs
 # the slope by the input and by the weights.
@@ -18,22 +23,12 @@ ASSUMED_SHARE = (0.25, 0.5)
 
 @dataclass(frozen=True)
 class Card:
-    """A graphical processor, as its maker describes it.
-
-    Attributes
-    ----------
-    name : str
-    cores : int
-        Each does one multiplication and its addition in float32 a cycle.
-    clock_ghz : float
-    power_w : float
-        Of the whole card, at most.
-    """
+    """A graphical processor, as its maker describes it."""
 
     name: str
-    cores: int
+    cores: int  # each does one multiplication and its addition in float32 a cycle
     clock_ghz: float
-    power_w: float
+    power_w: float  # of the whole card, at most
 
     @property
     def peak_tflops(self):
@@ -45,15 +40,15 @@ PAPERS_CARD = Card("GTX 1080 Ti", 3584, 1.582, 250)  # NVIDIA's specification, b
 
 
 def training_operations(recipe):
-    """Floating-point operations of the training of one member.
-
-    Parameters
-    ----------
-    recipe : sarco.runs.profiles.Profile
-        Or anything with filters, patch_px, epochs, iterations and batch_size.
-    """
+    """Floating-point operations of the training of one member, by a profile or by `paper_recipe`."""
     slices = recipe.epochs * recipe.iterations * recipe.batch_size
     return OPERATIONS * PASSES * multiply_adds(tuple(recipe.patch_px), recipe.filters) * slices
+
+
+def paper_recipe():
+    """The paper's training, with the initial filters that give its printed number of weights."""
+    return SimpleNamespace(filters=FILTERS, patch_px=(paper.MATRIX, paper.MATRIX), epochs=paper.EPOCHS,
+                           iterations=paper.ITERATIONS, batch_size=paper.BATCH_SIZE)  # fmt: skip
 
 
 def hours_on(card, operations, share):
@@ -62,29 +57,16 @@ def hours_on(card, operations, share):
 
 
 def step_seconds(profile, images, masks, steps=3):
-    """Measure one step of a profile's training here, as `train_member` does it: augmentation and update of the weights.
+    """Median time, s, of a step of a profile's training here, augmentation included, after one that compiles.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-    images, masks : ndarray, (slices, n, n)
-        On the grid of the profile.
-    steps : int
-        Timed, after one that compiles.
-
-    Returns
-    -------
-    float
-        Median, s.
+    `images` and `masks` are arrays (slices, n, n) on the grid of the profile.
     """
-    from ..base import environment
-    from ..runs import training
 
-    model = training.compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power,
+    model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power,
                                    profile.precision)  # fmt: skip
-    draw = functools.partial(training.batch, images, masks)
+    draw = functools.partial(batch, images, masks)
     if environment.hardware()["accelerators"]:
-        draw = training.OnDevice(images, masks).batch
+        draw = OnDevice(images, masks).batch
     seconds = []
     for step in range(steps + 1):
         start = time.perf_counter()
@@ -92,13 +74,3 @@ def step_seconds(profile, images, masks, steps=3):
         float(np.asarray(model.train_on_batch(x, y)))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))
-
-
-def paper_recipe():
-    """The paper's training, with the initial filters that give its printed number of weights."""
-    from types import SimpleNamespace
-
-    from ..method.unet import FILTERS
-
-    return SimpleNamespace(filters=FILTERS, patch_px=(paper.MATRIX, paper.MATRIX), epochs=paper.EPOCHS,
-                           iterations=paper.ITERATIONS, batch_size=paper.BATCH_SIZE)  # fmt: skip

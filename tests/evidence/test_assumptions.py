@@ -9,9 +9,9 @@ import pytest
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
 from sarco.cohort.layout import Cohort
-from sarco.evidence import assumptions
-from sarco.method.area import area_cm2
+from sarco.evidence import assumptions, headline
 from sarco.method.preprocess import mask_to_network
+from sarco.method.surface import area_cm2
 from sarco.phantom.phantom import phantom, reading
 from sarco.runs import evaluation
 
@@ -76,11 +76,11 @@ def test_readers_and_shares_change_what_depends_on_them_and_nothing_else(cohort)
     # Of three slices at 128 px the SD grows by whole pixels, so only its ends are sure.
     found = list(by_sd)
     assert found[0] == min(found) == 0 and found[-1] == max(found) and len(found) == len(assumptions.SCALES)
-    final = evaluation.rows(cases, "test")
+    final = headline.rows(cases, "test")
     table = list(by_sd.values())[assumptions.SCALES.index(1.0)]
     assert (table.set_index("case")["dsc"] == final.set_index("case")["dsc"]).all()
     assert (by_sd[0].reference_area_cm2 - by_sd[0].true_area_cm2).abs().max() < 0.001
     assert (by_sd[0].set_index("case").area_cm2 == final.set_index("case").area_cm2).all()
     for factor in assumptions.SHARES:
-        more = evaluation.rows(assumptions.with_share(cases, test[:1], factor), "test")
+        more = headline.rows(assumptions.with_share(cases, test[:1], factor), "test")
         assert len(more) == len(test) - 1 + factor and not more.duplicated("case").any()

@@ -7,7 +7,7 @@ from scipy import stats
 
 from sarco.base.errors import SarcoError
 from sarco.evidence import disagreement
-from sarco.method import surface
+from sarco.evidence.correction import Correction
 
 
 def table(errors, singles, split="test"):
@@ -62,7 +62,7 @@ def test_risk_falls_only_where_disagreement_tells():
     assert wrong.share.tolist() == [0.25, 0.5, 0.75, 1]
 
 
-CORRECTION = surface.Correction.learn([103, 103], [100, 100])  # a mean error of 3 cm2
+CORRECTION = Correction.learn([103, 103], [100, 100])  # a mean error of 3 cm2
 
 
 def elsewhere(errors, sd, dsc):

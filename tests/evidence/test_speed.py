@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from sarco.base import paths
 from sarco.cli.app import app
-from sarco.engines import engine
+from sarco.engines.keras import Keras
+from sarco.engines.weights import checksum, pack
 from sarco.evidence import phantom_speed
 from sarco.evidence import speed as speed_bench
-from sarco.method import ensemble
 from sarco.runs import profiles
 
 
@@ -43,15 +43,15 @@ def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monke
     path = tiny(tmp_path)
     folder = profiles.load(path).weights_dir
     folder.mkdir(parents=True)
-    ensemble.pack(unet(filters=2), folder / "member-01.npz")
-    member = {"file": "member-01.npz", "sha256": ensemble.checksum(folder / "member-01.npz")}
+    pack(unet(filters=2), folder / "member-01.npz")
+    member = {"file": "member-01.npz", "sha256": checksum(folder / "member-01.npz")}
     manifest = {"spacing_mm": 4.0, "filters": 2, "depth": 4, "members": [member]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setattr(profiles.Profile, "cohort_dir", paths.sample_dir())
     monkeypatch.setattr(speed_bench, "product_gflops", lambda: 50.0)
     monkeypatch.setattr(speed_bench, "product_openvino_gflops", {"f32": 80.0, "bf16": 160.0}.get)
     monkeypatch.setattr(speed_bench, "_apart", lambda call: 2.0)  # each of these starts Keras anew
-    monkeypatch.setattr(speed_bench, "torch_steps", lambda steps, python: None)
+    monkeypatch.setattr(speed_bench, "torch_steps", lambda steps, python: {})
     found = speed_bench.importlib.util.find_spec
     missing = lambda name: None if name == "onnxruntime" else found(name)  # noqa: E731
     monkeypatch.setattr(speed_bench.importlib.util, "find_spec", missing)
@@ -87,5 +87,5 @@ def test_onnx_is_the_same_network():
         speed_bench.onnx_model(network.get_weights()), providers=["CPUExecutionProvider"]
     )
     x = np.random.default_rng(0).random((1, 1, 32, 48), np.float32)
-    expected = engine.Keras([network]).probabilities(x[0, 0])
+    expected = Keras([network]).probabilities(x[0, 0])
     assert np.abs(session.run(None, {"image": x})[0][:, 0] - expected).max() < 1e-5

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from sarco.base.errors import SarcoError
-from sarco.cli import app
+from sarco.cli.app import app
 from sarco.cohort import make
-from sarco.evidence import settings
-from sarco.method.ensemble import checksum, pack
+from sarco.engines.weights import checksum, pack
+from sarco.evidence import sweeps
 from sarco.method.preprocess import to_native
 from sarco.method.slice import Measured
 from sarco.method.unet import unet
@@ -30,9 +30,9 @@ def cone(radius_mm, spacing_mm):
 @pytest.mark.parametrize("spacing_mm", [(0.6, 0.6), (0.98, 0.98), (0.7, 0.9)])
 def test_a_dilation_in_mm_is_as_wide_on_any_grid(spacing_mm):
     probability, distance = cone(20, spacing_mm)
-    assert (settings.dilate_mm(probability, 0, spacing_mm) == (probability > 0.5)).all()
+    assert ((sweeps.reach_mm(probability, spacing_mm) <= 0) == (probability > 0.5)).all()
     for radius_mm in (0.8, 2.0):
-        grown = settings.dilate_mm(probability, radius_mm, spacing_mm)
+        grown = sweeps.reach_mm(probability, spacing_mm) <= radius_mm
         as_wide = np.sqrt(grown.sum() * np.prod(spacing_mm) / np.pi) - 20
         assert as_wide == pytest.approx(radius_mm, abs=0.2)
         assert grown[distance < 20 + radius_mm - 0.5].all() and not grown[distance > 20 + radius_mm + 0.3].any()
@@ -47,14 +47,14 @@ def test_each_setting_does_what_it_says():
     grid = np.zeros((640, 640), np.float32)
     grid[256:384, 256:384] = probability
     found = Measured(to_native(grid, spacing_mm, image.shape, 0.8), image, spacing_mm, grid)
-    area = {(name, value): mask.sum() for name, value, mask in settings.masks(found, 0.8)}
-    assert set(area) == {(name, value) for name, values in settings.SWEEPS.items() for value in values}
-    for name, values in settings.SWEEPS.items():
+    area = {(name, value): mask.sum() for name, value, mask in sweeps.masks(found, 0.8)}
+    assert set(area) == {(name, value) for name, values in sweeps.SWEEPS.items() for value in values}
+    for name, values in sweeps.SWEEPS.items():
         sizes = [area[name, value] for value in values]
         falling = name.startswith("threshold") or name == "low_hu"
         assert sizes == sorted(sizes, reverse=falling), name
     final = area["threshold", 0.5]
-    for name, value in settings.PAPERS.items():
+    for name, value in sweeps.PAPERS.items():
         assert value is None or area[name, value] == final, name
     assert area["dilation_px", 0] == area["dilation_mm", 0.0] == area["threshold_alone", 0.5] < final
     assert area["high_hu", 100.0] < 0.6 * final  # the right half has 125 HU
@@ -82,17 +82,17 @@ def made(tiny, tmp_path_factory):
 
 def test_from_the_command_to_the_table(made):
     path, profile = made
-    done = CliRunner().invoke(app.app, ["sweeps", "--profile", str(path)])
+    done = CliRunner().invoke(app, ["sweeps", "--profile", str(path)])
     assert done.exit_code == 0, done.output
     table = pd.read_csv(profile.results_dir / "sweeps.csv", dtype={"case": str})
-    assert tuple(table.columns) == settings.COLUMNS
-    each = sum(map(len, settings.SWEEPS.values()))
+    assert tuple(table.columns) == sweeps.COLUMNS
+    each = sum(map(len, sweeps.SWEEPS.values()))
     assert (table.groupby("case").size() == each).all() and set(table.split) == {"validation", "test"}
     # At the paper's setting it is what the evaluation says, whole slice or part of it.
     evaluation.run(profile, progress=False)
     cases = evaluation.read_cases(profile.results_dir / "cases.csv")
     final = cases[(cases.members == 2) & (cases.step == "window")].set_index("case")
-    for name, value in settings.PAPERS.items():
+    for name, value in sweeps.PAPERS.items():
         if value is not None:
             here = table[(table.sweep == name) & (table.value == value)].set_index("case")
             same = ["dsc", "area_cm2", "reference_area_cm2", "true_dsc", "true_area_cm2"]
@@ -100,7 +100,7 @@ def test_from_the_command_to_the_table(made):
 
 
 def test_a_committed_run_is_not_swept_again():
-    done = CliRunner().invoke(app.app, ["sweeps", "--profile", "published"])
+    done = CliRunner().invoke(app, ["sweeps", "--profile", "published"])
     assert done.exit_code == 2 and "committed" in done.stderr
 
 
@@ -109,7 +109,7 @@ def swept(n=30):
     rows = []
     for i in range(n):
         spacing = 0.6 + 0.38 * i / (n - 1)
-        for name, values in settings.SWEEPS.items():
+        for name, values in sweeps.SWEEPS.items():
             for value in values:
                 more = {"dilation_px": 10 * spacing * value, "dilation_mm": 6 * value / 0.8}.get(name, 10 * spacing)
                 rows.append({
@@ -121,21 +121,19 @@ def swept(n=30):
 
 
 def test_the_summary_and_the_best():
-    summary = settings.summarise(swept(), "validation")
-    assert len(summary) == sum(map(len, settings.SWEEPS.values())) and (summary.n == 30).all()
-    assert settings.best(summary, "threshold", "dsc") == 0.6
-    assert settings.best(summary, "dilation_mm", "mean_error_cm2") == 0.8
-    assert settings.best(summary, "order", "dsc") == 3  # all equal: the paper's
+    summary = sweeps.summarise(swept(), "validation")
+    assert len(summary) == sum(map(len, sweeps.SWEEPS.values())) and (summary.n == 30).all()
+    assert sweeps.best(summary, "threshold", "dsc") == 0.6
+    assert sweeps.best(summary, "dilation_mm", "mean_error_cm2") == 0.8
+    assert sweeps.best(summary, "order", "dsc") == 3  # all equal: the paper's
     with pytest.raises(SarcoError, match=r"29 of 30 validation slices at threshold 0\.3"):
         table = swept()
-        settings.summarise(
-            table.drop(table[(table.sweep == "threshold") & (table.value == 0.3)].index[0]), "validation"
-        )
+        sweeps.summarise(table.drop(table[(table.sweep == "threshold") & (table.value == 0.3)].index[0]), "validation")
 
 
 def test_a_pixel_is_wider_on_a_coarser_grid():
-    gain = settings.dilation_gain(swept())
+    gain = sweeps.dilation_gain(swept())
     for at_mm in (0.6, 0.98):
-        value, low, high = settings.at_pixel(gain, "pixel_cm2", at_mm)
+        value, low, high = sweeps.at_pixel(gain, "pixel_cm2", at_mm)
         assert value == pytest.approx(10 * at_mm) and low == pytest.approx(high)
-        assert settings.at_pixel(gain, "mm_cm2", at_mm)[0] == pytest.approx(6)
+        assert sweeps.at_pixel(gain, "mm_cm2", at_mm)[0] == pytest.approx(6)
