@@ -29,19 +29,8 @@ SHARES = (0, 1, 2)  # times the cohort's
 def run(profile, progress=True):
     """Write results/readers.csv of a profile: the same masks against readers that are nearer to the truth.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    progress : bool
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SarcoError
-        The profile's results are committed ones, its members are missing, or its cohort is not one of phantoms.
+    Returns its path. A SarcoError says that the results are committed ones, what is missing, or that the cohort is not
+    one of phantoms.
     """
     profile, cohort, ensemble = opened(profile, "evaluate")
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]

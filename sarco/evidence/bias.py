@@ -8,7 +8,7 @@ import numpy as np
 from ..method import metrics
 from ..paper import CORRECTION_LABELS
 from . import statistics
-from .bootstrap import DRAWS, SEED, bootstrap, mean, slope
+from .bootstrap import DRAWS, SEED, bootstrap, centred, mean, slope
 
 SIZES = (5, 10, 20, 40, 80, 160)
 
@@ -186,13 +186,12 @@ def _applied(learned_on, applied_to, taught, errors=None):
 
 
 def _change(errors, taught):
-    return metrics.root_mean_square(errors - mean(taught)[..., None]) - metrics.root_mean_square(errors)
+    return metrics.root_mean_square(centred(errors, taught)) - metrics.root_mean_square(errors)
 
 
 def _change_within(errors):
     n = errors.shape[-1]
-    corrected = (errors - mean(errors)[..., None]) * n / (n - 1)
-    return metrics.root_mean_square(corrected) - metrics.root_mean_square(errors)
+    return metrics.root_mean_square(centred(errors) * n / (n - 1)) - metrics.root_mean_square(errors)
 
 
 # Does the error grow with the muscle? --------------------------------------------------------------------------------

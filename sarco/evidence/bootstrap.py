@@ -14,7 +14,7 @@ DRAWS, SEED = 2000, 0
 
 
 def bootstrap(statistic, *groups, skip_nan=False):
-    """A statistic of one group of cases or more, with its 95 % interval.
+    """A statistic of one group of cases or more, with its 95 % interval: value, low, high.
 
     Parameters
     ----------
@@ -23,12 +23,7 @@ def bootstrap(statistic, *groups, skip_nan=False):
     *groups : sequence of array, (..., n)
         Columns of the same n cases, which are drawn together; each group is drawn apart from the others.
     skip_nan : bool
-        Leave out draws that have no value; else there is no interval where one has none.
-
-    Returns
-    -------
-    value : float
-    low, high : float or None
+        Leave out draws that have no value; else low and high are None where one has none.
     """
     groups = [[np.asarray(column) for column in columns] for columns in groups]
     rng = np.random.default_rng(SEED)
@@ -49,29 +44,27 @@ def mean(values):
     return values.mean(axis=-1)
 
 
+def centred(values, around=None):
+    """Values of each sample minus their mean, or minus the mean of another sample."""
+    return values - mean(values if around is None else around)[..., None]
+
+
 def slope(x, y):
     """Slope of a line through each sample; NaN of one case only, drawn over and over."""
-    x = x - mean(x)[..., None]
+    x = centred(x)
     spread = np.square(x).sum(axis=-1)
     return np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=spread > 0)
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """Area errors (cm2) after a mean error was subtracted, which each draw learns anew from cases that it draws, too.
+    """Area errors after a mean error was subtracted, which each draw learns anew from cases that it draws, too.
 
-    Attributes
-    ----------
-    errors_cm2 : array, shape (n,)
-        Before the correction.
-    taught_cm2 : array, shape (m,)
-        Errors that the mean error is learned on.
-    same : bool
-        Whether these are of the same cases as `errors_cm2`, which are then drawn once; NaN where one does not teach.
+    With `same` the teachers are the cases of `errors_cm2`, which are then drawn once; NaN where one does not teach.
     """
 
-    errors_cm2: np.ndarray
-    taught_cm2: np.ndarray
+    errors_cm2: np.ndarray  # (n,), before the correction
+    taught_cm2: np.ndarray  # (m,), which the mean error is learned on
     same: bool = False
 
     @property
@@ -106,7 +99,9 @@ def _learned(taught):
 
 
 def estimate(values, reduce, before=None):
-    """A statistic of one sample of cases, or its change from another of the same cases, with its 95 % interval.
+    """A statistic of one sample of cases, or its change from another of the same cases: value, low, high.
+
+    Low and high, of the 95 % interval, are None where some draw has no value, and the value where there is one case.
 
     Parameters
     ----------
@@ -116,12 +111,6 @@ def estimate(values, reduce, before=None):
         Takes the values of many cases along the last axis, and removes this axis.
     before : array, shape (n,) or (k, n), optional
         What the change is from.
-
-    Returns
-    -------
-    value : float
-    low, high : float or None
-        None where some draw has no value; equal to the value where there is one case only.
     """
     if isinstance(values, Corrected):
         (own, *teachers), corrected = values.groups, values.drawn

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..method import metrics
 from . import statistics
-from .bootstrap import bootstrap, mean
+from .bootstrap import bootstrap, centred, mean
 from .cutoffs import CUTOFFS, Person, classify
 
 AREAS = {"reader": "reference_area_cm2", "network": "corrected_cm2", "truth": "true_area_cm2"}
@@ -23,10 +23,7 @@ def _classes(table, cutoff, areas_cm2):
 
 
 def limits_cm2(table):
-    """Area below which each person of `statistics.people` is low in muscle: a DataFrame with a column a cut-off.
-
-    It is the limit of the index times the height squared.
-    """
+    """Limit of the index times the height squared, for each of `statistics.people`: a column a cut-off."""
     import pandas as pd
 
     nothing = np.zeros(len(table))
@@ -86,7 +83,7 @@ def _other_class(below, limit, one, other):
 
 
 def _network_for(below, limit, network, other, taught):
-    return _other_class(below, limit, network - mean(taught)[..., None], other)
+    return _other_class(below, limit, centred(network, taught), other)
 
 
 def _crossed(limit, area, size_cm2):
@@ -97,12 +94,12 @@ def _crossed(limit, area, size_cm2):
 
 
 def _crossed_by_network(limit, reader, network, taught):
-    off_cm2 = metrics.root_mean_square(network - mean(taught)[..., None] - reader)
+    off_cm2 = metrics.root_mean_square(centred(network, taught) - reader)
     return _crossed(limit, reader, off_cm2[..., None])
 
 
 def between_cutoffs(table, who="reader"):
-    """How many of `statistics.people` one cut-off calls low and the other does not; on the diagonal, how many it does."""
+    """How many of `statistics.people` one cut-off calls low and another does not; on the diagonal, how many it does."""
     called = low(table, who).astype(int)
     both = called.T @ called
     counts = np.diag(both)

@@ -64,15 +64,7 @@ CUTOFFS = {
 
 @dataclass(frozen=True)
 class Person:
-    """What is known of the person beside the slice; each only if it was given.
-
-    Attributes
-    ----------
-    height_m, weight_kg : float or None
-        Text such as "1.70" or "1,70" is read as the number.
-    sex : {"F", "M"} or None
-    cutoff : str or None
-        A key of `CUTOFFS`.
+    """What is known of the person beside the slice; each only if it was given, heights such as "1,70" read as numbers.
 
     Raises
     ------
@@ -82,8 +74,8 @@ class Person:
 
     height_m: float | None = None
     weight_kg: float | None = None
-    sex: str | None = None
-    cutoff: str | None = None
+    sex: str | None = None  # "F" or "M"
+    cutoff: str | None = None  # a key of `CUTOFFS`
 
     def __post_init__(self):
         object.__setattr__(self, "height_m", _number("height", self.height_m, HEIGHT_LIMITS_M, "m"))

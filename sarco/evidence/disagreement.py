@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.errors import SarcoError
 from ..runs.evaluation import FINAL, STUDENT
-from .bootstrap import bootstrap, mean
+from .bootstrap import bootstrap, centred
 from .correction import correction_from_results
 
 LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
@@ -71,7 +71,7 @@ def rank_correlation(x, y):
 def _rho(x, y):
     from scipy import stats
 
-    x, y = (ranks - mean(ranks)[..., None] for ranks in (stats.rankdata(values, axis=-1) for values in (x, y)))
+    x, y = (centred(stats.rankdata(values, axis=-1)) for values in (x, y))
     with np.errstate(invalid="ignore"):
         return (x * y).sum(axis=-1) / np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
 
@@ -107,6 +107,11 @@ class Limit:
     marked: int  # how many it marks
     caught: int  # how many of the marked had a large error
 
+    @property
+    def cost(self):
+        """Slices marked for nothing, and `LOOKS` for each large error that is missed."""
+        return self.marked - self.caught + LOOKS * (self.large - self.caught)
+
     def over(self, value):
         """Whether there is so much disagreement that it is a warning; of one value or of an array."""
         return DOUBTS[self.doubt].sign * (value - self.value) > 0
@@ -126,26 +131,22 @@ def told(table, correction):
 
 
 def learn(table, doubts=tuple(DOUBTS)):
-    """The `Limit` of least cost: slices marked for nothing, and `LOOKS` for each large error that is missed.
+    """The `Limit` of least cost on a table of `told`; None without any large error, or where all are.
 
-    `table` is from `told`, `doubts` are keys of `DOUBTS`. Of equal costs it is the first of these, and the one that
-    marks fewer slices; None without any large error, or where all are.
+    Of equal costs it is the first of `doubts`, keys of `DOUBTS`, and the one that marks fewer slices.
     """
-    large, best, least_cost = table["large"].to_numpy(bool), None, np.inf
-    if large.all():
+    large = table["large"].to_numpy(bool)
+    if large.all() or not large.any():
         return None
-    for doubt in doubts if large.any() else ():
-        values = DOUBTS[doubt].sign * table[doubt].to_numpy(float)
-        limits = np.unique(values)[::-1]
-        over = values > limits[:, None]
-        marked, caught = over.sum(axis=1), (over & large).sum(axis=1)
-        cost = LOOKS * (large.sum() - caught) + marked - caught
-        least = np.argmin(cost)
-        if cost[least] < least_cost:
-            least_cost = cost[least]
-            counts = map(int, (len(large), large.sum(), marked[least], caught[least]))
-            best = Limit(doubt, float(DOUBTS[doubt].sign * limits[least]), *counts)
-    return best
+    limits = []
+    for doubt in doubts:
+        sign = DOUBTS[doubt].sign
+        values = sign * table[doubt].to_numpy(float)
+        for value in np.unique(values)[::-1]:
+            marked = values > value
+            counts = len(large), large.sum(), marked.sum(), (marked & large).sum()
+            limits.append(Limit(doubt, float(sign * value), *map(int, counts)))
+    return min(limits, key=lambda limit: limit.cost)
 
 
 def left_out(table):

@@ -79,24 +79,9 @@ def _measure_case(cohort, ensemble, case, subsets):
 
 
 def run(profile, count=ORDERS, progress=True):
-    """Measure a profile's members on the validation slices, as the paper did; write orders.csv to its results.
+    """Write results/orders.csv of a profile: `count` orders on the validation slices, as in the paper.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    count : int
-        Orders, at most.
-    progress : bool
-
-    Returns
-    -------
-    Path
-        Of the table.
-
-    Raises
-    ------
-    SarcoError
-        The profile's results are committed ones, or its cohort or members are missing or broken.
+    Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.
     """
     profile, cohort, ensemble = opened(profile, "measure the orders of")
     table = measure(cohort, ensemble, cohort.cases("validation"), draw(ensemble.size, count), progress)

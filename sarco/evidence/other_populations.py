@@ -52,19 +52,7 @@ def evaluate(ensemble, cohort, progress=True):
 def run(profile, progress=True):
     """Write results/elsewhere.csv of a profile.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    progress : bool
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SarcoError
-        The profile's results are committed ones, or a cohort or its members are missing or broken.
+    Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.
     """
     import pandas as pd
 

@@ -72,24 +72,23 @@ def masks(measured, network_spacing_mm, box=(slice(None), slice(None))):
     def brought_back(order):
         return to_native(measured.network_probability, spacing_mm, shape, network_spacing_mm, order=order)[box]
 
-    def grown(mask, pixels=1):
+    native = measured.probability[box]
+    distance_mm = reach_mm(native, spacing_mm)
+
+    def final(probability=native, level=paper.THRESHOLD, pixels=1, **ends):
+        mask = postprocess.threshold(probability, level)
         for _ in range(pixels):
             mask = postprocess.dilate(mask)
-        return mask
+        return postprocess.window(mask, image_hu, **ends)
 
-    def window(mask, low=paper.MUSCLE_HU[0], high=paper.MUSCLE_HU[1]):
-        return postprocess.window(mask, image_hu, low, high)
-
-    native = measured.probability[box]
-    kept, distance_mm = postprocess.threshold(native), reach_mm(native, spacing_mm)
     mask_at = {
-        "order": lambda order: window(grown(postprocess.threshold(brought_back(order)))),
-        "threshold": lambda level: window(grown(postprocess.threshold(native, level))),
-        "threshold_alone": lambda level: window(postprocess.threshold(native, level)),
-        "dilation_px": lambda pixels: window(grown(kept, pixels)),
-        "dilation_mm": lambda radius_mm: window(distance_mm <= radius_mm),
-        "low_hu": lambda low: window(grown(kept), low=low),
-        "high_hu": lambda high: window(grown(kept), high=high),
+        "order": lambda order: final(brought_back(order)),
+        "threshold": lambda level: final(level=level),
+        "threshold_alone": lambda level: final(level=level, pixels=0),
+        "dilation_px": lambda pixels: final(pixels=pixels),
+        "dilation_mm": lambda radius_mm: postprocess.window(distance_mm <= radius_mm, image_hu),
+        "low_hu": lambda low: final(low=low),
+        "high_hu": lambda high: final(high=high),
     }
     for sweep, values in SWEEPS.items():
         for value in values:
@@ -123,19 +122,7 @@ def _sweep_case(cohort, ensemble, case):
 def run(profile, progress=True):
     """Write results/sweeps.csv of a profile: all validation cases, and the first `TEST_CASES` of the test set.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    progress : bool
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SarcoError
-        The profile's results are committed ones, or its cohort or members are missing or broken.
+    Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.
     """
     profile, cohort, ensemble = opened(profile, "sweep")
     cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases][:TEST_CASES]
