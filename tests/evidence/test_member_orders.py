@@ -1,19 +1,17 @@
 """Members in many orders: drawn once each, measured as `evaluate` measures them, and read for their plateau."""
 
 import itertools
-import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from toys import ToyCohort, ToyEnsemble
 from typer.testing import CliRunner
+from untrained import write_members
 
 from sarco.cli.app import app
 from sarco.cohort import make
-from sarco.engines.weights import checksum, pack
 from sarco.evidence import headline, member_orders
-from sarco.method.unet import unet
 from sarco.runs import evaluation, profiles
 
 
@@ -72,29 +70,16 @@ def test_band_holds_nine_of_ten_orders():
     assert list(band.rmse_cm2_high) == pytest.approx([0.95, 1])
 
 
-def test_from_the_command_to_the_table(root, tmp_path):
-    path = tmp_path / "tiny.yaml"
-    text = (root / "workflow/profiles/smoke.yaml").read_text(encoding="utf-8")
-    path.write_text(text.replace("name: smoke", "name: tiny").replace("build/smoke", str(tmp_path / "run")))
+def test_from_the_command_to_the_table(tiny, tmp_path):
+    path = tiny(tmp_path)
     profile = profiles.load(path)
     cohort = make.make(profile.cohort_dir, 8, matrix=128, workers=1, progress=False)
-    profile.weights_dir.mkdir(parents=True)
-    members = []
-    for name in ("a.npz", "b.npz"):
-        pack(unet(2), profile.weights_dir / name)
-        members.append({"file": name, "sha256": checksum(profile.weights_dir / name)})
-    manifest = {"spacing_mm": 8.0, "filters": 2, "depth": 4, "members": members}
-    (profile.weights_dir / "manifest.json").write_text(json.dumps(manifest))
+    write_members(profile, 2)
     done = CliRunner().invoke(app, ["orders", "--profile", str(path)])
     assert done.exit_code == 0, done.output
     table = pd.read_csv(profile.results_dir / "orders.csv")
     assert list(table.order) == [1] * 4 + [2] * 4 and (table.slices == len(cohort.cases("validation"))).all()
     assert table.dsc.between(0, 1).all() and np.isfinite(table.rmse_cm2).all()
-
-
-def test_committed_results_are_not_replaced_by_those_of_the_sample():
-    done = CliRunner().invoke(app, ["orders", "--profile", "published"])
-    assert done.exit_code == 2 and "are committed" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_committed_table_belongs_to_the_committed_cases():

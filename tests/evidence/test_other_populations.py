@@ -5,14 +5,14 @@ import json
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
+from untrained import write_members
 
 from sarco.cli.app import app
 from sarco.cohort import make
-from sarco.engines.weights import checksum, pack, team
+from sarco.engines.weights import team
 from sarco.evidence import other_populations
 from sarco.method.ensemble import Ensemble
 from sarco.method.slice import measure_slice
-from sarco.method.unet import unet
 from sarco.phantom import population
 from sarco.runs import profiles
 
@@ -22,11 +22,7 @@ def made(tiny, tmp_path):
     """A profile with one network that was not trained, and no cohort yet."""
     path = tiny(tmp_path)
     profile = profiles.load(path)
-    profile.weights_dir.mkdir(parents=True)
-    pack(unet(profile.filters), profile.weights_dir / "member-01.npz")
-    members = [{"file": "member-01.npz", "sha256": checksum(profile.weights_dir / "member-01.npz")}]
-    manifest = {"filters": profile.filters, "depth": 4, "spacing_mm": profile.spacing_mm, "members": members}
-    (profile.weights_dir / "manifest.json").write_text(json.dumps(manifest))
+    write_members(profile)
     return path, profile
 
 
@@ -58,8 +54,3 @@ def test_from_the_command_to_the_table(made):
             mask = measure_slice(image.image_hu, image.spacing_mm, ensemble).mask
             assert row.area_cm2 == pytest.approx(mask.sum() * row.pixel_spacing_mm**2 / 100, abs=0.001)
             assert row.true_area_cm2 == pytest.approx(cohort.table.true_area_cm2[case], abs=0.01)
-
-
-def test_committed_results_are_not_replaced():
-    done = CliRunner().invoke(app, ["elsewhere", "--profile", "published"])
-    assert done.exit_code == 2 and "are committed" in done.stderr and "Traceback" not in done.stderr

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
+from untrained import write_members
 
 from sarco.base import paths
 from sarco.cli.app import app
 from sarco.engines.keras import Keras
-from sarco.engines.weights import checksum, pack
 from sarco.evidence import phantom_speed
 from sarco.evidence import speed as speed_bench
 from sarco.runs import profiles
@@ -37,16 +37,9 @@ def test_the_command_prints_a_line_for_each():
 
 
 def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monkeypatch):
-    from sarco.method.unet import unet
-
     pytest.importorskip("openvino")
     path = tiny(tmp_path)
-    folder = profiles.load(path).weights_dir
-    folder.mkdir(parents=True)
-    pack(unet(filters=2), folder / "member-01.npz")
-    member = {"file": "member-01.npz", "sha256": checksum(folder / "member-01.npz")}
-    manifest = {"spacing_mm": 4.0, "filters": 2, "depth": 4, "members": [member]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_members(profiles.load(path))
     monkeypatch.setattr(profiles.Profile, "cohort_dir", paths.sample_dir())
     monkeypatch.setattr(speed_bench, "product_gflops", lambda: 50.0)
     monkeypatch.setattr(speed_bench, "product_openvino_gflops", {"f32": 80.0, "bf16": 160.0}.get)
