@@ -30,12 +30,13 @@ def seeds(folder):
     from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
     from sarco.ct import dicom
+    from sarco.ct.write import Encoding
 
     image_hu = bad_inputs.body_hu((SIDE, SIDE), SPACING_MM)
     muscle = bad_inputs.disc(50, (SIDE, SIDE), SPACING_MM)
     path, found = folder / "slice.dcm", []
-    for syntax in (RLELossless, JPEGLSLossless, JPEG2000Lossless, dicom.Encoding().syntax):
-        bad_inputs.write(path, image_hu, SPACING_MM, encoding=dicom.Encoding(syntax=syntax))
+    for syntax in (RLELossless, JPEGLSLossless, JPEG2000Lossless, Encoding().syntax):
+        bad_inputs.write(path, image_hu, SPACING_MM, encoding=Encoding(syntax=syntax))
         found.append(path.read_bytes())
     other = folder / "other"
     bad_inputs.write(other, image_hu, SPACING_MM)
@@ -45,7 +46,7 @@ def seeds(folder):
     found.append(bad_inputs.seg.encode(muscle, header))
     for values, affine in (
         (image_hu, np.diag([-4.0, -4, 5, 1])),
-        (muscle, bad_inputs.masks.slice_affine(dicom.read_slice(path))),
+        (muscle, dicom.read_slice(path).affine),
     ):
         image = nib.Nifti1Image(values.T[..., None].astype(np.int16), affine)
         found += [image.to_bytes(), bad_inputs.gzip.compress(image.to_bytes())]
@@ -91,13 +92,13 @@ class Target:
         import bad_inputs
 
         from sarco.ct import dicom
-        from sarco.slice_tool import segmentation
+        from sarco.slice_tool import output, picture, segmentation
 
-        self.report, self.folder = segmentation, folder
+        self.tool, self.output, self.folder = segmentation, output, folder
         self.slice = dicom.read_slice(
             bad_inputs.write(folder / "good.dcm", bad_inputs.body_hu((SIDE, SIDE), SPACING_MM), SPACING_MM)
         )
-        segmentation.overlay_png = lambda found: b""  # slow, and of no file
+        picture.overlay_png = lambda found: b""  # slow, and of no file
 
     def __call__(self, data):
         path = self.folder / "file"
@@ -110,12 +111,12 @@ class Target:
                     read(path, data, number if number < 3 else None)
                 if said:
                     raise AssertionError(f"a warning that nobody can act on: {said[0].message}")
-            except self.report.SarcoError as error:
+            except self.tool.SarcoError as error:
                 if "\n" in str(error) or not str(error).endswith("."):
                     raise AssertionError(f"not one sentence: {error!r}") from error
 
     def _slice(self, path, data, number):
-        found = self.report.read_slice(path, number)
+        found = self.tool.read_slice(path, number)
         if not np.isfinite(found.image_hu).all() or not all(0.1 <= side <= 5 for side in found.spacing_mm):
             raise AssertionError("a slice of no meaning was let through")
         if zlib.adler32(data) % ALL_OF:
@@ -123,16 +124,16 @@ class Target:
         out = self.folder / "out"
         mask = (found.image_hu > -29) & (found.image_hu < 150)
         try:
-            self.report.write(self.report.measure(path, mask, number=number), out)
+            self.output.write(self.tool.measure(path, mask, number=number), out)
         finally:
             left = {file.name for file in out.iterdir()} if out.exists() else set()
             shutil.rmtree(out, ignore_errors=True)
-        whole = {f"file{end}" for end in self.report.ENDS}
+        whole = {f"file{end}" for end in self.output.ENDS}
         if left not in (set(), whole, whole - {"file_seg.dcm"}):
             raise AssertionError(f"half of a result was left: {left}")
 
     def _mask(self, path, data, number):
-        mask = self.report.read_mask(path, self.slice)
+        mask = self.tool.read_mask(path, self.slice)
         if mask.dtype != bool or mask.shape != self.slice.image_hu.shape:
             raise AssertionError("a mask of another grid was let through")
 

@@ -32,10 +32,10 @@ def segmenter(folder):
 
 if __name__ == "__main__":
     from sarco.cli.app import app
-    from sarco.slice_tool import segmentation
+    from sarco.slice_tool import picture, segmentation
 
     # The first argument is the folder of the manifest.
     made = segmenter(Path(sys.argv.pop(1)))
     segmentation.Segmenter = lambda *_, **__: made
-    segmentation.overlay_png = lambda found: b"a picture, which takes long to draw"
+    picture.overlay_png = lambda found: b"a picture, which takes long to draw"
     app()

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..ct import dicom
-from ..method.area import area_cm2
+from ..method.surface import area_cm2
 
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
 BODY_HU = -300  # what is denser is body
@@ -35,19 +35,7 @@ THICK_MM = 5.0
 
 
 def check(slice_, mask):
-    """Warnings about a slice and the muscle found in it.
-
-    Parameters
-    ----------
-    slice_ : sarco.ct.dicom.Slice
-        Upright.
-    mask : array of bool, shape (H, W)
-
-    Returns
-    -------
-    list of str
-        Sentences; empty where nothing was found.
-    """
+    """Sentences about an upright `sarco.ct.dicom.Slice` and its muscle, bool (H, W); none where all is well."""
     whole, steps = slice_, [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
     thin = tuple(slice(None, None, step) for step in steps)
     spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))
@@ -109,11 +97,9 @@ def _ends(image_hu):
 def _window(ends):
     if ends != (None, None):
         stops = " and ".join(f"{end:.0f} HU" for end in ends if end is not None)
-        yield (
-            f"The values stop at {stops}, as after a display window: HU beyond are clipped and those between may be "
-            "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's own "
-            "file."
-        )
+        yield (f"The values stop at {stops}, as after a display window: HU beyond are clipped and those between may be "
+               "rounded, so trust neither the mean attenuation nor low-attenuation muscle nor fat; use the scanner's "
+               "own file.")  # fmt: skip
 
 
 def _hounsfield(image_hu, bodies, mask):
@@ -135,19 +121,15 @@ def _hounsfield(image_hu, bodies, mask):
         measured.append(("muscle", image_hu[mask].mean(), MUSCLE_MEASURES_HU))
     wrong = [f"{what} {value:.0f} HU" for what, value, (low, high) in measured if not low <= value <= high]
     if wrong:
-        yield (
-            f"Measured here: {', '.join(wrong)}. Air has about -1000, fat about -100 and muscle 0 to 80, so "
-            "RescaleSlope or RescaleIntercept may be wrong, and area and density with them."
-        )
+        yield (f"Measured here: {', '.join(wrong)}. Air has about -1000, fat about -100 and muscle 0 to 80, so "
+               "RescaleSlope or RescaleIntercept may be wrong, and area and density with them.")  # fmt: skip
 
 
 def _steps(image_hu):
     steps = np.diff(np.unique(image_hu[(image_hu >= -200) & (image_hu < 200)].round()))
     if len(steps) >= LEVELS and np.median(steps) > STEP_HU:
-        yield (
-            f"The values were rounded to steps of {np.median(steps):.0f} HU, which shifts area and density: use the "
-            "scanner's own file."
-        )
+        yield (f"The values were rounded to steps of {np.median(steps):.0f} HU, which shifts area and density: use the "
+               "scanner's own file.")  # fmt: skip
 
 
 # --- the body in its field ----------------------------------------------------------------------------
@@ -159,10 +141,8 @@ def _field(image_hu, spacing_mm, bodies):
     touching_px = np.count_nonzero(rim & bodies[0]) / RIM_PX if bodies else 0
     contact_mm = touching_px * math.sqrt(math.prod(spacing_mm))
     if contact_mm > CONTACT_MM:
-        yield (
-            f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: compare "
-            "the picture."
-        )
+        yield (f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: "
+               "compare the picture.")  # fmt: skip
 
 
 def _other_bodies(bodies, mask, spacing_mm):
@@ -171,10 +151,8 @@ def _other_bodies(bodies, mask, spacing_mm):
     if len(areas) > 1 and areas[1] > SECOND_BODY * areas[0]:
         yield f"More than one body is in the field ({areas[0]:.0f} and {areas[1]:.0f} cm²); muscle of both is counted."
     elif outside_cm2 > OUTSIDE_SHARE * area_cm2(mask, spacing_mm):
-        yield (
-            f"{outside_cm2:.1f} cm² of the muscle lies outside the trunk (arms, table?): take it out by hand and "
-            "measure again with 'sarco measure'."
-        )
+        yield (f"{outside_cm2:.1f} cm² of the muscle lies outside the trunk (arms, table?): take it out by hand and "
+               "measure again with 'sarco measure'.")  # fmt: skip
 
 
 def _trunk(image_hu, spacing_mm, bodies):
@@ -205,10 +183,8 @@ def _trunk(image_hu, spacing_mm, bodies):
             "The body is higher than wide: the slice may be turned, and its file does not say so. Compare the picture."
         )
     if _deepest_bone(bone, rows, columns, math.prod(spacing_mm) / 100) < SPINE_DEPTH:
-        yield (
-            "What looks like the spine lies in the half where the belly should be: the slice may be turned, and its "
-            "file does not say so. Compare the picture."
-        )
+        yield ("What looks like the spine lies in the half where the belly should be: the slice may be turned, and its "
+               "file does not say so. Compare the picture.")  # fmt: skip
 
 
 def _deepest_bone(bone, rows, columns, pixel_cm2):
@@ -247,32 +223,24 @@ def _size(slice_):
     misfit = max(misfits) if square else max(misfits, key=abs)
     if abs(misfit) > FIELD_TOLERANCE:
         times = row_mm * column_mm / (diameter_mm / max(slice_.image_hu.shape)) ** 2
-        yield (
-            f"{field} ReconstructionDiameter says {diameter_mm:g} mm: unless the slice was cropped or resampled, areas "
-            f"are {times:.2f} times the true ones."
-        )
+        yield (f"{field} ReconstructionDiameter says {diameter_mm:g} mm: unless the slice was cropped or resampled, "
+               f"areas are {times:.2f} times the true ones.")  # fmt: skip
     elif diameter_mm <= 0 < scanner_mm < max(sides_mm) * (1 - FIELD_TOLERANCE):
         yield f"{field} the scanner's field (DataCollectionDiameter) has {scanner_mm:g} mm, so areas may be too large."
     elif row_mm == column_mm == 1:
-        yield (
-            "Pixels of 1 x 1 mm are what tools write that do not know the size, and nothing in the file speaks for it: "
-            "areas may be wrong by any factor, so compare with the scanner's own file."
-        )
+        yield ("Pixels of 1 x 1 mm are what tools write that do not know the size, and nothing in the file speaks for "
+               "it: areas may be wrong by any factor, so compare with the scanner's own file.")  # fmt: skip
     elif not square and abs(sides_mm[0] / sides_mm[1] - 1) > FIELD_TOLERANCE:
-        yield (
-            f"Neither the pixels ({row_mm:g} x {column_mm:g} mm) nor the field ({sides_mm[0]:.0f} x {sides_mm[1]:.0f} "
-            "mm) are square, as a scanner's are: areas may be wrong."
-        )
+        yield (f"Neither the pixels ({row_mm:g} x {column_mm:g} mm) nor the field ({sides_mm[0]:.0f} x "
+               f"{sides_mm[1]:.0f} mm) are square, as a scanner's are: areas may be wrong.")  # fmt: skip
 
 
 def _orientation(header):
     """Turned in its plane, or not said at all."""
     orientation = _numbers(header, "ImageOrientationPatient")
     if len(orientation) != 6:
-        yield (
-            "The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as "
-            "usual, the back below and the patient's left at the right. Compare the picture."
-        )
+        yield ("The file does not say how the slice lies in the patient (no ImageOrientationPatient): it was taken as "
+               "usual, the back below and the patient's left at the right. Compare the picture.")  # fmt: skip
         return
     turn = math.degrees(math.atan2(abs(orientation[1]), abs(orientation[0])))
     if turn > TURN_DEG:
@@ -293,19 +261,15 @@ def _tilt(header):
     angle = max((a for a in angles if a < 60), default=0.0)
     if angle > TILT_DEG:
         larger = 1 / math.cos(math.radians(angle)) - 1
-        yield (
-            f"The slice is tilted by {angle:.0f}°, so areas may be {larger:.1%} larger than in a slice straight across "
-            "the body."
-        )
+        yield (f"The slice is tilted by {angle:.0f}°, so areas may be {larger:.1%} larger than in a slice straight "
+               "across the body.")  # fmt: skip
 
 
 def _thickness(header):
     thickness_mm = next(iter(_numbers(header, "SliceThickness")), 0.0)
     if thickness_mm > THICK_MM + 0.01:
-        yield (
-            f"The slice is {thickness_mm:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with fat, "
-            "which shifts area and density."
-        )
+        yield (f"The slice is {thickness_mm:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with fat, "
+               "which shifts area and density.")  # fmt: skip
 
 
 def _numbers(header, name):

@@ -12,7 +12,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from sarco.cli.app import app
+from sarco.cli import app
+from sarco.cli.app import BAD_INPUT, INTERRUPTED, PROBLEMS_FOUND
 
 
 def run(*arguments):
@@ -47,10 +48,8 @@ def test_command(path, root):
 
 
 def test_exit_codes_are_documented(root):
-    from sarco.cli import app
-
     readme = (root / "README.md").read_text()
-    for code in (0, app.PROBLEMS_FOUND, app.BAD_INPUT, app.INTERRUPTED):
+    for code in (0, PROBLEMS_FOUND, BAD_INPUT, INTERRUPTED):
         assert f"| `{code}` |" in readme
     assert "Exit codes" in run("--help").stdout
 

@@ -15,7 +15,7 @@ FOUND = sorted((Path(__file__).parents[1] / "fuzz_found").glob("*"))
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sarco.slice_tool.segmentation.overlay_png", None)  # put back afterwards
+        patch.setattr("sarco.slice_tool.picture.overlay_png", None)  # put back afterwards
         yield fuzz.Target(tmp_path_factory.mktemp("fuzz"))
 
 
@@ -46,7 +46,7 @@ def test_what_was_found(target, path):
 def test_the_fuzzer_finds(target, monkeypatch, tmp_path):
     """A reader that lets an error of its own through is found by the files of the short run."""
     rng, seeds = np.random.default_rng(1), fuzz.seeds(tmp_path)
-    monkeypatch.setattr(target.report.dicom, "numbers", lambda header, name: [float(v) for v in header[name].value])
+    monkeypatch.setattr("sarco.ct.dicom.numbers", lambda header, name: [float(v) for v in header[name].value])
     with pytest.raises((KeyError, TypeError, ValueError)):
         for number in range(FILES):
             target(fuzz.mutate(seeds[number % len(seeds)], rng))

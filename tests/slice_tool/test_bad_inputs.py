@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
 from sarco.cohort import layout
-from sarco.ct import dicom, masks, seg
-from sarco.slice_tool import segmentation
+from sarco.ct import dicom, frames, seg
+from sarco.ct.refusals import Refused
+from sarco.slice_tool import output, picture, reading, segmentation
 
 SECONDS, GIB = 5, 1 << 30
 
@@ -36,7 +37,7 @@ def segmenter(tmp_path_factory):
 @pytest.fixture
 def run(segmenter, monkeypatch):
     monkeypatch.setattr(segmentation, "Segmenter", lambda *_, **__: segmenter)
-    monkeypatch.setattr(segmentation, "overlay_png", lambda found: b"a picture, which takes long to draw" * 200)
+    monkeypatch.setattr(picture, "overlay_png", lambda found: b"a picture, which takes long to draw" * 200)
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -94,10 +95,10 @@ def test_a_classic_slice_is_the_only_one(run, slice_path, tmp_path):
             run, f"no {option[2:]} 2; it has 1", "segment", slice_path, "--out", tmp_path, option, 2, names=slice_path
         )
     with pytest.raises(SarcoError, match="slice 0, where a whole number from 1"):
-        segmentation.read_slice(slice_path, 0)
+        reading.read_slice(slice_path, 0)
 
 
-def test_two_phases_that_nothing_tells_apart_are_refused(slice_path):
+def test_two_phases_that_nothing_tells_apart_are_refused():
     """The second lies half a millimetre higher; a volume that lacks a slice is none such."""
     for gaps_mm, two in (([0.5, 4.5] * 3, True), ([5, 5, 10, 5, 5], False), ([5, 5, 5], False)):
         places_mm = np.cumsum([0, *gaps_mm])
@@ -106,23 +107,23 @@ def test_two_phases_that_nothing_tells_apart_are_refused(slice_path):
             frame.ImagePositionPatient = [0, 0, z]
         every = list(range(len(own)))
         if not two:
-            assert dicom._phases(own, every, slice_path) == [every]
+            assert frames.by_phase(own, every) == [every]
             continue
-        with pytest.raises(SarcoError, match=r"0\.5 and 4\.5 mm apart by turns"):
-            dicom._phases(own, every, slice_path)
+        with pytest.raises(Refused, match=r"0\.5 and 4\.5 mm apart by turns"):
+            frames.by_phase(own, every)
 
 
-def test_each_label_names_a_segment(tmp_path):
+def test_each_label_names_a_segment():
     """Whole names go before words, words are known by how they begin, and a label that fits none is told."""
     names = {1: "Muscle", 2: "no muscle", 3: "psoas muscle", 4: "intramuscular fat"}
-    seg = SimpleNamespace(
+    made = SimpleNamespace(
         segment_numbers=names, get_segment_description=lambda n: SimpleNamespace(segment_label=names[n])
     )
     wanted = {("muscle",): [1], ("musc",): [1, 2, 3], ("psoas", "4"): [3, 4]}
-    assert {labels: masks._segments(seg, labels, tmp_path) for labels in wanted} == wanted
+    assert {labels: seg.muscle_segments(made, labels) for labels in wanted} == wanted
     for labels in (("psoas", "erectr"), ("1", "5")):
-        with pytest.raises(SarcoError, match=f"no segment is called {labels[1]}"):
-            masks._segments(seg, labels, tmp_path)
+        with pytest.raises(Refused, match=f"no segment is called {labels[1]}"):
+            seg.muscle_segments(made, labels)
 
 
 def boundaries(path):
@@ -262,7 +263,7 @@ FIT_MASKS = {
 def test_a_mask_as_it_is_shown(name, run, slice_path, tmp_path):
     mask = tmp_path / "mask"
     FIT_MASKS[name](mask, slice_path)
-    assert np.array_equal(segmentation.read_mask(mask, dicom.read_slice(slice_path)), MUSCLE)
+    assert np.array_equal(reading.read_mask(mask, dicom.read_slice(slice_path)), MUSCLE)
     if name.startswith("a palette") or "three channels" in name:
         assert np.array_equal(layout.read_mask(mask), MUSCLE)  # as a cohort holds it
 
@@ -275,7 +276,7 @@ def test_a_seg_without_references_is_matched_by_its_place(turn, slice_path, tmp_
     (tmp_path / "mask").write_bytes(seg.encode(muscle, header))
     bad_inputs.unreferenced()(tmp_path / "mask")
     bad_inputs.turned(turn)(slice_path)
-    read = segmentation.read_mask(tmp_path / "mask", dicom.read_slice(slice_path))
+    read = reading.read_mask(tmp_path / "mask", dicom.read_slice(slice_path))
     assert np.array_equal(read, bad_inputs.TURNS[turn][1](muscle))
 
 
@@ -323,7 +324,7 @@ def test_a_slice_that_may_not_be_read(run, slice_path, tmp_path):
 def test_a_disk_that_gets_full(run, slice_path, tmp_path, monkeypatch):
     """At each file in turn: nothing is left, and the slice is not lost."""
     write_bytes = Path.write_bytes
-    for end in segmentation.ENDS:
+    for end in output.ENDS:
 
         def full(path, content, end=end):
             if path.name.startswith(f".slice{end.partition('.')[0]}.") and path.suffix == f".{end.partition('.')[2]}":

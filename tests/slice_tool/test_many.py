@@ -24,7 +24,7 @@ from sarco.base.errors import SarcoError
 from sarco.cli.app import app
 from sarco.cohort import layout
 from sarco.ct import masks
-from sarco.slice_tool import batch, segmentation
+from sarco.slice_tool import batch, output, people, picture, segmentation
 
 COUNT = 6
 
@@ -43,7 +43,7 @@ def slices(tmp_path_factory):
 def run(monkeypatch, tmp_path):
     made = stand_in.segmenter(tmp_path / "weights")
     monkeypatch.setattr(segmentation, "Segmenter", lambda *_, **__: made)
-    monkeypatch.setattr(segmentation, "overlay_png", lambda found: b"a picture, which takes long to draw")
+    monkeypatch.setattr(picture, "overlay_png", lambda found: b"a picture, which takes long to draw")
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -152,7 +152,7 @@ def test_no_result_is_written_over_another(tmp_path, run):
     assert all(found["area_cm2"][name] == area_cm2(width) for width, name in enumerate(NAMES, 1))
     results = [path for path in out.rglob("*") if path.name not in ("table.csv", "table.xlsx")]
     # On a disk that does not tell A from a, too.
-    assert len({str(path).casefold() for path in results}) == len(segmentation.ENDS) * len(NAMES)
+    assert len({str(path).casefold() for path in results}) == len(output.ENDS) * len(NAMES)
     for path in out.glob("*.json"):
         pixels = np.count_nonzero(np.asarray(Image.open(str(path).replace(".json", "_mask.png"))))
         assert json.loads(path.read_text())["area_cm2"] == pytest.approx(pixels * 0.16)
@@ -280,8 +280,8 @@ def test_people_as_a_spreadsheet_saves_them(wards, tmp_path, encoding, text):
     table = tmp_path / "people.csv"
     uid = {ward: masks.sop_instance_uid(tmp_path / ward / "IM0001.dcm") for ward in "AB"}
     table.write_bytes((text.format(**uid) if "{A}" in text else text).encode(encoding))
-    found = batch.people(table, batch.jobs(wards[:2], tmp_path / "out"), {})
-    assert {file: person.height_m for file, person in found.items()} == {"A/IM0001.dcm": 1.6, "B/IM0001.dcm": 1.8}
+    found = people.assign(batch.jobs(wards[:2], tmp_path / "out"), {}, table)
+    assert {job.file: job.person.height_m for job in found} == {"A/IM0001.dcm": 1.6, "B/IM0001.dcm": 1.8}
 
 
 @pytest.mark.parametrize(
@@ -326,16 +326,16 @@ def test_people_who_cannot_be_told_apart(wards, tmp_path):
         column, _, name = text.partition("\n")
         table.write_text(f"{column},height_m\n{name},1.7\n")
         with pytest.raises(SarcoError, match=re.escape(words)):
-            batch.people(table, listed, {})
+            people.assign(listed, {}, table)
     # Two forms of one letter are one name to whoever reads the table.
     for form in ("NFC", "NFD"):
         (tmp_path / "forms").mkdir(exist_ok=True)
         patient(tmp_path / "forms" / unicodedata.normalize(form, "é.dcm"), 5)
     table.write_text("file,height_m\né.dcm,1.7\n", encoding="utf-8")
     with pytest.raises(SarcoError, match="is 2 slices"):
-        batch.people(table, batch.jobs([tmp_path / "forms"], tmp_path / "out"), {})
+        people.assign(batch.jobs([tmp_path / "forms"], tmp_path / "out"), {}, table)
     table.write_text(f"file,sop_instance_uid,height_m\nB/IM0001.dcm,{uid},1.7\n")
-    assert batch.people(table, listed, {})["B/IM0001.dcm"].height_m == 1.7
+    assert people.assign(listed, {}, table)[1].person.height_m == 1.7
 
 
 def test_the_table_of_people_is_no_slice_and_no_result(slices, tmp_path, run):

@@ -18,10 +18,11 @@ import sarco
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
 from sarco.ct import composition, dicom, seg
+from sarco.ct.write import Scan, write_slice
 from sarco.evidence import cutoffs, statistics
 from sarco.evidence.cutoffs import Person
 from sarco.method import surface
-from sarco.slice_tool import checks, segmentation
+from sarco.slice_tool import reading
 
 SPACING_MM = (0.9, 0.7)
 SHAPE = (200, 260)
@@ -46,7 +47,7 @@ def slice_path(tmp_path):
     image_hu = np.where(MUSCLE, 60, np.where(disc(80), -100, -1000))
     image_hu[MUSCLE & (np.indices(SHAPE)[0] < SHAPE[0] // 2)] = 10
     path = tmp_path / "slice.dcm"
-    dicom.write_slice(path, image_hu, SPACING_MM, case="1")
+    write_slice(path, image_hu, SPACING_MM, Scan("1"))
     return path
 
 
@@ -55,9 +56,7 @@ def save_png(path, mask, _=None):
 
 
 def save_nifti(path, mask, slice_path):
-    from sarco.ct.masks import slice_affine
-
-    affine = slice_affine(dicom.read_slice(slice_path))
+    affine = dicom.read_slice(slice_path).affine
     nib.save(nib.Nifti1Image(mask.T[..., None].astype(np.uint8), affine), path)
 
 
@@ -184,7 +183,7 @@ def test_measure_refuses_what_belongs_elsewhere(slice_path, tmp_path):
     mask, first, other = tmp_path / "mask.png", tmp_path / "first", tmp_path / "other.dcm"
     save_png(mask, MUSCLE)
     assert run("measure", slice_path, mask, "--out", first).exit_code == 0
-    dicom.write_slice(other, np.where(MUSCLE, 40, -100), SPACING_MM, case="2")
+    write_slice(other, np.where(MUSCLE, 40, -100), SPACING_MM, Scan("2"))
     twin = tmp_path / "twin.dcm"  # another slice that bears the identifier of the first
     header = pydicom.dcmread(other)
     header.SOPInstanceUID = pydicom.dcmread(slice_path).SOPInstanceUID
@@ -236,7 +235,7 @@ def test_slice_of_a_volume_however_it_is_stored(slice_path, tmp_path, axes):
     path, mask = tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz"
     for file, nifti in zip((path, mask), stored, strict=True):
         nib.save(nifti, file)
-    read = segmentation.read_slice(path, 2)
+    read = reading.read_slice(path, 2)
     assert np.array_equal(read.image_hu, image_hu)
     assert read.spacing_mm == pytest.approx(SPACING_MM)
     done = run("measure", path, mask, "--slice", 2, "--json", "--out", tmp_path / "out")
@@ -324,7 +323,7 @@ def test_seg_of_nothing_and_of_a_stripped_slice(slice_path, tmp_path):
     image = dicom.read_slice(slice_path)
     path = tmp_path / "seg.dcm"
     path.write_bytes(seg.encode(np.zeros(SHAPE, bool), image.header))
-    assert not segmentation.read_mask(path, image).any()
+    assert not reading.read_mask(path, image).any()
     header = pydicom.dcmread(slice_path)
     del header.ImagePositionPatient
     header.save_as(slice_path)
@@ -335,82 +334,3 @@ def test_seg_of_nothing_and_of_a_stripped_slice(slice_path, tmp_path):
     assert not (tmp_path / "out/slice_measured_seg.dcm").exists()
     numbers = json.loads((tmp_path / "out/slice_measured.json").read_text())
     assert any("no DICOM SEG" in warning and "ImagePositionPatient" in warning for warning in numbers["warnings"])
-
-
-# --- checks ---------------------------------------------------------------------------------------
-
-
-def trunk(vertebra=True, shape=(256, 256), spacing_mm=(1.4, 1.4), shift_mm=0):
-    """A round trunk with a vertebra; HU."""
-    body = disc(120, (0, shift_mm), shape, spacing_mm)
-    image_hu = np.where(body, 40.0, -1000.0).astype(np.float32)
-    image_hu[body & ~disc(100, (0, shift_mm), shape, spacing_mm)] = -100
-    if vertebra:
-        image_hu[disc(20, (40, shift_mm), shape, spacing_mm)] = 200
-    image_hu[body] += np.random.default_rng(0).normal(0, 10, body.sum())  # as any scanner: no two pixels alike
-    return image_hu, spacing_mm
-
-
-def warnings_of(image_hu, spacing_mm, mask=None, **header):
-    data = pydicom.Dataset()
-    for name, value in ({"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]} | header).items():
-        setattr(data, name, value)
-    mask = np.zeros(image_hu.shape, bool) if mask is None else mask
-    return checks.check(dicom.Slice(image_hu, spacing_mm, None, data), mask)
-
-
-def test_nothing_to_say_about_a_plain_trunk():
-    assert warnings_of(*trunk(), GantryDetectorTilt=0, SliceThickness=5) == []
-    assert warnings_of(*trunk()) == []  # a stripped header
-    # Pixels that are not square are no reason to warn.
-    assert warnings_of(*trunk(shape=(180, 256), spacing_mm=(2.0, 1.4))) == []
-
-
-@pytest.mark.parametrize("low, high", [(-160, 240), (-125, None), (None, 220), (-350, 450)])
-def test_a_slice_that_went_through_a_window_is_named_so(low, high):
-    image_hu, spacing_mm = trunk()
-    image_hu[disc(15, (40, 0), image_hu.shape, spacing_mm)] += 400  # bone of all kinds
-    assert warnings_of(image_hu, spacing_mm) == []
-    clipped = np.clip(image_hu, low, high)
-    ends = " and ".join(f"{end} HU" for end in (low, high) if end is not None)
-    (said,) = warnings_of(clipped, spacing_mm)
-    assert f"stop at {ends}, as after a display window" in said
-    # Stored in 256 steps, as in a picture, it is the same.
-    span = np.ptp(clipped) / 255
-    assert warnings_of(np.round((clipped - clipped.min()) / span) * span + clipped.min(), spacing_mm) == [said]
-    # A field within the body, where no air is either, is cut and not windowed.
-    (said,) = warnings_of(image_hu[80:176, 80:176], spacing_mm)
-    assert "field of view cuts the body" in said
-
-
-def test_fine_columns_do_not_thin_out_coarse_rows():
-    """Rows of 3 mm stay, where columns of 0.1 mm are thinned out: a trunk of 3 mm rows is still a trunk."""
-    image_hu, spacing_mm = trunk(shape=(100, 3000), spacing_mm=(3.0, 0.1))
-    assert warnings_of(image_hu, spacing_mm) == []
-
-
-def test_each_check_has_its_sentence():
-    image_hu, spacing_mm = trunk()
-    two, arm = image_hu.copy(), image_hu.copy()
-    small = disc(22, (-150, -150), two.shape, spacing_mm)
-    arm[small] = 40
-    two[:] = np.where(disc(85, (0, -80), two.shape, spacing_mm) | disc(60, (0, 85), two.shape, spacing_mm), 40, -1000)
-    vertebra = disc(20, (20, -80), two.shape, spacing_mm)
-    two[vertebra] = np.linspace(200, 400, np.count_nonzero(vertebra))
-    lung = image_hu.copy()
-    lung[disc(50, (-30, 0), lung.shape, spacing_mm)] = -800
-    cases = (
-        (trunk(shift_mm=100)[0], {}, None, "field of view cuts the body along about"),
-        (two, {}, None, "More than one body"),
-        (arm, {}, small, "outside the trunk"),
-        (trunk(vertebra=False)[0], {}, None, "no vertebra"),
-        (lung, {}, None, "density of lung"),
-        (np.full_like(image_hu, -1000), {}, None, "no trunk"),
-        (image_hu, {"GantryDetectorTilt": -12}, None, "tilted by 12°, so areas may be 2.2% larger"),
-        (image_hu, {"ImageOrientationPatient": [1, 0, 0, 0, 0.9659, 0.2588]}, None, "tilted by 15°"),
-        (image_hu, {"SliceThickness": 10}, None, "10 mm thick"),
-    )
-    for image, header, mask, sentence in cases:
-        said = warnings_of(image, spacing_mm, mask, **header)
-        assert len(said) == 1, (sentence, said)
-        assert sentence in said[0]

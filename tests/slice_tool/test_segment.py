@@ -19,10 +19,12 @@ from typer.testing import CliRunner
 
 from sarco.base import paths
 from sarco.cli.app import app
-from sarco.ct import dicom
-from sarco.method import ensemble, metrics, surface
-from sarco.runs import evaluation
-from sarco.slice_tool import segmentation
+from sarco.ct.write import Scan, write_slice
+from sarco.engines.weights import checksum, pack, team
+from sarco.evidence.correction import WARRANT
+from sarco.method import metrics, surface
+from sarco.slice_tool import numbers as names
+from sarco.slice_tool import output, picture, segmentation
 
 SPACING_MM = (0.9, 0.7)
 REAL = Path(__file__).parents[3] / "shared" / "real_ct"
@@ -43,7 +45,7 @@ def slice_path(tmp_path):
     """A disc of muscle in fat in air."""
     image_hu = np.where(disc(40), 50, np.where(disc(90), -100, -1000))
     path = tmp_path / "in" / "slice.dcm"
-    dicom.write_slice(path, image_hu, SPACING_MM, case="0001")
+    write_slice(path, image_hu, SPACING_MM, Scan("0001"))
     return path
 
 
@@ -56,8 +58,8 @@ def make_weights(folder, bias):
     model.set_weights([*others, np.zeros_like(kernel), np.array([bias])])
     folder.mkdir(parents=True)
     file = folder / "member-01.npz"
-    ensemble.pack(model, file)
-    member = {"file": file.name, "sha256": ensemble.checksum(file), "seed": 0, "validation_dsc": 0.5}
+    pack(model, file)
+    member = {"file": file.name, "sha256": checksum(file), "seed": 0, "validation_dsc": 0.5}
     manifest = {"profile": "toy", "spacing_mm": 4.0, "filters": 2, "depth": 4, "members": [member]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -110,13 +112,10 @@ def test_known_slice(slice_path, tmp_path, weights):
 @pytest.mark.parametrize("shape, spacing_mm", [((64, 1024), (5, 0.1)), ((1024, 64), (5, 0.1)), ((64, 1024), (0.1, 5))])
 def test_the_picture_holds_any_slice(shape, spacing_mm, tmp_path):
     path, mask = tmp_path / "slice.dcm", np.indices(shape).sum(0) % 7 < 5
-    dicom.write_slice(path, np.where(mask, 40, -100), spacing_mm, case="0001")
+    write_slice(path, np.where(mask, 40, -100), spacing_mm, Scan("0001"))
     found = segmentation.measure(path, mask)
-    width, height = Image.open(io.BytesIO(segmentation.overlay_png(found))).size
-    assert (
-        width == segmentation.PICTURE_PX
-        and segmentation.CAPTION_PX < height <= segmentation.PICTURE_PX + segmentation.CAPTION_PX
-    )
+    width, height = Image.open(io.BytesIO(picture.overlay_png(found))).size
+    assert width == picture.PICTURE_PX and picture.CAPTION_PX < height <= picture.PICTURE_PX + picture.CAPTION_PX
 
 
 def test_correction_belongs_to_the_weights(slice_path, tmp_path):
@@ -128,7 +127,7 @@ def test_correction_belongs_to_the_weights(slice_path, tmp_path):
     found = segmentation.segment(slice_path, weights)
     assert found.area_corrected_cm2 is None
     assert "other weights" in found.warnings[0]
-    write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
+    write_results(weights, [checksum(weights / "member-01.npz")])
     found = segmentation.segment(slice_path, weights)
     assert found.area_corrected_cm2 == pytest.approx(found.area_cm2 - 3)
     # One network says the same everywhere, so all of the disc's errors lie within t(1) * 1.41 * sqrt(1.5) of it.
@@ -140,7 +139,7 @@ def test_correction_belongs_to_the_weights(slice_path, tmp_path):
 
 def test_no_muscle_has_no_mean_hu(slice_path, tmp_path):
     weights = make_weights(tmp_path / "nowhere" / "weights", bias=-5.0)
-    write_results(weights, [ensemble.checksum(weights / "member-01.npz")])
+    write_results(weights, [checksum(weights / "member-01.npz")])
     done = run("segment", slice_path, "--out", tmp_path / "out", "--weights", weights)
     assert done.exit_code == 0, done.output
     assert "No muscle was found" in done.stderr
@@ -170,7 +169,7 @@ def test_all_files_or_none(slice_path, tmp_path, weights, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(segmentation.SarcoError, match="No space left"):
-        segmentation.write(found, tmp_path / "out")
+        output.write(found, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -266,7 +265,7 @@ def folder_of_slices(slice_path, tmp_path):
     for number, name in enumerate(("a.dcm", "b", "below/a.dcm", "a.ima")):
         path = root / name
         image_hu = np.where(disc(30 + number), 50, np.where(disc(90), -100, -1000))
-        dicom.write_slice(path, image_hu, SPACING_MM, case=str(number))
+        write_slice(path, image_hu, SPACING_MM, Scan(str(number)))
     (root / "text.dcm").write_text("area: 120")
     (root / "empty.dcm").touch()
     (root / "short.dcm").write_bytes(slice_path.read_bytes()[:900])
@@ -396,7 +395,7 @@ def test_no_name_goes_out_wherever_it_stands(kind, slice_path, tmp_path, weights
     done = run("segment", slice_path.parent, "--out", out, "--weights", weights, *number)
     assert done.exit_code == 0, done.output
     written = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert {f"slice{end}" for end in segmentation.ENDS} | {"table.csv"} <= written.keys()
+    assert {f"slice{end}" for end in output.ENDS} | {"table.csv"} <= written.keys()
     for content in (*written.values(), done.output.encode()):
         assert not re.search(rb"planted|secret|19500102", content, re.IGNORECASE)
 
@@ -406,7 +405,7 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     manifest = json.loads((folder / "manifest.json").read_text())
     other = make_weights(tmp_path / "other", bias=-4.0)
     (other / "member-01.npz").rename(folder / "member-02.npz")
-    manifest["members"] += [{"file": "member-02.npz", "sha256": ensemble.checksum(folder / "member-02.npz")}]
+    manifest["members"] += [{"file": "member-02.npz", "sha256": checksum(folder / "member-02.npz")}]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     write_results(folder, [member["sha256"] for member in manifest["members"]])
     cases = pd.read_csv(folder.parent / "results" / "cases.csv")
@@ -422,7 +421,7 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     elsewhere.to_csv(folder.parent / "results" / "elsewhere.csv")
     found = segmentation.segment(slice_path, folder)
     assert any("elsewhere.csv: of no use (it belongs to other weights), so no warning" in w for w in found.warnings)
-    elsewhere.assign(team=evaluation.team(manifest)).to_csv(folder.parent / "results" / "elsewhere.csv")
+    elsewhere.assign(team=team(manifest)).to_csv(folder.parent / "results" / "elsewhere.csv")
     found = segmentation.segment(slice_path, folder)
     said = f"SD of the areas that they find is {found.members_sd_cm2:.2f} cm², past the limit of 2.00 cm². Of the "
     assert any(said + "phantoms past it 2 in 2 were more than 5 cm² wrong" in warning for warning in found.warnings)
@@ -430,19 +429,19 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     area = surface.area_cm2(disc(40), SPACING_MM)
     assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
     assert (found.members_dsc, found.disagreement_share) == (0, 1)
-    assert segmentation.numbers(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
+    assert names.of(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
     # Hexadecimal digits that read as a number are the name of a team all the same.
-    for team in ("012345678901", "12345e678901"):
-        monkeypatch.setattr(segmentation, "team", lambda manifest, team=team: team)
-        elsewhere.assign(team=team).to_csv(folder.parent / "results" / "elsewhere.csv")
+    for digits in ("012345678901", "12345e678901"):
+        monkeypatch.setattr(segmentation, "team", lambda manifest, digits=digits: digits)
+        elsewhere.assign(team=digits).to_csv(folder.parent / "results" / "elsewhere.csv")
         assert segmentation.Segmenter(folder).limit.value == 2
 
 
 def test_index_and_class_rest_on_the_area_as_found(slice_path, tmp_path):
     """Muscle that is erased lowers the index, though the networks' area has a correction and a given mask has none."""
     weights = make_weights(tmp_path / "run" / "weights", bias=5.0)
-    write_results(weights, [ensemble.checksum(weights / "member-01.npz")])  # a correction of 3 cm2
-    dicom.write_slice(slice_path, np.where(disc(60), 50, np.where(disc(90), -100, -1000)), SPACING_MM, case="0001")
+    write_results(weights, [checksum(weights / "member-01.npz")])  # a correction of 3 cm2
+    write_slice(slice_path, np.where(disc(60), 50, np.where(disc(90), -100, -1000)), SPACING_MM, Scan("0001"))
     area = surface.area_cm2(disc(60), SPACING_MM)
     height_m = ((area - 1.5) / 38.5) ** 0.5  # the limit lies between the two indices
     person = ("--height", height_m, "--sex", "F", "--cutoff", "prado-2008")
@@ -455,7 +454,7 @@ def test_index_and_class_rest_on_the_area_as_found(slice_path, tmp_path):
         for words in ("Muscle area, as found", "Muscle area, bias corrected", "Skeletal muscle index, as found",
                       "Skeletal muscle index, bias corrected"):  # fmt: skip
             assert words in shown
-    assert (tmp_path / "out/slice.html").read_text().count(surface.WARRANT) == 1
+    assert (tmp_path / "out/slice.html").read_text().count(WARRANT) == 1
     Image.fromarray(disc(60) & ~disc(2)).save(tmp_path / "erased.png")
     done = run("measure", slice_path, tmp_path / "erased.png", "--before", tmp_path / "out/slice.json", "--json")
     changes = json.loads(done.stdout)["changes"]

@@ -1,0 +1,121 @@
+"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, bench, claims and ablate."""
+
+import functools
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from .app import Json, Profile, app, command, prepare_inference, print_written
+
+
+@command(app, "sweeps", "sarco sweeps --profile smoke")
+def sweeps(profile: Profile, json_: Json = False):
+    """Vary each setting of the post-processing, one at a time, on validation slices and some of the test set."""
+    prepare_inference()
+    from ..evidence import sweeps
+
+    print_written(sweeps.run(profile), json_)
+
+
+@command(app, "orders", "sarco orders --profile smoke")
+def orders(profile: Profile, json_: Json = False):
+    """Say what each further member adds, over random orders of the members, on the validation slices."""
+    prepare_inference()
+    from ..evidence import member_orders
+
+    print_written(member_orders.run(profile), json_)
+
+
+@command(app, "elsewhere", "sarco elsewhere --profile smoke")
+def elsewhere(profile: Profile, json_: Json = False):
+    """Evaluate the members on difficult phantoms and on randomised ones that no network has learned from."""
+    prepare_inference()
+    from ..evidence import other_populations
+
+    print_written(other_populations.run(profile), json_)
+
+
+@command(app, "readings", "sarco readings --profile smoke")
+def readings(profile: Profile, json_: Json = False):
+    """Set the members' masks against readers who draw the same, and err less or more."""
+    prepare_inference()
+    from ..evidence import assumptions
+
+    print_written(assumptions.run(profile), json_)
+
+
+@command(app, "bench", "sarco bench --slices 500 --out data/results")
+def bench(
+    profile: Profile = "published",
+    out: Annotated[Path | None, Option(help="Folder for bench.csv and bench.json; build/bench unless named.")] = None,
+    slices: Annotated[int, Option(min=1, help="Of the whole job; the paper's are 500.")] = 20,
+    members: Annotated[int, Option(min=1, help="Of the whole job; the paper's are 15.")] = 15,
+    torch_python: Annotated[Path | None, Option(help="A Python that has PyTorch, where this one has not.")] = None,
+    json_: Json = False,
+):
+    """Say how fast this machine segments and trains: plain Keras, the engines alone, and ours."""
+    prepare_inference()
+    from ..base import paths
+    from ..evidence import speed
+    from ..runs import profiles
+
+    folder = out or paths.root() / "build" / "bench"
+    say = functools.partial(print, file=sys.stderr if json_ else sys.stdout, flush=True)
+    speed.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python, say=say)
+    print((folder / "bench.json").read_text(encoding="utf-8") if json_ else folder / "bench.csv")
+
+
+@command(app, "claims", "sarco claims --profile published --json")
+def claims(profile: Profile = "published", json_: Json = False):
+    """Set every number that the paper prints beside that of a run, with a verdict by rule."""
+    from ..evidence import claims
+    from ..runs import profiles
+
+    chosen = profiles.load(profile)
+    table = claims.table(chosen)
+    if json_:
+        print(claims.to_json(table, chosen))
+    else:
+        _print_claims(table, claims)
+
+
+def _print_claims(claimed, claims):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("claim", "the paper", "this run", "difference", "verdict", "in the book")
+    for section, group in groupby(claimed, lambda claim: claim.section):
+        table.add_section()
+        table.add_row(f"[bold]{section}[/bold]")
+        for claim in group:
+            verdict = claims.verdict_told(claim, notes=False)
+            table.add_row(claim.claim, *claims.cells(claim), verdict, claim.shown_in.rpartition("/")[2])
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 190)
+    console.print(table)
+    for verdict, count in claims.told_counts(claimed).items():
+        console.print(f"{verdict}: {count}")
+    for claim in claimed:
+        if claim.verdict == claims.DEPENDS:
+            console.print(f"{claim.claim} {claim.note}")
+
+
+@command(app, "ablate", "sarco ablate --profile smoke --variant without-texture")
+def ablate(
+    profile: Profile,
+    variant: Annotated[str | None, Option(help="Train and score this one; else compare those that are.")] = None,
+    json_: Json = False,
+):
+    """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
+    from ..base import gpu
+    from ..evidence import ablation
+    from ..runs import profiles
+
+    chosen = profiles.load(profile)
+    if variant is None:
+        print_written(ablation.combine(chosen), json_)
+        return
+    with gpu.one():
+        print_written(ablation.run_variant(chosen, variant), json_)

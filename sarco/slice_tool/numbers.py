@@ -1,0 +1,166 @@
+"""The numbers of a slice under one list of names: in JSON, in words, and as a line of a table."""
+
+from dataclasses import asdict, dataclass
+
+from ..base.files import shown
+from ..evidence import disagreement
+from ..evidence.correction import INTERVAL_MEANING
+
+NOT_A_MEDICAL_DEVICE = (
+    "For research and teaching: this is not a medical device, and its networks learned from synthetic slices only."
+)
+
+
+@dataclass(frozen=True)
+class Number:
+    """What one number is called, and the attribute of a `Segmentation` that holds its interval."""
+
+    name: str
+    meaning: str
+    unit: str = ""
+    decimals: int = 3  # in JSON
+    interval: str | None = None
+
+    def text(self, value):
+        """With its unit, or "none"."""
+        return "none" if value is None else f"{value:.1f} {self.unit}"
+
+
+# By the attribute of a `Segmentation`, which is the key in JSON and the column of a table.
+NUMBERS = {
+    "area_cm2": Number("Muscle area, as found", "pixels of muscle from -29 to 150 HU", "cm²"),
+    "area_corrected_cm2": Number("Muscle area, bias corrected", "minus the mean error on validation slices", "cm²",
+                                 interval="interval_cm2"),
+    "mean_hu": Number("Mean attenuation", "of the pixels of muscle", "HU", decimals=2),
+    "sd_hu": Number("SD of the attenuation", "between the pixels of muscle", "HU", decimals=2),
+    "low_attenuation_cm2": Number("Low-attenuation muscle", "muscle from -29 to 29 HU", "cm²"),
+    "intermuscular_fat_cm2": Number("Intermuscular fat",
+                                    "-190 to -30 HU within the muscle, gaps of up to 6 mm included", "cm²"),
+    "smi_cm2_m2": Number("Skeletal muscle index, as found", "area as found over height squared", "cm²/m²"),
+    "smi_corrected_cm2_m2": Number("Skeletal muscle index, bias corrected", "corrected area over height squared",
+                                   "cm²/m²", interval="smi_interval_cm2_m2"),
+}  # fmt: skip
+OF_MEMBERS = {
+    "members_sd_cm2": Number("SD between networks", "of the areas that they find alone"),
+    "members_dsc": Number("Mean DSC between networks", "of their masks, pair by pair", decimals=4),
+    "disagreement_share": Number("Disagreement", "of the pixels that any network calls muscle, not all do", decimals=4),
+}
+CLASS = ("cutoff", "low_muscle", "low_attenuation")
+
+
+def _part(key, part):
+    """Key of the interval of a corrected number, or column of one of its ends."""
+    return key.replace("_corrected_", f"_corrected_{part}_")
+
+
+_WITH_ENDS = [
+    name
+    for key, number in NUMBERS.items()
+    for name in (key, *((_part(key, "low"), _part(key, "high")) if number.interval else ()))
+]
+COLUMNS = (
+    "file", *_WITH_ENDS, *CLASS, "members", *OF_MEMBERS, "row_spacing_mm", "column_spacing_mm", "sop_instance_uid",
+    "warnings", "problem", "note",
+)  # fmt: skip
+PATIENT = {"name": "PatientName", "id": "PatientID", "birth_date": "PatientBirthDate", "study_date": "StudyDate"}
+PATIENT_COLUMNS = tuple(f"patient_{key}" for key in PATIENT)
+
+
+def of(found, with_patient=False):
+    """The numbers of a `Segmentation` as they stand in NAME.json: a dict that JSON can hold."""
+    header, class_, limit, correction = found.header or {}, found.class_, found.disagreement_limit, found.correction
+    measured = {
+        "file": shown(found.path.name),
+        "mask_file": found.mask_path and shown(found.mask_path.name),
+        "sop_instance_uid": _text(header, "SOPInstanceUID"),
+        "instance_number": _text(header, "InstanceNumber"),
+        "frame_number": found.frame,
+    }
+    for key, number in NUMBERS.items():
+        measured[key] = _rounded(getattr(found, key), number.decimals)
+        if number.interval:
+            measured[_part(key, "interval_95")] = _rounded(getattr(found, number.interval), number.decimals)
+    measured |= {
+        "person": asdict(found.person),
+        "class": class_ and {
+            "cutoff": class_.cutoff.title, "source": class_.cutoff.source,
+            **{key: value for key, value in vars(class_).items() if key != "cutoff"},
+        },
+        "members": found.members,
+        **{key: _rounded(getattr(found, key), number.decimals) for key, number in OF_MEMBERS.items()},
+        "disagreement_limit": limit and {"of": limit.doubt, "limit": round(limit.value, 5)},
+        "pixel_spacing_mm": list(found.spacing_mm),
+        "matrix": list(found.mask.shape),
+        "correction": correction and {
+            "mean_error_cm2": round(correction.mean_error_cm2, 3),
+            "interval_95_cm2": [round(correction.low_cm2, 3), round(correction.high_cm2, 3)],
+            "sd_cm2": round(correction.sd_cm2, 3),
+            "slices": correction.n,
+            "interval_meaning": INTERVAL_MEANING,
+            "interval_coverage": _rounded(correction.coverage, 4),
+        },
+        "versions": found.versions,
+        "warnings": list(found.warnings),
+        "not_a_medical_device": NOT_A_MEDICAL_DEVICE,
+    }  # fmt: skip
+    if with_patient:
+        measured["patient"] = {key: _text(header, name) for key, name in PATIENT.items()}
+    return measured
+
+
+def _text(header, name):
+    value = header.get(name)
+    return None if value in (None, "") else str(value)
+
+
+def _rounded(value, decimals):
+    if isinstance(value, tuple):
+        return [round(item, decimals) for item in value]
+    return None if value is None else round(value, decimals)
+
+
+def rows(measured):
+    """What there is to say about a slice, from its numbers (`of`): name, value with unit, and meaning of each."""
+    lines = []
+    for key, number in NUMBERS.items():
+        value, interval = measured[key], number.interval and measured[_part(key, "interval_95")]
+        # Without a height there is no index to miss, and without networks nothing to correct.
+        if value is not None or not (key.startswith("smi") or (number.interval and not measured["members"])):
+            lines.append((number.name, "not known" if value is None else number.text(value), number.meaning))
+        if interval:
+            ends = f"{interval[0]:.1f} to {number.text(interval[1])}"
+            lines.append(("Its 95 % interval", ends, "from the networks' errors on synthetic phantoms"))
+    if measured["members_sd_cm2"] is not None:
+        limit = measured["disagreement_limit"] or {"of": None}
+        for key, number in OF_MEMBERS.items():
+            doubt = disagreement.DOUBTS[key]
+            warned = f"; a warning past {doubt.text(limit['limit'])}" if key == limit["of"] else ""
+            lines.append((number.name, doubt.text(measured[key]), number.meaning + warned))
+    words, class_ = {True: "low", False: "not low"}, measured["class"]
+    if class_:
+        limit = f"limit of the muscle index: {class_['smi_limit_cm2_m2']:g} cm²/m²"
+        lines.append((f"Muscle, by {class_['cutoff']}", words[class_["low_muscle"]], limit))
+        if class_["low_attenuation"] is not None:
+            limit = f"limit of the mean: {class_['hu_limit']:g} HU"
+            lines.append((f"Attenuation, by {class_['cutoff']}", words[class_["low_attenuation"]], limit))
+    return lines
+
+
+def line(measured):
+    """The numbers of a slice as a line of a table, by `COLUMNS` and, where they hold the patient, `PATIENT_COLUMNS`."""
+    cells = {key: measured[key] for key in COLUMNS if key in measured}
+    for key, number in NUMBERS.items():
+        if number.interval:
+            ends = measured[_part(key, "interval_95")] or (None, None)
+            cells |= zip((_part(key, "low"), _part(key, "high")), ends, strict=True)
+    row_mm, column_mm = measured["pixel_spacing_mm"]
+    patient = {f"patient_{key}": value for key, value in measured.get("patient", {}).items()}
+    return cells | patient | {key: (measured["class"] or {}).get(key) for key in CLASS} | {
+        "row_spacing_mm": row_mm, "column_spacing_mm": column_mm, "warnings": " ".join(measured["warnings"]),
+        "note": measured["not_a_medical_device"],
+    }  # fmt: skip
+
+
+def counted(number, noun):
+    """1 slice, 2 slices."""
+    return f"{number} {noun}{'s' * (number != 1)}"
