@@ -66,11 +66,6 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     Returns
     -------
     Phantom
-
-    Raises
-    ------
-    ValueError
-        A setting, group or feature that does not exist.
     """
     if setting not in SETTINGS:
         raise ValueError(f"setting {setting!r} is not known; choose {', '.join(SETTINGS)}")
@@ -81,9 +76,9 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     frame.muscles = muscle.draw_muscles(draw)
     scale = draw.uniform("geometry", (0.98, 1.02), (0.84, 1.18))
     protocol = scanner.draw_protocol(draw, 2 * frame.skin[1] * scale, matrix)
-    spacing_mm = (protocol.pixel_mm, protocol.pixel_mm)
     if not draw.wild("geometry"):
         fit_area(frame, subject.area_cm2 / scale**2)
+    spacing_mm = (protocol.pixel_mm, protocol.pixel_mm)
     canvas = Canvas(
         rng, (matrix, matrix), spacing_mm, centre_mm=protocol.shift_mm, scale=scale,
         angle=rng.normal(0, 0.08 if draw.wild("geometry") else 0.025),

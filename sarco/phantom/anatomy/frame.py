@@ -85,18 +85,20 @@ def draw_frame(draw, subject):
 class Ring:
     """Coordinates along the abdominal wall, one value a pixel."""
 
+    x: np.ndarray  # of the canvas
     depth: np.ndarray  # below the outer edge of the ring of muscle, mm
     angle: np.ndarray  # from the front (0) over either flank to the back (pi)
     thickness: np.ndarray | None = None  # of the wall here, mm; set by `muscle.contour`
 
-    def patch(self, canvas, side, angle, half_angle, start, size, power=3.0, from_wall=True):
+    # Seven parameters: they tell the place and the shape of a patch.
+    def patch(self, side, angle, half_angle, start, size, power=3.0, from_wall=True):
         """Level of a rounded patch that follows the wall: below 1 inside.
 
         It spans `angle` +- `half_angle` on one side (0: both), and from `start` to `start + size` mm below the inner
         edge of the wall, or below the outer edge of the ring.
         """
         across = (self.depth - (self.thickness if from_wall else 0.0) - np.float32(start)) / np.float32(size / 2) - 1
-        signed = self.angle if side == 0 else np.where(canvas.x * side > 0, self.angle, -self.angle)
+        signed = self.angle if side == 0 else np.where(self.x * side > 0, self.angle, -self.angle)
         return superellipse(signed - np.float32(angle), across, half_angle, 1.0, power)
 
 
@@ -107,4 +109,4 @@ def ring(canvas, frame):
     radius = np.sqrt(canvas.x * canvas.x + canvas.y * canvas.y)
     depth = radius * (1 / np.maximum(level, np.float32(1e-3)) - 1)
     angle = np.arctan2(np.abs(canvas.x) / np.float32(frame.half_width), -canvas.y / np.float32(frame.half_depth))
-    return Ring(depth, angle)
+    return Ring(canvas.x, depth, angle)

@@ -132,7 +132,7 @@ def contour(canvas, frame):
     named[inside & lateral] = PARTS.index("lateral wall")
     for i, side in enumerate(BOTH):
         if latissimus[i]:
-            sheet = ring.patch(canvas, side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
+            sheet = ring.patch(side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
             named[sheet < 1] = PARTS.index("lateral wall")
     for part, win, level in deep_muscles(canvas, frame):
         named[win][level < 1] = PARTS.index(part)

@@ -40,12 +40,13 @@ def fluid(canvas, draw, where):
 # --- bowel -----------------------------------------------------------------------------------------------------------
 
 
-def loop(canvas, draw, frame, win, e, here, size, middle_y, wall_hu=None):
-    """Paint one loop of bowel, given its level `e` (1 on the outside): a wall as dense as muscle, and what it holds."""
-    u, rng = draw.uniform, draw.rng
+# Eight parameters: of them five are the loop.
+def loop(canvas, draw, frame, shape, where, size, middle_y, wall_hu=None):
+    """Paint one loop of bowel, in the mask `where`: a wall as dense as muscle, and what it holds."""
+    u, rng, (win, e) = draw.uniform, draw.rng, shape
     if wall_hu is None:
         wall_hu = rng.normal(48, 25) if draw.wild("hu") else rng.uniform(20, 50) + 55 * frame.contrast * rng.random()
-    here = here & (e < 1)
+    here = where[win] & (e < 1)
     canvas.paint(win, here, wall_hu + u("texture", (1, 4), (0, 10)) * canvas.noise(3, win), "bowel")
     lumen = here & (e < 1 - u("geometry", (1.2, 3.5), (0.8, 7)) / size)
     kind = rng.random()
@@ -85,7 +86,7 @@ def small_bowel(canvas, draw, frame):
         points = [(x, min(y, vy - 30) if abs(x) < 45 else min(y, vy + 10)) for x, y in points]
         win, e = canvas.worm(points, radius)
         e = e + u("geometry", (0.02, 0.08), (0, 0.2)) * canvas.noise(rng.uniform(6, 14), win)
-        loop(canvas, draw, frame, win, e, canvas.cavity[win], radius, float(np.mean([p[1] for p in points])))
+        loop(canvas, draw, frame, (win, e), canvas.cavity, radius, float(np.mean([p[1] for p in points])))
 
 
 def colon(canvas, draw, frame):
@@ -106,7 +107,7 @@ def colon(canvas, draw, frame):
         flush = on_wall and (k >= len(places) - 4 or rng.random() < 0.5)
         gap = rng.uniform(-0.5, 0.8) if flush else u("geometry", (0, 8), (-2, 12))
         half_angle = size / 2 / frame.half_width * rng.uniform(0.8, 1.8)
-        e = canvas.ring.patch(canvas, side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0))
+        e = canvas.ring.patch(side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0))
         near = e < 1.3
         if not near.any():
             continue
@@ -114,7 +115,7 @@ def colon(canvas, draw, frame):
         level = e[win] + u("geometry", (0.02, 0.08), (0, 0.15)) * canvas.noise(rng.uniform(7, 15), win)
         wall_hu = frame.muscle_hu + rng.normal(0, 8) if flush else None
         middle_y = float(canvas.y[win].mean())
-        loop(canvas, draw, frame, win, level, canvas.cavity[win], size / 2, middle_y, wall_hu)
+        loop(canvas, draw, frame, (win, level), canvas.cavity, size / 2, middle_y, wall_hu)
 
 
 # --- solid organs ----------------------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ def liver_and_spleen(canvas, draw, frame):
         size = u("geometry", (10, 55), (6, 80))
         tone = hu + u("hu", (-8, 8), (-25, 30)) + 4 * canvas.noise(3)
         place = rng.uniform(1.0, 1.9), rng.uniform(0.2, 0.6), rng.uniform(-1, 5)
-        e = canvas.ring.patch(canvas, side, *place, size, 2.2)
+        e = canvas.ring.patch(side, *place, size, 2.2)
         canvas.paint(EVERYWHERE, (e < 1) & canvas.cavity, tone, name)
         if name == "liver" and rng.random() < 0.3:
             x = -(frame.half_width - size - 30) * rng.uniform(0.7, 1.0)
@@ -182,7 +183,7 @@ def pancreas_and_duodenum(canvas, draw, frame):
                   (rng.uniform(25, 50), y - rng.uniform(-5, 15))]  # fmt: skip
         radius = u("geometry", (7, 12), (5, 16))
         win, e = canvas.worm(points[: rng.integers(2, 5)], radius)
-        loop(canvas, draw, frame, win, e + 0.06 * canvas.noise(8, win), canvas.cavity[win], radius, y)
+        loop(canvas, draw, frame, (win, e + 0.06 * canvas.noise(8, win)), canvas.cavity, radius, y)
 
 
 def vessels(canvas, draw, frame):

@@ -15,12 +15,13 @@ def table(canvas, draw, frame):
         canvas.paint(EVERYWHERE, shell, u("surroundings", (-400, 300), (-850, 400)), "table")
 
 
-def limb(canvas, draw, frame, cx, cy, radius, ratio, angle, bones):
+def limb(canvas, draw, frame, section, bones):
     """A section through an arm or hand: skin, fat, muscle that is not of the abdomen, and bones in a row.
 
-    It is painted on air only: where it presses on the belly, the belly stays.
+    `section` is an ellipse: centre, radius, ratio of its axes and angle. It is painted on air only: where it presses on
+    the belly, the belly stays.
     """
-    u, rng = draw.uniform, draw.rng
+    u, rng, (cx, cy, radius, ratio, angle) = draw.uniform, draw.rng, section
     win, level = canvas.ellipse(cx, cy, radius, radius * ratio, u("surroundings", (2, 2.2), (1.9, 2.8)), angle)
     outside = canvas.part("air", win) | canvas.part("table", win)
     canvas.paint(win, outside & (level < 1), rng.uniform(-20, 50), "limb")
@@ -48,8 +49,9 @@ def arms(canvas, draw, frame):
     sides = BOTH if rng.random() < 0.6 else (rng.choice(BOTH),)
     for side in sides:
         radius, gap = u("surroundings", (26, 38), (20, 46)), u("surroundings", (-3, 20), (-8, 40))
-        limb(canvas, draw, frame, side * (width + radius + gap), rng.uniform(-60, 60), radius, rng.uniform(0.7, 1),
-             rng.uniform(-0.8, 0.8), rng.integers(1, 3))  # fmt: skip
+        section = (side * (width + radius + gap), rng.uniform(-60, 60), radius, rng.uniform(0.7, 1),
+                   rng.uniform(-0.8, 0.8))  # fmt: skip
+        limb(canvas, draw, frame, section, rng.integers(1, 3))
 
 
 def _on_belly(draw, frame, radius):
@@ -65,7 +67,7 @@ def forearm(canvas, draw, frame):
     """A forearm on the belly: two bones and muscle that must not be counted."""
     radius, ratio = draw.uniform("surroundings", (32, 44), (26, 50)), draw.rng.uniform(0.65, 0.95)
     x, y, slope = _on_belly(draw, frame, radius * ratio * draw.rng.uniform(0.6, 1.0))
-    limb(canvas, draw, frame, x, y, radius, ratio, slope, 2)
+    limb(canvas, draw, frame, (x, y, radius, ratio, slope), 2)
 
 
 def hand(canvas, draw, frame):
@@ -74,8 +76,9 @@ def hand(canvas, draw, frame):
     radius, ratio = draw.uniform("surroundings", (34, 46), (26, 52)), rng.uniform(0.3, 0.45)
     x, y, slope = _on_belly(draw, frame, radius * ratio * rng.uniform(0.6, 1.1))
     if rng.random() < 0.6:
-        limb(canvas, draw, frame, x, y, radius, ratio, slope, int(rng.integers(3, 6)))
+        limb(canvas, draw, frame, (x, y, radius, ratio, slope), int(rng.integers(3, 6)))
         return
     for i in range(rng.integers(2, 5)):  # fingers, each for itself
-        limb(canvas, draw, frame, x + (i - 1.5) * 19 * np.cos(slope), y + (i - 1.5) * 19 * np.sin(slope),
-             rng.uniform(7, 10), rng.uniform(0.8, 1), 0.0, 1)  # fmt: skip
+        along_mm = (i - 1.5) * 19
+        place = x + along_mm * np.cos(slope), y + along_mm * np.sin(slope)
+        limb(canvas, draw, frame, (*place, rng.uniform(7, 10), rng.uniform(0.8, 1), 0.0), 1)

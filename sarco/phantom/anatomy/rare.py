@@ -11,7 +11,7 @@ def ribs(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     for _ in range(rng.integers(1, 4)):
         half = rng.uniform(0.02, 0.09)
-        e = canvas.ring.patch(canvas, rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
+        e = canvas.ring.patch(rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
                               u("geometry", (6, 10), (4, 16)), 2.2, False)  # fmt: skip
         canvas.paint(EVERYWHERE, e < 1, frame.bone_hu * rng.uniform(0.4, 1.0), "bone")
         canvas.paint(EVERYWHERE, e < rng.uniform(0.4, 0.8), rng.uniform(50, 250))
@@ -22,7 +22,7 @@ def iliac_crest(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     sides = BOTH if rng.random() < 0.5 else (rng.choice(BOTH),)
     for side in sides:
-        e = canvas.ring.patch(canvas, side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
+        e = canvas.ring.patch(side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
                               u("geometry", (6, 12), (4, 18)), 2.5, False)  # fmt: skip
         e = e + 0.15 * canvas.noise(12)
         canvas.paint(EVERYWHERE, e < 1, frame.bone_hu, "bone")
@@ -49,8 +49,7 @@ def hernia(canvas, draw, frame):
     canvas.paint(win, (np.abs(e - 0.97) < 0.03) & body[win], rng.uniform(-40, 40), "fascia")
     for _ in range(rng.integers(0, 4)):
         cx, cy, r = x + rng.normal(0, neck * 0.6), y - out * rng.uniform(0, 0.9), rng.uniform(5, 14)
-        win, e = canvas.ellipse(cx, cy, r, r * rng.uniform(0.6, 1))
-        loop(canvas, draw, frame, win, e, body[win], r, cy)
+        loop(canvas, draw, frame, canvas.ellipse(cx, cy, r, r * rng.uniform(0.6, 1)), body, r, cy)
 
 
 def stoma(canvas, draw, frame):
@@ -66,8 +65,8 @@ def stoma(canvas, draw, frame):
     win, e = canvas.worm(points, radius + rng.uniform(1, 6))
     canvas.paint(win, (e < 1) & inside[win], frame.fat_hu + 4 * canvas.noise(4, win), "visceral fat")
     for shift in (0, radius * 1.3)[: rng.integers(1, 3)]:  # one limb, or two
-        win, e = canvas.worm([(px + shift, py) for px, py in points], radius * 0.8)
-        loop(canvas, draw, frame, win, e, inside[win], radius, y)
+        limb = canvas.worm([(px + shift, py) for px, py in points], radius * 0.8)
+        loop(canvas, draw, frame, limb, inside, radius, y)
     win, e = canvas.ellipse(x, y - out - rng.uniform(4, 14), rng.uniform(20, 50), rng.uniform(5, 16))
     air = canvas.part("air", win)
     canvas.paint(win, air & (e < 1), rng.choice((-950.0, rng.uniform(-300, 60))), "foreign body")
