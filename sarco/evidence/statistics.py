@@ -33,20 +33,23 @@ class Measure:
     """One way to say how well masks or areas agree: a reduction (`estimate`) of what `measured` holds under `of`."""
 
     title: str
-    unit: str
     of: str
     reduce: object
     spec: str  # format of a value
 
+    def estimate(self, sample, before=None):
+        """Value of a sample, or its change from another of the same cases, with its interval: value, low, high."""
+        return estimate(sample[self.of], self.reduce, None if before is None else before[self.of])
+
 
 MEASURES = {
-    "dsc": Measure("DSC, mean", "", "dsc", mean, ".3f"),
-    "rmse_cm2": Measure("RMSE", "cm2", "error_cm2", metrics.root_mean_square, ".1f"),
-    "mae_cm2": Measure("mean absolute error", "cm2", "error_cm2", metrics.mean_absolute, ".1f"),
-    "mean_error_cm2": Measure("mean error", "cm2", "error_cm2", mean, "+.1f"),
-    "loa_low_cm2": Measure("lower limit of agreement", "cm2", "error_cm2", lambda e: metrics.limits(e)[0], "+.1f"),
-    "loa_high_cm2": Measure("upper limit of agreement", "cm2", "error_cm2", lambda e: metrics.limits(e)[1], "+.1f"),
-    "coverage": Measure("within the 95 % prediction interval", "%", "held", lambda held: 100 * mean(held), ".1f"),
+    "dsc": Measure("DSC, mean", "dsc", mean, ".3f"),
+    "rmse_cm2": Measure("RMSE", "error_cm2", metrics.root_mean_square, ".1f"),
+    "mae_cm2": Measure("mean absolute error", "error_cm2", metrics.mean_absolute, ".1f"),
+    "mean_error_cm2": Measure("mean error", "error_cm2", mean, "+.1f"),
+    "loa_low_cm2": Measure("lower limit of agreement", "error_cm2", lambda e: metrics.limits(e)[0], "+.1f"),
+    "loa_high_cm2": Measure("upper limit of agreement", "error_cm2", lambda e: metrics.limits(e)[1], "+.1f"),
+    "coverage": Measure("within the 95 % prediction interval", "held", lambda held: 100 * mean(held), ".1f"),
 }
 WHO = {
     # name: column of the DSC, of the one area and of the other; the network's is corrected
@@ -114,7 +117,7 @@ def in_columns(sample, measures):
     """Columns of a table: each measure of a sample under its own name, and its interval as _low and _high."""
     row = {}
     for name in measures:
-        row |= _in_columns(name, estimate(sample[MEASURES[name].of], MEASURES[name].reduce))
+        row |= _in_columns(name, MEASURES[name].estimate(sample))
     return row
 
 
@@ -164,7 +167,7 @@ def headline(cases, split):
         sample = measured(cases, final, who)
         for name, measure in MEASURES.items():
             if measure.of in sample:
-                lines.append((who, name, *estimate(sample[measure.of], measure.reduce), len(final)))
+                lines.append((who, name, *measure.estimate(sample), len(final)))
     return pd.DataFrame(lines, columns=["who", "measure", "value", "low", "high", "n"])
 
 
@@ -202,11 +205,10 @@ def stages(cases, split, measures=("dsc", "rmse_cm2", "mae_cm2")):
     lines = []
     for name in measures:
         measure, before = MEASURES[name], None
-        for stage in STAGES:
-            values = samples[stage][measure.of]
-            change = (np.nan,) * 3 if before is None else estimate(values, measure.reduce, before)
-            lines.append((name, stage, *estimate(values, measure.reduce), *change))
-            before = values
+        for stage, sample in samples.items():
+            change = (np.nan,) * 3 if before is None else measure.estimate(sample, before)
+            lines.append((name, stage, *measure.estimate(sample), *change))
+            before = sample
     columns = ["measure", "stage", "value", "low", "high", "change", "change_low", "change_high"]
     return pd.DataFrame(lines, columns=columns)
 
@@ -257,15 +259,12 @@ def effects(cases, swept, split):
     lines = []
     for name, (of, *ends, sign) in EFFECTS.items():
         dilation, measure = isinstance(ends[0], int), MEASURES[of]
-        before, after = (
-            (dilated(swept, split, end) if dilation else at_stage(cases, split, end))[measure.of] for end in ends
-        )
-        was, now = (estimate(values, measure.reduce) for values in (before, after))
-        change = estimate(after, measure.reduce, before)
+        before, after = (dilated(swept, split, end) if dilation else at_stage(cases, split, end) for end in ends)
+        was, now, change = measure.estimate(before), measure.estimate(after), measure.estimate(after, before)
         verdict = _verdict(sign, *(now if dilation else change))
         if dilation and _verdict(sign, *was) == AS_IN_PAPER:
             verdict = OPPOSITE
-        lines.append((name, *was, *now, *change, np.shape(before)[-1], verdict))
+        lines.append((name, *was, *now, *change, np.shape(before["dsc"])[-1], verdict))
     columns = ["effect of", "before", "before_low", "before_high", "after", "after_low", "after_high", "effect", "low",
                "high", "n", "verdict"]  # fmt: skip
     return pd.DataFrame(lines, columns=columns).set_index("effect of")
