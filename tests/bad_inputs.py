@@ -24,10 +24,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from sarco.ct import dicom, masks, seg
+from sarco.ct import dicom, seg
+from sarco.ct.write import Encoding, Scan, write_slice
 
 SPACING_MM = (2.0, 2.0)
 SHAPE = (128, 160)
+PLAIN = Encoding()
 BOMB = 3 << 30  # bytes that a small file claims, or grows to
 
 
@@ -61,8 +63,8 @@ def body_hu(shape=SHAPE, spacing_mm=SPACING_MM):
     return np.where(muscle, 50, np.where(body, -100, -1000)).astype(np.float32)
 
 
-def write(path, image_hu=None, spacing_mm=SPACING_MM, **more):
-    dicom.write_slice(path, body_hu() if image_hu is None else image_hu, spacing_mm, case="1", **more)
+def write(path, image_hu=None, spacing_mm=SPACING_MM, encoding=PLAIN):
+    write_slice(path, body_hu() if image_hu is None else image_hu, spacing_mm, Scan("1"), encoding)
     return path
 
 
@@ -127,8 +129,8 @@ def replaced(old, new):
     return spoil
 
 
-def image(image_hu, spacing_mm=SPACING_MM, **more):
-    return lambda path: write(path, image_hu, spacing_mm, **more)
+def image(image_hu, spacing_mm=SPACING_MM):
+    return lambda path: write(path, image_hu, spacing_mm)
 
 
 def no_class(path):
@@ -600,7 +602,7 @@ def _npz(arrays):
 
 def mask_nifti(change=lambda values: values, move_mm=0.0, pixels=None):
     def make(path, slice_path):
-        affine = masks.slice_affine(dicom.read_slice(slice_path))
+        affine = dicom.read_slice(slice_path).affine
         affine[0, 3] += move_mm
         values = change(MUSCLE.T[..., None].astype(np.float32)) if pixels is None else pixels
         beside = path.with_name("mask.nii")

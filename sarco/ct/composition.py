@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..method.area import area_cm2
+from ..base import box
+from ..method.surface import area_cm2
 
 LOW_ATTENUATION_HU = (-29, 29)  # muscle that holds fat
 FAT_HU = (-190, -30)
@@ -37,33 +38,15 @@ class Composition:
 
 
 def contour(mask, spacing_mm):
-    """The mask with its narrow gaps and small holes filled (closing with a disc of 3 mm).
+    """A mask, bool (H, W), with its narrow gaps and small holes filled (closing with a disc of 3 mm)."""
+    from skimage.morphology import isotropic_closing
 
-    Parameters
-    ----------
-    mask : array of bool, shape (H, W)
-    spacing_mm : tuple of float
-
-    Returns
-    -------
-    ndarray of bool, shape (H, W)
-    """
-    from scipy import ndimage
-
-    mask = np.asarray(mask)
-    if not mask.any():
-        return mask.copy()
-    # By distances in mm, so that the disc is round on pixels that are not square. Only the mask's surroundings are
-    # computed; the margin keeps the closing away from the edge of the array.
-    margin = [int(CLOSING_MM // side) + 2 for side in spacing_mm]
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    padded = np.pad(mask[box], [(m, m) for m in margin])
-    grown = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= CLOSING_MM
-    closed = ndimage.distance_transform_edt(grown, sampling=spacing_mm) > CLOSING_MM
-    inner = tuple(slice(m, -m) for m in margin)
-    filled = mask.copy()
-    filled[box] |= closed[inner]
-    return filled
+    # Only the mask's surroundings are closed; the margin keeps the closing away from the edge of the array.
+    margin = int(CLOSING_MM // min(spacing_mm)) + 2
+    padded = np.pad(mask, margin)
+    part = box.around(padded, margin)
+    padded[part] |= isotropic_closing(padded[part], CLOSING_MM, spacing=spacing_mm)
+    return padded[margin:-margin, margin:-margin]
 
 
 def intermuscular_fat(mask, image_hu, spacing_mm):
@@ -73,20 +56,7 @@ def intermuscular_fat(mask, image_hu, spacing_mm):
 
 
 def composition(mask, image_hu, spacing_mm):
-    """Measure a mask on its slice.
-
-    Parameters
-    ----------
-    mask : array of bool, shape (H, W)
-        Muscle, cut to [-29, 150] HU.
-    image_hu : array, shape (H, W)
-    spacing_mm : tuple of float
-        Distance between rows, then between columns, in mm.
-
-    Returns
-    -------
-    Composition
-    """
+    """Measure a mask of muscle, bool (H, W), that is cut to [-29, 150] HU, on its slice."""
     values = image_hu[mask].astype(float)
     low, high = LOW_ATTENUATION_HU
     pixel_cm2 = spacing_mm[0] * spacing_mm[1] / 100

@@ -4,15 +4,15 @@ What is not listed does not go over, so no free text, date, private or nested at
 """
 
 import hashlib
+import re
 from datetime import datetime
 from pathlib import Path
 
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, generate_uid
 
-from ..base.errors import SarcoError
-from ..base.files import atomic
-from . import dicom
+from . import dicom, write
+from .refusals import about, number, refuse, value
 
 # How the image was made, how its values read, and how it lies.
 KEPT = (
@@ -26,10 +26,7 @@ KEPT = (
     "WindowCenter", "WindowWidth", "LossyImageCompression", "LossyImageCompressionRatio",
     "LossyImageCompressionMethod", "BurnedInAnnotation", "PixelData",
 )  # fmt: skip
-# The standard wants these to be there; empty will do.
-EMPTY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID", "PatientBirthDate",
-         "PositionReferenceIndicator", "AcquisitionNumber", "SeriesNumber", "InstanceNumber", "Manufacturer", "KVP",
-         "SliceThickness")  # fmt: skip
+EMPTY = (*write.EMPTY, "SeriesNumber", "InstanceNumber", "Manufacturer", "KVP", "SliceThickness")
 LONGEST_ID = 59  # letters that a name has room for in DICOM, after "CASE^"
 HIGHEST_AGE = 89  # older people are few enough to be recognised by their age
 
@@ -37,18 +34,11 @@ HIGHEST_AGE = 89  # older people are few enough to be recognised by their age
 def person(header):
     """What a header says of the patient beyond the name, for the columns of a cohort.
 
-    Parameters
-    ----------
-    header : pydicom.Dataset
-
-    Returns
-    -------
-    dict
-        sex ("F", "M"), age (years, `HIGHEST_AGE` + 1 at most), height_m, weight_kg; None where it is not said or
-        cannot be true.
+    A dict of sex ("F", "M"), age (years, `HIGHEST_AGE` + 1 at most), height_m, weight_kg; None where it is not said or
+    cannot be true.
     """
-    sex = str(_get(header, "PatientSex") or "").upper()
-    height_m, weight_kg = _number(header, "PatientSize"), _number(header, "PatientWeight")
+    sex = str(value(header, "PatientSex") or "").upper()
+    height_m, weight_kg = number(header, "PatientSize"), number(header, "PatientWeight")
     return {
         "sex": sex if sex in ("F", "M") else None,
         "age": _age(header),
@@ -57,28 +47,14 @@ def person(header):
     }
 
 
-def _get(header, name):
-    try:
-        return header.get(name)
-    except Exception:  # pydicom parses on access, and a malformed value can raise anything
-        return None
-
-
-def _number(header, name):
-    try:
-        return float(_get(header, name))
-    except (TypeError, ValueError):
-        return None
-
-
 def _age(header):
-    stated = str(_get(header, "PatientAge") or "")
-    if len(stated) == 4 and stated[:3].isdigit() and stated[3] == "Y":
-        years = int(stated[:3])
+    stated = re.fullmatch(r"(\d{3})Y", str(value(header, "PatientAge") or ""))
+    if stated:
+        years = int(stated[1])
     else:
+        days = (str(value(header, name)) for name in ("PatientBirthDate", "StudyDate"))
         try:
-            born, seen = (datetime.strptime(str(_get(header, name)), "%Y%m%d") for name in
-                          ("PatientBirthDate", "StudyDate"))  # fmt: skip
+            born, seen = (datetime.strptime(day, "%Y%m%d") for day in days)
         except ValueError:
             return None
         years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
@@ -91,51 +67,35 @@ def name_shows(header, text):
     Parts with a digit and parts of one or two letters are no names; nor is that of a header that says the identity
     was removed.
     """
-    if str(_get(header, "PatientIdentityRemoved") or "").upper() == "YES":
+    if str(value(header, "PatientIdentityRemoved") or "").upper() == "YES":
         return None
-    name = str(_get(header, "PatientName") or "")
-    for sign in "^=,.-_":
-        name = name.replace(sign, " ")
-    parts = [part for part in name.split() if len(part) > 2 and part.isalpha()]
-    return next((part for part in parts if part.lower() in text.lower()), None)
+    parts = re.split(r"[\s^=,.\-_]+", str(value(header, "PatientName") or ""))
+    return next((part for part in parts if len(part) > 2 and part.isalpha() and part.lower() in text.lower()), None)
 
 
 def copy(source, target, case):
-    """Write a copy of a CT slice without the person.
+    """Write a copy of a CT slice without the person; `case` stands where the patient's name stood.
 
-    Parameters
-    ----------
-    source, target : str or Path
-    case : str
-        Stands where the patient's name stood.
-
-    Raises
-    ------
-    SarcoError
-        The header says that the picture itself shows an annotation, which may be a name.
+    A slice that itself shows an annotation by its header, which may be a name, is a SarcoError.
     """
     header = dicom.parse(Path(source))
-    if str(_get(header, "BurnedInAnnotation") or "").upper() == "YES":
-        raise SarcoError(f"{source}: text is burned into the picture (BurnedInAnnotation), maybe a name; mask it, or "
-                         "say --keep-header if nobody may be recognised.")  # fmt: skip
-
-    def uid(role):
-        # Two slices that say to be one are two cases, and a SEG of one must not be that of the other.
-        own = [case] if role == "SOPInstanceUID" else []
-        return generate_uid(entropy_srcs=["sarco", role, str(_get(header, role) or case), *own])
-
+    with about(source):
+        refuse(str(value(header, "BurnedInAnnotation") or "").upper() == "YES",
+               "text is burned into the picture (BurnedInAnnotation), maybe a name; mask it, or say --keep-header if "
+               "nobody may be recognised.")  # fmt: skip
     data = Dataset()
     data.SpecificCharacterSet = "ISO_IR 192"
     for name in EMPTY:
         setattr(data, name, None)
-    data.StudyID = "1"
-    data.BodyPartExamined = "ABDOMEN"  # where L3 is; the header's own word goes before it
+    data.StudyID, data.BodyPartExamined = "1", "ABDOMEN"  # where L3 is; the header's own word goes before it
     for name in KEPT:
-        if _get(header, name) not in (None, ""):
+        if value(header, name) not in (None, ""):
             data.add(header[name])
     data.SOPClassUID, data.Modality = CTImageStorage, "CT"
     for role in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-        setattr(data, role, uid(role))
+        # Two slices that say to be one are two cases, and a SEG of one must not be that of the other.
+        own = [case] if role == "SOPInstanceUID" else []
+        setattr(data, role, generate_uid(entropy_srcs=["sarco", role, str(value(header, role) or case), *own]))
     known = person(header)
     if len(case) > LONGEST_ID:
         case = f"{case[: LONGEST_ID - 9]}-{hashlib.sha256(case.encode()).hexdigest()[:8]}"
@@ -147,9 +107,4 @@ def copy(source, target, case):
             setattr(data, name, f"{known[key]:g}")
     data.PatientIdentityRemoved = "YES"
     data.DeidentificationMethod = "sarco: listed attributes alone, identifiers hashed"
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = header.file_meta.TransferSyntaxUID
-    data.file_meta.ImplementationClassUID = generate_uid(entropy_srcs=["sarco"])
-    data.file_meta.ImplementationVersionName = "SARCO"
-    with atomic(target) as beside:
-        data.save_as(beside, enforce_file_format=True)
+    write.save(data, target, header.file_meta.TransferSyntaxUID)

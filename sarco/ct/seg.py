@@ -1,7 +1,9 @@
-"""A mask as DICOM SEG, which archives and viewers show over its slice."""
+"""A mask as DICOM SEG, which archives and viewers show over its slice, written and read back; by highdicom."""
 
 import copy
+import functools
 import io
+import re
 import warnings
 
 import numpy as np
@@ -10,7 +12,9 @@ from pydicom.dataset import Dataset
 
 from ..base import __version__
 from ..base.errors import SarcoError
-from . import dicom
+from . import dicom, frames
+from .geometry import GRID_TOLERANCE, affine_of, check_shape, voxels
+from .refusals import Refused, about, numbers, refuse, refusing
 
 # All that goes over from the slice: what the mask lies on, and how. Without the identifiers of study, series and slice
 # a SEG belongs to nothing. highdicom would copy whole modules, with every name, comment and institution in them.
@@ -18,6 +22,10 @@ KEPT = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
     "Rows", "Columns", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
     "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PatientSex",
+)  # fmt: skip
+NEEDED = (
+    "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImagePositionPatient",
+    "ImageOrientationPatient",
 )  # fmt: skip
 # A SEG must have them, and they may be empty.
 PERSONAL = (
@@ -28,57 +36,29 @@ LABEL = "Skeletal muscle"
 
 
 def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
-    """A mask as a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
+    """The bytes of a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
 
-    The same mask of the same slice gets the same identifiers, so that an archive knows a repetition.
-
-    Parameters
-    ----------
-    mask : array of bool, shape (H, W)
-    header : pydicom.Dataset
-        Of the slice; must say where it lies (position, orientation, frame of reference).
-    frame : int, optional
-        Of an enhanced CT, from 1: the frame that the SEG references.
-    by_hand : bool
-        The mask was corrected by a person.
-    with_patient : bool
-        Copy what the slice says of patient and study, as an archive needs; otherwise only `KEPT` goes over.
-
-    Returns
-    -------
-    bytes
-        A DICOM file.
-
-    Raises
-    ------
-    SarcoError
-        The slice lacks what a SEG must say.
+    The same mask of the same slice gets the same identifiers, so that an archive knows a repetition. `mask` is bool
+    (H, W), `header` that of its slice, `frame` the number in an enhanced CT, from 1. `by_hand`: a person corrected the
+    mask. `with_patient`: what the slice says of patient and study goes over, as an archive needs; else `KEPT` alone.
+    SarcoError: the slice lacks what a SEG must say.
     """
-    missing = [
-        name
-        for name in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
-                     "ImagePositionPatient", "ImageOrientationPatient")
-        if not header.get(name)
-    ]  # fmt: skip
+    missing = [name for name in NEEDED if not header.get(name)]
     if missing:
         raise SarcoError(f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
     try:
         file = io.BytesIO()
-        with warnings.catch_warnings():
+        with refusing("no DICOM SEG, because the slice's header is malformed ({})."), warnings.catch_warnings():
             # About attributes of the slice that break a rule of the standard and play no role here.
             warnings.simplefilter("ignore")
-            _build(mask, header, frame, by_hand, with_patient).save_as(file)
+            _build(mask, _source(header, frame, with_patient), frame, by_hand).save_as(file)
         return file.getvalue()
-    except Exception as error:  # highdicom refuses each malformed attribute of the slice in its own way
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise SarcoError(f"no DICOM SEG, because the slice's header is malformed ({reason}).") from error
+    except Refused as error:
+        raise SarcoError(error) from error
 
 
-def _build(mask, header, frame, by_hand, with_patient):
-    import highdicom as hd
-    from pydicom.sr.codedict import codes
-    from pydicom.uid import generate_uid
-
+def _source(header, frame, with_patient):
+    """The slice as highdicom is shown it."""
     source = copy.deepcopy(header)
     if not with_patient:
         for tag in source.keys() - {tag_for_keyword(name) for name in KEPT}:
@@ -95,53 +75,174 @@ def _build(mask, header, frame, by_hand, with_patient):
         source.NumberOfFrames = 1
         source.SharedFunctionalGroupsSequence = [_groups(source, "PixelMeasuresSequence", "PlaneOrientationSequence")]
         source.PerFrameFunctionalGroupsSequence = [_groups(source, "PlanePositionSequence")]
-    made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
-    if frame is not None:
-        made_from.append(str(frame))
-    segment = hd.seg.SegmentDescription(
-        segment_number=1,
-        segment_label=LABEL,
-        segmented_property_category=codes.SCT.Tissue,
-        segmented_property_type=codes.SCT.SkeletalMuscle,
-        algorithm_type="SEMIAUTOMATIC" if by_hand else "AUTOMATIC",
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name="sarco", family=codes.DCM.ArtificialIntelligence, version=__version__
-        ),
-    )
-    # The frame is written even if it is empty: that no muscle was found is a result too.
-    made = hd.seg.Segmentation(
-        source_images=[source],
-        pixel_array=mask[None].astype(np.uint8),
-        segmentation_type="BINARY",
-        segment_descriptions=[segment],
-        series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]),
-        series_number=9000,
-        sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]),
-        instance_number=1,
-        manufacturer="sarco",
-        manufacturer_model_name="sarco",
-        software_versions=__version__,
-        device_serial_number="0",
-        content_description="Not a medical device",
-        content_label="MUSCLE",
-        series_description=f"{LABEL}, sarco, not a medical device",
-        omit_empty_frames=False,
-    )
-    if frame is not None:
-        for group in made.PerFrameFunctionalGroupsSequence:
-            for derivation in group.DerivationImageSequence:
-                for image in derivation.SourceImageSequence:
-                    image.ReferencedFrameNumber = frame
-    return made
+    return source
 
 
 def _groups(source, *sequences):
-    """What a slice says plainly (`sarco.ct.dicom.OF_FRAME`), as enhanced CT says it of a frame."""
+    """What a slice says plainly (`frames.OF_FRAME`), as enhanced CT says it of a frame."""
     groups = Dataset()
     for sequence in sequences:
         item = Dataset()
-        for name in dicom.OF_FRAME[sequence]:
+        for name in frames.OF_FRAME[sequence]:
             if name in source:
                 item.add(source[name])
         setattr(groups, sequence, [item])
     return groups
+
+
+def _build(mask, source, frame, by_hand):
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
+    made_from += [] if frame is None else [str(frame)]
+    by = hd.AlgorithmIdentificationSequence(name="sarco", family=codes.DCM.ArtificialIntelligence, version=__version__)
+    segment = hd.seg.SegmentDescription(
+        1, LABEL, codes.SCT.Tissue, codes.SCT.SkeletalMuscle, "SEMIAUTOMATIC" if by_hand else "AUTOMATIC", by
+    )
+    # The frame is written even if it is empty: that no muscle was found is a result too.
+    made = hd.seg.Segmentation(
+        [source], mask[None].astype(np.uint8), "BINARY", [segment],
+        series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]), series_number=9000,
+        sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]), instance_number=1,
+        manufacturer="sarco", manufacturer_model_name="sarco", software_versions=__version__, device_serial_number="0",
+        content_description="Not a medical device", content_label="MUSCLE",
+        series_description=f"{LABEL}, sarco, not a medical device", omit_empty_frames=False,
+    )  # fmt: skip
+    if frame is not None:
+        for group in made.PerFrameFunctionalGroupsSequence:
+            for image in _sources(group):
+                image.ReferencedFrameNumber = frame
+    return made
+
+
+def read_mask(path, slice_, labels=()):
+    """The segments of a SEG that are muscle, on a slice, bool (rows, columns).
+
+    Its frames belong to the slices that they name, or, where they name none, to that whose frame of reference,
+    position and grid they have; turned and cropped grids are the same grid. `labels` are numbers of segments, or words
+    of their names.
+    """
+    with about(path):
+        seg = _read(path)
+        with refusing("its frames cannot be read ({}); export it again."):
+            return _muscle(seg, slice_, labels)
+
+
+def references(path):
+    """SOPInstanceUID of the slices that the frames of a SEG say they were drawn on; they need not say any."""
+    with about(path), refusing("not a readable SEG ({}); export it again."):
+        return {str(source.ReferencedSOPInstanceUID) for frame in _frames(_read(path)) for source in _sources(frame)}
+
+
+def _read(path):
+    return _read_once(path, path.stat().st_mtime_ns)  # for all its slices, and again when it has changed
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(path, _changed):
+    import highdicom as hd
+
+    with refusing("not a readable SEG ({}); export it again."), warnings.catch_warnings():
+        # highdicom and pydicom warn about rules of the standard that play no role for the pixels.
+        warnings.simplefilter("ignore")
+        return hd.seg.Segmentation.from_dataset(dicom.parse(path), copy=False)
+
+
+def _frames(seg):
+    return seg.get("PerFrameFunctionalGroupsSequence") or ()
+
+
+def _sources(frame):
+    return [
+        source
+        for derivation in frame.get("DerivationImageSequence") or ()
+        for source in derivation.get("SourceImageSequence") or ()
+    ]
+
+
+def _muscle(seg, slice_, labels):
+    wanted, muscle = muscle_segments(seg, labels), np.zeros(slice_.image_hu.shape, bool)
+    refuse(len(_frames(seg)) != seg.NumberOfFrames,
+           "not a readable SEG (its frames are not described); export it again.")  # fmt: skip
+    # Frames without a pixel of muscle may be left out, so a slice can be named by the whole SEG alone.
+    named = known = slice_.frame is None and _names_as_a_whole(seg, slice_)
+    space = slice_.header.get("FrameOfReferenceUID")
+    shared = (seg.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    same_space = named or (space and space == seg.get("FrameOfReferenceUID"))
+    for number, frame in enumerate(_frames(seg), 1):
+        sources = _sources(frame)
+        if sources and not any(_names(source, slice_) for source in sources):
+            continue
+        plain = frames.said_plainly(frame, shared)
+        spacing_mm = numbers(plain, "PixelSpacing")
+        affine = affine_of(plain, spacing_mm) if spacing_mm and len(spacing_mm) == 2 else None
+        placed = affine is not None and slice_.affine is not None
+        index = _pixels_at(seg, affine, slice_) if placed else None
+        if sources and index is None:  # drawn on this slice, as it says
+            refuse(placed, "its frames lie on another grid than the slice that they name; resample the segmentation to "
+                   "its source images.")  # fmt: skip
+            check_shape((seg.Rows, seg.Columns), muscle.shape)
+            index = np.indices(muscle.shape)
+        if not sources and (index is None or not same_space):
+            refuse(named and not placed,
+                   "its frames do not say on which slice they lie; export it with references.")  # fmt: skip
+            continue
+        known = True
+        if seg.SegmentationType == "LABELMAP":
+            muscle |= np.isin(seg.get_stored_frame(number)[tuple(index)], wanted)
+        elif plain.get("ReferencedSegmentNumber") in wanted:
+            muscle |= seg.get_stored_frame(number)[tuple(index)] >= 0.5 * (seg.get("MaximumFractionalValue") or 1)
+    refuse(not known, f"it was drawn on other slices than {slice_.path}, or on another grid, by its references and its "
+           "frames' places; give that of this slice.")  # fmt: skip
+    return muscle
+
+
+def _names_as_a_whole(seg, slice_):
+    return str(slice_.header.SOPInstanceUID) in {
+        str(instance.ReferencedSOPInstanceUID)
+        for series in seg.get("ReferencedSeriesSequence") or ()
+        for instance in series.get("ReferencedInstanceSequence") or ()
+    }
+
+
+def _names(source, slice_):
+    """Whether the source of a frame is this slice, or this frame of an enhanced CT."""
+    named = numbers(source, "ReferencedFrameNumber")  # none means all
+    return str(source.ReferencedSOPInstanceUID) == str(slice_.header.SOPInstanceUID) and (
+        slice_.frame is None or named is None or slice_.frame in named
+    )
+
+
+def _pixels_at(seg, affine, slice_):
+    """Rows and columns of a frame at the pixels of a slice; None where it does not cover them, or lies elsewhere."""
+    to_frame = np.linalg.inv(affine) @ slice_.affine
+    if not abs(to_frame[2, 3]) <= GRID_TOLERANCE:  # in mm; most frames lie in other planes
+        return None
+    try:
+        columns, rows, planes = voxels(to_frame, slice_.image_hu.shape)
+    except ValueError:
+        return None
+    inside = (rows >= 0) & (rows < seg.Rows) & (columns >= 0) & (columns < seg.Columns) & (planes == 0)
+    return (rows, columns) if inside.all() else None
+
+
+def muscle_segments(seg, labels):
+    """Numbers of the segments that `labels` name: by number, by the whole name, or else by words as they begin."""
+    names = {int(number): str(seg.get_segment_description(number).segment_label) for number in seg.segment_numbers}
+    listed = ", ".join(f"{number} ({name})" for number, name in names.items())
+    if not labels:
+        refuse(len(names) != 1, f"it holds the segments {listed}; say with --label which are muscle.")
+        return list(names)
+    wanted = set()
+    for label in labels:
+        if label.isdigit():
+            fits = [number for number in names if number == int(label)]
+        else:
+            whole = [number for number, name in names.items() if name.casefold() == label.casefold()]
+            words = rf"\b{re.escape(label)}"
+            fits = whole or [number for number, name in names.items() if re.search(words, name, re.IGNORECASE)]
+        refuse(not fits, f"no segment is called {label}; it holds {listed}.")
+        wanted.update(fits)
+    return sorted(wanted)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 import warnings
+from dataclasses import replace
 
 import bad_inputs
 import numpy as np
@@ -21,7 +22,11 @@ from pydicom.uid import (
 )
 
 from sarco.base.errors import SarcoError
-from sarco.ct import dicom
+from sarco.ct import dicom, write
+from sarco.ct.geometry import as_stored
+from sarco.ct.write import Encoding, Scan, write_slice
+
+WOMAN = Scan("0007", sex="F", age=49, phase="portal")
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def image_hu():
 @pytest.fixture
 def path(tmp_path, image_hu):
     path = tmp_path / "slice.dcm"
-    dicom.write_slice(path, image_hu, (0.7, 0.85), case="0007", sex="F", age=49, phase="portal")
+    write_slice(path, image_hu, (0.7, 0.85), WOMAN)
     return path
 
 
@@ -44,9 +49,9 @@ def change(path, **values):
 
 
 FORMS = [
-    dicom.Encoding(*form, syntax)
-    for form in sorted({form for forms in dicom.STORED_AS.values() for form in forms}, key=str)
-    for syntax in dicom.SYNTAX_SHARE
+    Encoding(*form, syntax)
+    for form in sorted({form for forms in write.STORED_AS.values() for form in forms}, key=str)
+    for syntax in write.SYNTAX_SHARE
 ]
 
 
@@ -59,7 +64,7 @@ def test_what_is_written_is_read(tmp_path, image_hu, encoding, monkeypatch):
     path = tmp_path / "no_suffix"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        dicom.write_slice(path, image_hu, (2 / 3, 0.85), case="1", encoding=encoding)
+        write_slice(path, image_hu, (2 / 3, 0.85), Scan("1"), encoding)
         header = pydicom.dcmread(path)
     read = dicom.read_slice(path)
     assert read.image_hu.dtype == np.float32
@@ -84,16 +89,16 @@ def test_what_is_written_is_read(tmp_path, image_hu, encoding, monkeypatch):
 def test_a_form_that_would_lose_values_is_refused(tmp_path, image_hu, form):
     image_hu[0, :2] = -1024, 3071
     with pytest.raises(ValueError, match="cannot hold"):
-        dicom.write_slice(tmp_path / "a", image_hu, (1, 1), case="1", encoding=dicom.Encoding(**form))
+        write_slice(tmp_path / "a", image_hu, (1, 1), Scan("1"), Encoding(**form))
 
 
 def test_forms_are_drawn_by_maker_and_share():
     rng = np.random.default_rng(0)
-    drawn = {maker: [dicom.draw_encoding(rng, maker) for _ in range(300)] for maker in dicom.STORED_AS}
-    again = dicom.draw_encoding(np.random.default_rng(0), "GE MEDICAL SYSTEMS")
+    drawn = {maker: [write.draw_encoding(rng, maker) for _ in range(300)] for maker in write.STORED_AS}
+    again = write.draw_encoding(np.random.default_rng(0), "GE MEDICAL SYSTEMS")
     assert again == drawn["GE MEDICAL SYSTEMS"][0]
     every = [e for forms in drawn.values() for e in forms]
-    for syntax, share in dicom.SYNTAX_SHARE.items():
+    for syntax, share in write.SYNTAX_SHARE.items():
         count = sum(e.syntax == syntax for e in every)
         assert abs(count - 1200 * share) < 4 * np.sqrt(1200 * share * (1 - share)), syntax
     assert {e.padding for e in drawn["SIEMENS"]} == {None}
@@ -102,7 +107,7 @@ def test_forms_are_drawn_by_maker_and_share():
 
 
 def test_the_bytes_do_not_name_the_version_of_an_encoder(tmp_path, image_hu):
-    dicom.write_slice(tmp_path / "a", image_hu, (1, 1), case="1", encoding=dicom.Encoding(syntax=JPEG2000Lossless))
+    write_slice(tmp_path / "a", image_hu, (1, 1), Scan("1"), Encoding(syntax=JPEG2000Lossless))
     content = (tmp_path / "a").read_bytes()
     for word in (b"OpenJPEG", b"openjp", b"pydicom", b"PYDICOM"):
         assert word not in content
@@ -113,8 +118,8 @@ def test_the_bytes_do_not_name_the_version_of_an_encoder(tmp_path, image_hu):
 def test_a_validator_has_nothing_to_say(tmp_path, image_hu, source):
     for i, encoding in enumerate(FORMS):
         path = tmp_path / str(i)
-        dicom.write_slice(path, image_hu, (0.7, 0.85), case="1", sex="F", age=49, phase="portal", encoding=encoding,
-                          manufacturer="GE MEDICAL SYSTEMS", model="Discovery", source=source)  # fmt: skip
+        scan = replace(WOMAN, manufacturer="GE MEDICAL SYSTEMS", model="Discovery", source=source)
+        write_slice(path, image_hu, (0.7, 0.85), scan, encoding)
         told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True)
         words = (told.stdout + told.stderr).splitlines()
         # A real slice keeps no date, and without one no DICOMDIR can be built.
@@ -124,20 +129,20 @@ def test_a_validator_has_nothing_to_say(tmp_path, image_hu, source):
 
 def test_the_same_slice_gives_the_same_bytes(tmp_path, path, image_hu):
     again = tmp_path / "again.dcm"
-    dicom.write_slice(again, image_hu, (0.7, 0.85), case="0007", sex="F", age=49, phase="portal")
+    write_slice(again, image_hu, (0.7, 0.85), WOMAN)
     assert again.read_bytes() == path.read_bytes()
     other = tmp_path / "other.dcm"
-    dicom.write_slice(other, image_hu, (0.7, 0.85), case="0008")
+    write_slice(other, image_hu, (0.7, 0.85), Scan("0008"))
     assert pydicom.dcmread(other).SOPInstanceUID != pydicom.dcmread(path).SOPInstanceUID
 
 
 def test_values_are_clipped_to_the_scanner_and_nan_is_refused(tmp_path, image_hu):
     image_hu[0, :2] = -3000, 9000
-    dicom.write_slice(tmp_path / "a", image_hu, (1, 1), case="1")
+    write_slice(tmp_path / "a", image_hu, (1, 1), Scan("1"))
     assert dicom.read_slice(tmp_path / "a").image_hu[0, :2].tolist() == [-1024, 3071]
     image_hu[0, 0] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        dicom.write_slice(tmp_path / "b", image_hu, (1, 1), case="1")
+        write_slice(tmp_path / "b", image_hu, (1, 1), Scan("1"))
     assert not (tmp_path / "b").exists()
 
 
@@ -160,7 +165,8 @@ def test_header_is_that_of_an_anonymous_ct(path):
 
 
 def test_a_real_slice_is_not_called_a_phantom(tmp_path, image_hu):
-    dicom.write_slice(tmp_path / "a", image_hu, (1, 1), case="12", source="SAROS, de-identified by its publishers")
+    scan = Scan("12", source="SAROS, de-identified by its publishers")
+    write_slice(tmp_path / "a", image_hu, (1, 1), scan)
     header = pydicom.dcmread(tmp_path / "a")
     assert "phantom" not in str(header).lower() and "synthetic" not in str(header).lower()
     assert (header.PatientName, header.PatientBirthDate, header.StudyDate) == ("CASE^12", "", "")
@@ -197,7 +203,7 @@ def test_a_slice_is_turned_by_its_orientation(tmp_path, turn):
     assert upright.upright() is upright
     assert read.header.ImageOrientationPatient == bad_inputs.TURNS[turn][0]
     both = np.stack([image_hu, image_hu + 1])
-    assert np.array_equal(dicom.as_stored(both, read.header)[1], read.image_hu + 1)
+    assert np.array_equal(as_stored(both, read.header)[1], read.image_hu + 1)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +276,10 @@ def test_spacing_that_is_not_a_number_is_refused(path):
         dicom.read_slice(path)
 
 
-@pytest.mark.parametrize("syntax", dicom.SYNTAX_SHARE, ids=lambda uid: UID(uid).name[:9])
+@pytest.mark.parametrize("syntax", write.SYNTAX_SHARE, ids=lambda uid: UID(uid).name[:9])
 def test_reading_a_full_slice_is_fast(tmp_path, syntax):
     smooth = np.add.outer(np.arange(512), np.arange(512)) - 500 + np.random.default_rng(0).normal(0, 10, (512, 512))
-    dicom.write_slice(tmp_path / "a", smooth, (0.7, 0.7), case="1", encoding=dicom.Encoding(syntax=syntax))
+    write_slice(tmp_path / "a", smooth, (0.7, 0.7), Scan("1"), Encoding(syntax=syntax))
     dicom.read_slice(tmp_path / "a")
     start = time.process_time()
     for _ in range(5):
