@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sarco.method.ensemble import read_manifest
+from sarco.engines.weights import read_manifest
 from sarco.runs import profiles
 
 

@@ -7,16 +7,15 @@ import sys
 
 from sarco.base.files import atomic
 from sarco.book import chapter, figures
-from sarco.method.postprocess import postprocess
+from sarco.method.slice import measure_slice
 
 
 def main(path):
     run = chapter.open_run("published")
     ct = run.cohort.read_slice(run.sample("validation")[0])
-    probability = run.ensemble.predict(ct.image_hu, ct.spacing_mm)
-    mask = postprocess(probability, ct.image_hu)
+    found = measure_slice(ct.image_hu, ct.spacing_mm, run.ensemble)
     with atomic(path) as beside:
-        beside.write_bytes(chapter.png(figures.overview(ct.image_hu, ct.spacing_mm, probability, mask)))
+        beside.write_bytes(chapter.png(figures.overview(ct.image_hu, ct.spacing_mm, found.probability, found.mask)))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class Run:
         """
         from ..cohort.make import draw_case
         from ..ct.dicom import Slice
-        from ..method.area import area_cm2
+        from ..method.surface import area_cm2
 
         if case in self.cohort.cases():
             return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)

@@ -19,7 +19,7 @@ import numpy as np
 from ..base.errors import SarcoError
 from ..base.files import atomic, content_sha256, write_csv
 from ..ct import dicom, masks
-from ..method.area import area_cm2
+from ..method.surface import area_cm2
 from ..paper import MUSCLE_HU, VALIDATION
 
 COLUMNS = (

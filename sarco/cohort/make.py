@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.errors import SarcoError
 from ..ct import dicom
-from ..method.area import area_cm2
+from ..method.surface import area_cm2
 from ..paper import EXCLUDED, RELEASED, TEST
 from ..phantom.phantom import SETTINGS, phantom
 from ..phantom.population import DIFFICULT, GROUPS, draw_groups

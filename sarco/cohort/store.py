@@ -7,7 +7,7 @@ from ..base.errors import SarcoError
 from ..base.files import BAD_NAME, atomic, write_csv
 from ..ct import masks
 from ..method import postprocess
-from ..method.area import area_cm2
+from ..method.surface import area_cm2
 from ..paper import MUSCLE_HU
 from . import layout
 from .layout import Problem

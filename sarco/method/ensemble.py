@@ -1,65 +1,30 @@
-"""The ensemble: members that differ by their weights alone, and the mean of their outputs."""
+"""The ensemble: members that differ by their weights alone, and the mean of their outputs.
 
-import hashlib
-import json
+The paper: "the 15 models only differed by their weights as they have been trained separately. The average of the 15
+outputs (one for each model) was used as final prediction."
+"""
+
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import SarcoError
-from ..engines import engine as engines
-from .preprocess import body_box, to_native, to_network
+from ..base import paths
+from ..engines import choose as engines
+from ..engines.weights import read_manifest, read_members, shape
+from .preprocess import body_box, to_network
 from .unet import unet
-
-
-def checksum(path):
-    """sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def pack(model, path):
-    """Write a network's weights as float16 arrays, named in the order of `model.weights`."""
-    arrays = {f"{i:03d}": np.asarray(w, np.float16) for i, w in enumerate(model.get_weights())}
-    if not all(np.isfinite(a).all() for a in arrays.values()):
-        raise SarcoError(f"{path}: a weight does not fit in float16, the member diverged; train it again.")
-    np.savez(path, **arrays)
-
-
-def unpack(path):
-    """Read the weights of one member; plain arrays only, so that loading runs no code.
-
-    Returns
-    -------
-    list of ndarray of float32
-    """
-    with np.load(path, allow_pickle=False) as arrays:
-        return [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
-
-
-def read_manifest(folder, student=False):
-    """What the members in a folder are, or their student, a dict; loads no network.
-
-    Raises
-    ------
-    SarcoError
-        No manifest.json (student.json), or not a readable one.
-    """
-    path = Path(folder) / ("student.json" if student else "manifest.json")
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        whom = "a student" if student else "members"
-        raise SarcoError(f"{path}: not found; train {whom}, or name a folder that has what you want.") from None
-    except ValueError as error:
-        raise SarcoError(f"{path}: not readable ({error}); fetch it again.") from None
 
 
 def network(weights):
     """A member as a keras.Model."""
-    built = unet(*engines.shape(weights))
+    built = unet(*shape(weights))
     built.set_weights(weights)
     return built
+
+
+def average(members):
+    """Mean of the outputs of some members: (members, ...) to (...)."""
+    return members.mean(axis=0)
 
 
 class Ensemble:
@@ -68,18 +33,13 @@ class Ensemble:
     Parameters
     ----------
     manifest : dict
+        What the members are and how they were trained.
     members : list of keras.Model, optional
         Not needed where `weights` are given: they are then built when they are first looked at.
     weights : list of list of ndarray, optional
-        Of each member, as `unpack` returns them.
+        Of each member, as `keras.Model.get_weights` orders them.
     engine : str
-        What computes them, see `sarco.engines.engine.choose`.
-
-    Attributes
-    ----------
-    manifest : dict
-        What the members are and how they were trained.
-    weights : list of list of ndarray
+        What computes them, see `sarco.engines.choose.choose`.
     """
 
     def __init__(self, manifest, members=None, *, weights=None, engine=engines.AUTO):
@@ -101,7 +61,7 @@ class Ensemble:
         student : bool
             Load the student in place of the members: an ensemble of one, taught by them.
         engine : str
-            What computes them, see `sarco.engines.engine.choose`.
+            What computes them, see `sarco.engines.choose.choose`.
 
         Raises
         ------
@@ -109,22 +69,9 @@ class Ensemble:
             No manifest, a missing member, or one whose checksum differs; or no such engine.
         """
         engines.choose(engine)
-        if weights_dir is None:
-            from ..base.paths import weights_dir as shipped
-
-            weights_dir = shipped()
-        folder = Path(weights_dir)
+        folder = paths.weights_dir() if weights_dir is None else weights_dir
         manifest = read_manifest(folder, student)
-        weights = []
-        for entry in manifest["members"][:members]:
-            path = folder / entry["file"]
-            if not path.exists():
-                raise SarcoError(f"{path}: listed in the manifest and not there; fetch the weights again.")
-            if checksum(path) != entry["sha256"]:
-                raise SarcoError(f"{path}: its checksum is not the manifest's, so the file was changed or cut; "
-                                 "fetch it again.")  # fmt: skip
-            weights.append(unpack(path))
-        return cls(manifest, weights=weights, engine=engine)
+        return cls(manifest, weights=read_members(folder, manifest, members), engine=engine)
 
     @property
     def size(self):
@@ -162,28 +109,8 @@ class Ensemble:
         return self.predict_grid(to_network(image_hu, spacing_mm, self.network_spacing_mm))
 
     def predict_grid(self, image):
-        """`predict_members` for a slice that is on the network's grid already.
-
-        Parameters
-        ----------
-        image : ndarray, (n, n)
-            As `to_network` returns it.
-
-        Returns
-        -------
-        ndarray of float32, (members, n, n)
-        """
+        """`predict_members` for a slice that is on the network's grid already, as `to_network` returns it."""
         box = body_box(image, margin_px=16)
         out = np.zeros((self.size, *image.shape), np.float32)
         out[:, *box] = self.engine.probabilities(image[box])
         return out
-
-    def predict(self, image_hu, spacing_mm):
-        """Mean probability of the members, on the slice's own grid.
-
-        Returns
-        -------
-        ndarray of float32, (rows, columns)
-        """
-        mean = self.predict_members(image_hu, spacing_mm).mean(0)
-        return to_native(mean, spacing_mm, np.shape(image_hu), self.network_spacing_mm)

@@ -1,4 +1,10 @@
-"""Agreement of masks and of areas. A NaN is refused, never skipped."""
+"""Agreement of masks and of areas. A NaN is refused, never skipped.
+
+The paper: "Resulting mask prediction and surface prediction were assessed using Dice similarity coefficient (DSC) and
+root mean squared error (RMSE) scores respectively using ground truth masks as standards of reference."
+
+The paper's "RMSE +- SD" mixes two measures, so mean error, mean absolute error and limits of agreement stand apart.
+"""
 
 import numpy as np
 
@@ -27,32 +33,6 @@ def dice(a, b):
         raise ValueError(f"masks differ in shape: {a.shape} and {b.shape}")
     total = np.count_nonzero(a) + np.count_nonzero(b)
     return 2 * np.count_nonzero(a & b) / total if total else 1.0
-
-
-def agreement(masks):
-    """How far the masks that several networks draw of one slice agree.
-
-    Parameters
-    ----------
-    masks : array of bool, shape (k, rows, columns)
-        Two or more.
-
-    Returns
-    -------
-    mean_dsc : float
-        Mean DSC over all pairs.
-    disagreement_share : float
-        Of the pixels that are in any mask, those that are not in all; 0 where all are empty.
-    """
-    flat = np.asarray(masks).reshape(len(masks), -1)
-    votes = np.count_nonzero(flat, axis=0)
-    # Counts of pixels stay exact in float32 up to 16 million.
-    shared = flat.astype(np.float32) @ flat.astype(np.float32).T
-    sizes = np.diag(shared)
-    total = sizes[:, None] + sizes
-    pairs = np.divide(2 * shared, total, out=np.ones_like(shared), where=total > 0)[np.triu_indices(len(flat), 1)]
-    some, every = np.count_nonzero(votes), np.count_nonzero(votes == len(flat))
-    return float(pairs.mean(dtype=float)), 1 - every / some if some else 0.0
 
 
 def errors(predicted, true):
@@ -93,13 +73,7 @@ def rmse(predicted, true):
 
 
 def limits_of_agreement(predicted, true):
-    """Bland and Altman's 95 % limits: mean error minus and plus 1.96 SD of the errors.
-
-    Returns
-    -------
-    tuple of float
-        Low, high. At least two values are needed.
-    """
+    """Bland and Altman's 95 % limits, low and high: mean error minus and plus 1.96 SD of two errors or more."""
     difference = errors(predicted, true)
     if difference.size < 2:
         raise ValueError("limits of agreement need two values or more")

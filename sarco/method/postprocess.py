@@ -1,4 +1,11 @@
-"""From a probability on the slice's own grid to the final mask, in the paper's three steps."""
+"""From a probability on the slice's own grid to the final mask, in three steps.
+
+The paper: "Only pixels with a probability of being muscle tissue over 0.5 were kept. The final mask was then computed
+using a morphological dilation with a squared connectivity of 1, and thresholded at [-29; 150] HU to follow the ground
+truth procedure."
+
+"Squared connectivity of 1" is SciPy's and scikit-image's name for the four neighbours.
+"""
 
 import numpy as np
 from scipy import ndimage
@@ -32,18 +39,7 @@ def threshold(probability, level=THRESHOLD):
 
 
 def dilate(mask):
-    """Add the four neighbours of each pixel (connectivity 1), once.
-
-    The paper says "squared connectivity of 1", SciPy's and scikit-image's name for the four neighbours.
-
-    Parameters
-    ----------
-    mask : array of bool, shape (H, W)
-
-    Returns
-    -------
-    ndarray of bool, shape (H, W)
-    """
+    """Add the four neighbours of each pixel of a mask of bool, shape (H, W), once."""
     mask = np.asarray(mask, bool)
     if DILATION_CONNECTIVITY != 1 or mask.ndim != 2:
         return ndimage.binary_dilation(mask, ndimage.generate_binary_structure(mask.ndim, DILATION_CONNECTIVITY))
@@ -81,18 +77,13 @@ def window(mask, image_hu, low=MUSCLE_HU[0], high=MUSCLE_HU[1]):
 
 
 def steps(probability, image_hu):
-    """Mask after each step.
+    """Mask after each step: dict of str to ndarray of bool, under the names in `STEPS`, in order.
 
     Parameters
     ----------
     probability : array of float, shape (H, W)
         On the grid of the slice.
     image_hu : array, shape (H, W)
-
-    Returns
-    -------
-    dict of str to ndarray of bool
-        Under the names in `STEPS`, in order.
     """
     kept = threshold(probability)
     grown = dilate(kept)

@@ -13,6 +13,7 @@ import numpy as np
 from ..base import box
 from ..paper import THRESHOLD
 from . import postprocess
+from .ensemble import average
 from .preprocess import to_native
 from .surface import area_cm2
 
@@ -89,7 +90,7 @@ def measure_subsets(image_hu, spacing_mm, ensemble, subsets):
     dict of str to Measured
     """
     members = ensemble.predict_members(image_hu, spacing_mm)
-    means = np.stack([members[list(chosen)].mean(axis=0) for chosen in subsets.values()])
+    means = np.stack([average(members[list(chosen)]) for chosen in subsets.values()])
     native = to_native(means, spacing_mm, np.shape(image_hu), ensemble.network_spacing_mm)
     return {
         name: Measured(probability, image_hu, spacing_mm, mean)

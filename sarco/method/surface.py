@@ -1,141 +1,60 @@
-"""Muscle area of a mask, and the correction of its systematic error."""
+"""From the final mask to the muscle surface, and the correction of its systematic error.
+
+The paper: "From the final mask (P), the predicted surface was estimated as the sum of non-zero pixels multiplied by the
+pixel size. On the validation set, the mean error (ME) was subtracted from each predicted surface of examinations with
+quality label A, B or C." (ME: predicted minus true surface, averaged.)
+"""
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..base.errors import SarcoError
 from ..paper import CORRECTION_LABELS
-from . import metrics
-from .area import area_cm2 as area_cm2
-
-INTERVAL_MEANING = (
-    "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
-    "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."
-)
-WARRANT = (
-    "Index and class rest on the area as found: a correction that was learned on phantoms has no warrant on a patient."
-)
 
 
-@dataclass(frozen=True)
-class Correction:
-    """The mean error of the areas on validation slices, to be subtracted from any other area.
-
-    Attributes
-    ----------
-    mean_error_cm2 : float
-        Predicted minus true, averaged.
-    sd_cm2 : float
-        Of the errors.
-    n : int
-        Slices it was learned on.
-    low_cm2, high_cm2 : float
-        95 % interval of the mean error (Student's t).
-    smallest_cm2, largest_cm2 : float
-        True areas that it was learned on.
-    coverage : float or None
-        Of the test slices, the share whose area lies in `interval`; None where none were tested.
-    """
-
-    mean_error_cm2: float
-    sd_cm2: float
-    n: int
-    low_cm2: float
-    high_cm2: float
-    smallest_cm2: float
-    largest_cm2: float
-    coverage: float | None = None
-
-    @classmethod
-    def learn(cls, predicted_cm2, true_cm2):
-        """Learn from at least two slices.
-
-        Raises
-        ------
-        ValueError
-            Fewer than two slices, different lengths, or NaN.
-        """
-        from scipy import stats
-
-        errors = metrics.errors(predicted_cm2, true_cm2)
-        if errors.size < 2:
-            raise ValueError("two slices or more are needed to learn a mean error and its uncertainty")
-        mean, sd = float(errors.mean()), float(errors.std(ddof=1))
-        half = float(stats.t.ppf(0.975, errors.size - 1)) * sd / math.sqrt(errors.size)
-        return cls(mean, sd, errors.size, mean - half, mean + half, float(np.min(true_cm2)), float(np.max(true_cm2)))
-
-    def apply(self, area_cm2):
-        """Area minus the mean error, in cm2; an area can become negative, and is then left so.
-
-        Raises
-        ------
-        ValueError
-            The area holds NaN.
-        """
-        if np.isnan(area_cm2).any():
-            raise ValueError("area is NaN")
-        return area_cm2 - self.mean_error_cm2
-
-    def interval(self, area_cm2):
-        """95 % prediction interval for the true area of one more slice: `INTERVAL_MEANING`.
-
-        The corrected area plus and minus ``t(n - 1) * sd * sqrt(1 + 1/n)``: the errors' own scatter, and that the
-        mean error is only known from `n` of them. An area is not negative, so the lower end is 0 at least.
-
-        Parameters
-        ----------
-        area_cm2 : float
-            As found, before the correction.
-
-        Returns
-        -------
-        tuple of float
-            Low, high, in cm2.
-        """
-        corrected = float(self.apply(area_cm2))
-        return max(0.0, corrected - self.half_cm2), max(0.0, corrected + self.half_cm2)
-
-    @property
-    def half_cm2(self):
-        """Half the width of `interval`."""
-        from scipy import stats
-
-        return float(stats.t.ppf(0.975, self.n - 1)) * self.sd_cm2 * math.sqrt(1 + 1 / self.n)
-
-
-STUDENT = "student"  # its rows in a table of results have this for a subset
-
-
-def correction_from_results(cases, student=False):
-    """Learn the correction as the paper does: validation slices with labels A, B and C, whole ensemble.
+def area_cm2(mask, spacing_mm):
+    """Area of a mask, from the two spacings within the slice; the slice's thickness plays no role.
 
     Parameters
     ----------
-    cases : DataFrame
-        Results of `sarco.runs.evaluation.evaluate` (cases.csv).
-    student : bool
-        Of the student, in place of the ensemble.
+    mask : array of bool, shape (H, W)
+    spacing_mm : tuple of float
+        Distance between rows, then between columns, in mm.
 
     Returns
     -------
-    Correction
+    float
+        In cm2.
 
     Raises
     ------
-    SarcoError
-        The table holds fewer than two such slices.
+    ValueError
+        The mask is not a plane of bool, or the spacing is not two positive numbers.
     """
-    taught = cases["subset"] == STUDENT
-    final = cases[(taught if student else (cases["members"] == cases["members"].max()) & ~taught)
-                  & (cases["step"] == "window")]  # fmt: skip
-    rows = final[(final["split"] == "validation") & final["quality"].isin(CORRECTION_LABELS)]
-    if len(rows) < 2:
-        raise SarcoError(
-            f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
-            "more; run 'sarco evaluate' on a larger cohort."
-        )
-    learned, test = Correction.learn(rows["area_cm2"], rows["reference_area_cm2"]), final[final["split"] == "test"]
-    held = (learned.apply(test["area_cm2"]) - test["reference_area_cm2"]).abs() <= learned.half_cm2
-    return replace(learned, coverage=float(held.mean()) if len(test) else None)
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.ndim != 2:
+        raise ValueError(f"mask must be a plane of bool, got {mask.dtype} of shape {mask.shape}")
+    row_mm, column_mm = spacing_mm
+    if not (0 < row_mm < math.inf and 0 < column_mm < math.inf):
+        raise ValueError(f"spacing must be two positive numbers, got {spacing_mm}")
+    return float(np.count_nonzero(mask)) * row_mm * column_mm / 100
+
+
+def teaches_correction(quality):
+    """Which of the validation slices, by their quality labels, the mean error is learned on: array of bool."""
+    return np.isin(quality, CORRECTION_LABELS)
+
+
+def corrected_cm2(area_cm2, mean_error_cm2):
+    """An area, or several, minus the mean error (`metrics.mean_error` of validation slices).
+
+    An area can become negative, and is then left so.
+
+    Raises
+    ------
+    ValueError
+        An area is NaN.
+    """
+    if np.isnan(area_cm2).any():
+        raise ValueError("area is NaN")
+    return area_cm2 - mean_error_cm2

@@ -1,4 +1,4 @@
-"""From members and a cohort to the paper's results, as one long table and short ones made from it."""
+"""From members and a cohort to the paper's results, as one long table; `sarco.evidence` tells what it means."""
 
 import hashlib
 import io
@@ -7,18 +7,24 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..base import sources
+from ..base import environment, sources
+from ..base.environment import cores
 from ..base.errors import SarcoError
 from ..base.files import atomic, write_csv
+from ..cohort.layout import Cohort
 from ..ct.composition import LOW_ATTENUATION_HU
-from ..engines.engine import FLOAT32, cores
-from ..method import metrics, postprocess, surface
+from ..engines.choose import FLOAT32
+from ..engines.weights import weights_sha256
+from ..method import metrics, postprocess
+from ..method.ensemble import Ensemble
 from ..method.slice import common_box, measure_subsets
+from ..method.surface import area_cm2
+from . import profiles
 
 COLUMNS = (
     "case", "split", "quality", "pixel_spacing_mm",
@@ -34,40 +40,26 @@ COLUMNS = (
     # pairs, and the share of pixels in any of them that are not in all.
     "members_sd_cm2", "members_dsc", "disagreement_share",
 )  # fmt: skip
-DECIMALS = {
-    "dsc": 5,
-    "true_dsc": 5,
-    "reader_dsc": 5,
-    "area_cm2": 3,
-    "reference_area_cm2": 3,
-    "true_area_cm2": 3,
-    "mean_hu": 2,
-    "low_attenuation_cm2": 3,
-    "true_mean_hu": 2,
-    "true_low_attenuation_cm2": 3,
-    "members_sd_cm2": 3,
-    "members_dsc": 5,
-    "disagreement_share": 5,
-}
+DECIMALS = (
+    dict.fromkeys(("dsc", "true_dsc", "reader_dsc", "members_dsc", "disagreement_share"), 5)
+    | dict.fromkeys(("area_cm2", "reference_area_cm2", "true_area_cm2", "members_sd_cm2"), 3)
+    | dict.fromkeys(("low_attenuation_cm2", "true_low_attenuation_cm2"), 3)
+    | dict.fromkeys(("mean_hu", "true_mean_hu"), 2)
+)
 FINAL = postprocess.STEPS[-1]
+STUDENT = "student"  # its rows have this for a subset
 
 
 def subsets(size):
-    """The means that are evaluated: the first 1, 2, ... members, and every member alone.
+    """The means that are evaluated, name to members from 0: the first 1, 2, ... members, and every member alone.
 
-    Parameters
-    ----------
-    size : int
-
-    Returns
-    -------
-    dict of str to list of int
-        Name to positions from 0. "1" is both the first prefix and the first member.
+    "1" is both the first prefix and the first member.
     """
     prefixes = {"1" if k == 1 else f"1-{k}": list(range(k)) for k in range(1, size + 1)}
     return prefixes | {str(k + 1): [k] for k in range(1, size)}
 
 
+# 7 parameters: all but three are for a run that goes on, and the chapters call it with those three.
 def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_csv=None, finished=None):
     """Segment each case with every subset of members, and compare each step with the reader's mask.
 
@@ -103,10 +95,9 @@ def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_cs
 
     done = {**(finished or {}), **_finished(partial_csv, cases, rows=_rows_a_case(ensemble, student))}
     left = [case for case in cases if case not in done]
-    with each(lambda case: _evaluate_case(cohort, ensemble, student, case), left) as found:
-        for case, block in zip(
-            left, tqdm(found, "evaluate", len(left), unit="case", disable=not progress), strict=True
-        ):
+    with each(lambda case: _evaluate_case(cohort, ensemble, student, case), left) as blocks:
+        bar = tqdm(blocks, "evaluate", len(left), unit="case", disable=not progress)
+        for case, block in zip(left, bar, strict=True):
             done[case] = block
             if partial_csv is not None:
                 _append(block, partial_csv)
@@ -156,14 +147,14 @@ def _evaluate_case(cohort, ensemble, student, case):
         "split": cohort.table.loc[case, "split"],
         "quality": cohort.table.loc[case, "quality"],
         "pixel_spacing_mm": image.spacing_mm[0],
-        "reference_area_cm2": surface.area_cm2(reader, image.spacing_mm),
-        "true_area_cm2": np.nan if true is None else surface.area_cm2(true, image.spacing_mm),
+        "reference_area_cm2": area_cm2(reader, image.spacing_mm),
+        "true_area_cm2": np.nan if true is None else area_cm2(true, image.spacing_mm),
         "reader_dsc": np.nan if true is None else metrics.dice(reader, true),
     }
     rows = []
-    for team, chosen in ((ensemble, subsets(ensemble.size)), (student, {surface.STUDENT: [0]})):
-        if team is not None:
-            rows += [facts | row for row in score(team, chosen, image, reader, true)]
+    for members, chosen in ((ensemble, subsets(ensemble.size)), (student, {STUDENT: [0]})):
+        if members is not None:
+            rows += [facts | row for row in score(members, chosen, image, reader, true)]
     # Rounded at once, so that a resumed run and a fresh one give the same table.
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
@@ -186,30 +177,26 @@ def score(ensemble, chosen, image, reader, true):
     list of dict
         Keys are columns of `COLUMNS`.
     """
-    measured = measure_subsets(image.image_hu, image.spacing_mm, ensemble, chosen)
+    spacing_mm = image.spacing_mm
+    measured = measure_subsets(image.image_hu, spacing_mm, ensemble, chosen)
     box = common_box(measured.values(), reader, true)  # looked at only where a mask can be
+    measured = {subset: found.within(box) for subset, found in measured.items()}
     image_hu, reader, true = image.image_hu[box], reader[box], None if true is None else true[box]
-    of_true = {f"true_{key}": value for key, value in density(true, image_hu, image.spacing_mm).items()}
-    rows, alone = [], {}
+    of_true = {f"true_{key}": value for key, value in density(true, image_hu, spacing_mm).items()}
+    alone = [found.mask for subset, found in measured.items() if len(chosen[subset]) == 1]
+    spread = members_spread(np.stack(alone), spacing_mm) if len(alone) == ensemble.size > 1 else {}
+    rows = []
     for subset, found in measured.items():
-        members = len(chosen[subset])
-        for step, mask in found.within(box).masks.items():
+        for step, mask in found.masks.items():
             row = {
-                "members": members, "subset": subset, "step": step,
-                "dsc": metrics.dice(mask, reader),
-                "area_cm2": surface.area_cm2(mask, image.spacing_mm),
+                "members": len(chosen[subset]), "subset": subset, "step": step,
+                "dsc": metrics.dice(mask, reader), "area_cm2": area_cm2(mask, spacing_mm),
                 "true_dsc": np.nan if true is None else metrics.dice(mask, true),
             }  # fmt: skip
             if step == FINAL:
-                row |= density(mask, image_hu, image.spacing_mm) | of_true
-                if members == 1:
-                    alone[subset] = mask
+                row |= density(mask, image_hu, spacing_mm) | of_true
+                row |= spread if len(chosen[subset]) == ensemble.size else {}
             rows.append(row)
-    if len(alone) == ensemble.size > 1:
-        agreed = members_spread(np.stack(list(alone.values())), image.spacing_mm)
-        for row in rows:
-            if row["members"] == ensemble.size and row["step"] == FINAL:
-                row |= agreed
     return rows
 
 
@@ -225,11 +212,21 @@ def members_spread(masks, spacing_mm):
     Returns
     -------
     dict of str to float
-        The columns members_sd_cm2, members_dsc and disagreement_share of `COLUMNS`.
+        Columns of `COLUMNS`: members_sd_cm2, the SD of their areas; members_dsc, the mean DSC of all pairs; and
+        disagreement_share, of the pixels in any mask those that are not in all (0 where all are empty).
     """
-    areas = [surface.area_cm2(mask, spacing_mm) for mask in masks]
-    mean_dsc, share = metrics.agreement(masks[:, masks.any(axis=0)])
-    return {"members_sd_cm2": float(np.std(areas, ddof=1)), "members_dsc": mean_dsc, "disagreement_share": share}
+    flat = masks[:, masks.any(axis=0)].astype(np.float32)
+    # Counts of pixels stay exact in float32 up to 16 million.
+    shared = flat @ flat.T
+    sizes = np.diag(shared)
+    total = sizes[:, None] + sizes
+    dsc = np.divide(2 * shared, total, out=np.ones_like(shared), where=total > 0)
+    some, every = flat.shape[1], np.count_nonzero(masks.all(axis=0))
+    return {
+        "members_sd_cm2": float(np.std([area_cm2(mask, spacing_mm) for mask in masks], ddof=1)),
+        "members_dsc": float(dsc[np.triu_indices(len(masks), 1)].mean(dtype=float)),
+        "disagreement_share": 1 - every / some if some else 0.0,
+    }
 
 
 def density(mask, image_hu, spacing_mm):
@@ -239,7 +236,7 @@ def density(mask, image_hu, spacing_mm):
     low, high = LOW_ATTENUATION_HU
     return {
         "mean_hu": image_hu[mask].mean(dtype=float) if mask.any() else np.nan,
-        "low_attenuation_cm2": surface.area_cm2(mask & (image_hu >= low) & (image_hu <= high), spacing_mm),
+        "low_attenuation_cm2": area_cm2(mask & (image_hu >= low) & (image_hu <= high), spacing_mm),
     }
 
 
@@ -269,26 +266,14 @@ def _finished(path, cases, rows):
     return {case: blocks[case] for case in cases if case in blocks}
 
 
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
 def writable(profile, what):
-    """The profile, unless its results are committed ones.
+    """The profile (itself, or by its name), unless its results are committed ones.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    what : str
-        What is to be done with another profile, as "evaluate".
-
-    Returns
-    -------
-    sarco.runs.profiles.Profile
-
-    Raises
-    ------
-    SarcoError
-        They are.
+    `what` is what is to be done with another profile, as "evaluate"; it stands in the SarcoError.
     """
-    from . import profiles
-
     if not isinstance(profile, profiles.Profile):
         profile = profiles.load(profile)
     if profile.committed:
@@ -297,6 +282,51 @@ def writable(profile, what):
             f"sample; {what} another profile."
         )
     return profile
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What a profile's evaluation is of."""
+
+    profile: profiles.Profile
+    cohort: Cohort
+    ensemble: Ensemble
+    student: Ensemble | None
+
+    @classmethod
+    def open(cls, profile, engine):
+        cohort = Cohort.open(profile.cohort_dir)
+        ensemble = Ensemble.load(profile.weights_dir, engine=engine)
+        taught = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
+        return cls(profile, cohort, ensemble, taught)
+
+    @property
+    def cases(self):
+        return self.cohort.cases("validation") + self.cohort.cases("test")[: self.profile.evaluation_cases]
+
+    @property
+    def weights(self):
+        """Checksums of the members, and of the student."""
+        return [[] if one is None else weights_sha256(one.manifest) for one in (self.ensemble, self.student)]
+
+    @property
+    def cohort_csv(self):
+        return (self.profile.cohort_dir / "cohort.csv").read_bytes()
+
+    @property
+    def key(self):
+        """What the rows belong to, so that other members, another cohort or other code never go on with them."""
+        made_with = [*self.weights, self.ensemble.network_spacing_mm, self.ensemble.engine.made_with,
+                     sources.digest(__name__)]  # fmt: skip
+        return hashlib.sha256(self.cohort_csv + json.dumps(made_with).encode()).hexdigest()[:12]
+
+    def evaluate(self, cases, partial, progress, finished=None):
+        """Table of some cases, the seconds that it took, and how many cases were in the partial table already."""
+        kept = _finished(partial, cases, _rows_a_case(self.ensemble, self.student)).keys() - (finished or {}).keys()
+        start = time.perf_counter()
+        table = evaluate(self.cohort, self.ensemble, cases, student=self.student, progress=progress,
+                         partial_csv=partial, finished=finished)  # fmt: skip
+        return table, time.perf_counter() - start, len(kept)
 
 
 def run(profile, progress=True, block=None, engine=FLOAT32):
@@ -313,7 +343,7 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
     block : str, optional
         "3/8": only the third of eight blocks of cases, to a file that a later call without `block` reads.
     engine : str
-        What computes the members, see `sarco.engines.engine.choose`; blocks of another engine are not joined.
+        What computes the members, see `sarco.engines.choose.choose`; blocks of another engine are not joined.
 
     Returns
     -------
@@ -326,59 +356,14 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
         The profile's results are committed ones, its cohort or members are missing or broken, or there is no
         such block.
     """
-    from ..base import environment
-    from ..cohort.layout import Cohort
-    from ..method.ensemble import Ensemble
-
     profile = writable(profile, "evaluate")
-    cohort = Cohort.open(profile.cohort_dir)
-    cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
+    number, size = (None, None) if block is None else _which(block)
+    job = _Run.open(profile, engine)
+    blocks = profile.run_path / "blocks"  # beside the results, so that these hold nothing but tables
     if block is not None:
-        number, size = _which(block)
-        cases = cases[(number - 1) * len(cases) // size : number * len(cases) // size]
-    ensemble = Ensemble.load(profile.weights_dir, engine=engine)
-    student = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
-    weights = weights_sha256(ensemble.manifest)
-    taught = [] if student is None else weights_sha256(student.manifest)
-    table = (profile.cohort_dir / "cohort.csv").read_bytes()
-    # The name says what the rows belong to, so other members, another cohort or other code never go on with them.
-    made_with = [weights, taught, ensemble.network_spacing_mm, ensemble.engine.made_with, sources.digest(__name__)]
-    key = hashlib.sha256(table + json.dumps(made_with).encode()).hexdigest()[:12]
-    # Beside the results, so that these hold nothing but tables.
-    folder = profile.run_path / "blocks"
-    if block is not None:
-        return _run_block(cohort, ensemble, student, cases, folder / f"{number}-of-{size}.csv", key, progress)
-
-    partial = profile.results_dir / f".cases-{key}.csv"
-    start = time.perf_counter()
-    elsewhere, seconds, resumed = _read_blocks(folder, key)
-    resumed += len(_finished(partial, cases, _rows_a_case(ensemble, student)).keys() - elsewhere)
-    results = evaluate(cohort, ensemble, cases, student=student, progress=progress, partial_csv=partial,
-                       finished=elsewhere)  # fmt: skip
-    seconds += time.perf_counter() - start
-    info = {
-        "profile": asdict(profile),
-        "seed": profile.seed,
-        "weights": weights,
-        "student": taught,
-        "engine": ensemble.engine.made_with,
-        "commit": environment.commit(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(),
-        "evaluation": {
-            "cases": len(cases),
-            "from_blocks": len(elsewhere.keys() & cases),
-            "resumed": resumed,  # the seconds do not count these
-            "seconds": round(seconds, 1),
-        },
-    }
-    with atomic(profile.results_dir / "cohort.csv") as beside:
-        beside.write_bytes(table)
-    write_csv(results, profile.results_dir / "cases.csv")
-    with atomic(profile.results_dir / "run.json") as beside:
-        beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
-    partial.unlink(missing_ok=True)
-    return profile.results_dir
+        part = job.cases[(number - 1) * len(job.cases) // size : number * len(job.cases) // size]
+        return _write_block(job, part, blocks / f"{number}-of-{size}.csv", progress)
+    return _write_results(job, blocks, progress)
 
 
 def _which(block):
@@ -389,161 +374,58 @@ def _which(block):
     return int(number), int(size)
 
 
-def _run_block(cohort, ensemble, student, cases, path, key, progress):
+def _write_block(job, cases, path, progress):
     """Evaluate some cases into a file whose first line says what they belong to."""
+    key = job.key
     partial = path.with_name(f".{path.stem}-{key}.csv")
-    resumed = len(_finished(partial, cases, _rows_a_case(ensemble, student)))
-    start = time.perf_counter()
-    results = evaluate(cohort, ensemble, cases, student=student, progress=progress, partial_csv=partial)
-    seconds = time.perf_counter() - start
+    table, seconds, resumed = job.evaluate(cases, partial, progress)
     with atomic(path) as beside, beside.open("w", encoding="utf-8") as out:
         out.write(f"{key} {seconds:.1f} {resumed}\n")
-        results.to_csv(out, index=False, lineterminator="\n")
+        table.to_csv(out, index=False, lineterminator="\n")
     partial.unlink(missing_ok=True)
     return path
 
 
 def _read_blocks(folder, key):
     """Rows by case of the finished blocks of this run, the seconds that they took, and cases that these leave out."""
-    found, seconds, resumed = {}, 0.0, 0
+    rows, seconds, resumed = {}, 0.0, 0
     for path in sorted(folder.glob("[0-9]*-of-*.csv")):
         with path.open(encoding="utf-8") as file:
-            owner, *told = file.readline().split()
+            owner, *numbers = file.readline().split()
             if owner == key:
-                found |= dict(iter(read_cases(file).groupby("case")))
-                seconds += float(told[0])
-                resumed += int(told[1])
-    return found, seconds, resumed
+                rows |= dict(iter(read_cases(file).groupby("case")))
+                seconds += float(numbers[0])
+                resumed += int(numbers[1])
+    return rows, seconds, resumed
 
 
-def weights_sha256(manifest):
-    """Checksums of the members of a manifest, in order."""
-    return [member["sha256"] for member in manifest["members"]]
-
-
-def team(manifest):
-    """Twelve hexadecimal digits that tell the members of a manifest from others, for a column of a table."""
-    return hashlib.sha256("".join(weights_sha256(manifest)).encode()).hexdigest()[:12]
-
-
-# Short tables
-
-
-def rows(cases, split, step=FINAL, which="all"):
-    """Rows of the whole ensemble ("all"), of its members each alone ("one") or of the student, by member and case.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        Result of `evaluate` (cases.csv).
-    split : {"validation", "test"}
-    step : {"threshold", "dilation", "window"}
-    which : {"all", "one", "student"}
-
-    Raises
-    ------
-    SarcoError
-        There is no such row.
-    """
-    found = cases[(cases["split"] == split) & (cases["step"] == step)]
-    if which == "student":
-        found = found[found["subset"] == surface.STUDENT]
-    else:
-        size = cases["members"].max() if which == "all" else 1
-        found = found[(found["members"] == size) & (found["subset"] != surface.STUDENT)]
-    if found.empty:
-        raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
-    return found.sort_values(["subset", "case"], ignore_index=True)
-
-
-def _statistics(dsc, predicted_cm2, true_cm2):
-    absolute = np.abs(metrics.errors(predicted_cm2, true_cm2))
-    low, high = metrics.limits_of_agreement(predicted_cm2, true_cm2)
-    return {
-        "n": len(dsc),
-        "dsc_mean": dsc.mean(),
-        "dsc_sd": dsc.std(ddof=1),
-        "dsc_min": dsc.min(),
-        "dsc_max": dsc.max(),
-        "rmse_cm2": metrics.rmse(predicted_cm2, true_cm2),
-        "mae_cm2": absolute.mean(),
-        "absolute_error_sd_cm2": absolute.std(ddof=1),
-        "absolute_error_min_cm2": absolute.min(),
-        "absolute_error_max_cm2": absolute.max(),
-        "mean_error_cm2": metrics.mean_error(predicted_cm2, true_cm2),
-        "loa_low_cm2": low,
-        "loa_high_cm2": high,
-        "mse": metrics.mean_squared_error(predicted_cm2, true_cm2),
-        "mse_sd": np.square(absolute).std(ddof=1),
+def _write_results(job, blocks, progress):
+    """Evaluate the cases that no block holds, and write the tables of them all."""
+    profile, key, members = job.profile, job.key, job.ensemble
+    partial = profile.results_dir / f".cases-{key}.csv"
+    elsewhere, seconds_of_blocks, resumed_by_blocks = _read_blocks(blocks, key)
+    table, seconds, resumed = job.evaluate(job.cases, partial, progress, elsewhere)
+    weights, student = job.weights
+    info = {
+        "profile": asdict(profile),
+        "seed": profile.seed,
+        "weights": weights,
+        "student": student,
+        "engine": members.engine.made_with,
+        "commit": environment.commit(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(),
+        "evaluation": {
+            "cases": len(job.cases),
+            "from_blocks": len(elsewhere.keys() & job.cases),
+            "resumed": resumed_by_blocks + resumed,  # the seconds do not count these
+            "seconds": round(seconds_of_blocks + seconds, 1),
+        },
     }
-
-
-def _summary(rows, correction=None):
-    """Statistics of each subset in `rows`, averaged over the subsets."""
-    import pandas as pd
-
-    found = []
-    for _, block in rows.groupby("subset"):
-        area = block["area_cm2"].to_numpy()
-        predicted = area if correction is None else correction.apply(area)
-        found.append(_statistics(block["dsc"].to_numpy(), predicted, block["reference_area_cm2"].to_numpy()))
-    return pd.DataFrame(found).mean()
-
-
-def summarise(cases, split):
-    """The paper's steps, from one network alone to the corrected ensemble.
-
-    Parameters
-    ----------
-    cases : DataFrame
-        Result of `evaluate`.
-    split : {"validation", "test"}
-
-    Returns
-    -------
-    DataFrame
-        Rows baseline (one member, mean of the statistics over members), ensemble, post-processing and bias
-        correction (the mean error learned on validation slices A to C is subtracted; masks do not change).
-        Columns n, dsc_*, and in cm2 rmse, mae (with SD, smallest and largest absolute error), mean_error,
-        limits of agreement; mse in cm4.
-
-    Raises
-    ------
-    SarcoError
-        The table lacks the slices that are needed.
-    """
-    import pandas as pd
-
-    final = rows(cases, split, FINAL)
-    table = pd.DataFrame(
-        {
-            "baseline": _summary(rows(cases, split, "threshold", "one")),
-            "ensemble": _summary(rows(cases, split, "threshold")),
-            "post-processing": _summary(final),
-            "bias correction": _summary(final, surface.correction_from_results(cases)),
-        }
-    ).T
-    return table.astype({"n": int}).rename_axis("step")
-
-
-def by_members(cases, split, step="threshold"):
-    """DSC and RMSE against the number of members averaged.
-
-    Parameters
-    ----------
-    cases : DataFrame
-    split : {"validation", "test"}
-    step : {"threshold", "dilation", "window"}
-        The paper's figure 2 comes before post-processing.
-
-    Returns
-    -------
-    DataFrame
-        Columns members, dsc_mean, dsc_min, rmse_cm2 and more, as in `summarise`. The row of 1 is the mean
-        over all members; that of k, the first k together.
-    """
-    import pandas as pd
-
-    rows = cases[(cases["split"] == split) & (cases["step"] == step) & (cases["subset"] != surface.STUDENT)]
-    table = pd.DataFrame({size: _summary(block) for size, block in rows.groupby("members")}).T
-    return table.astype({"n": int}).rename_axis("members").reset_index()
+    with atomic(profile.results_dir / "cohort.csv") as beside:
+        beside.write_bytes(job.cohort_csv)
+    write_csv(table, profile.results_dir / "cases.csv")
+    with atomic(profile.results_dir / "run.json") as beside:
+        beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+    partial.unlink(missing_ok=True)
+    return profile.results_dir

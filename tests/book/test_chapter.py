@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from sarco.base.errors import SarcoError
 from sarco.book import chapter
-from sarco.method.area import area_cm2
+from sarco.method.surface import area_cm2
 from sarco.phantom.phantom import phantom
 
 

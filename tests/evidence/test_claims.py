@@ -15,14 +15,16 @@ from typer.testing import CliRunner
 
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
-from sarco.evidence import assumptions, claims, member_orders, other_populations
+from sarco.evidence import assumptions, claims, headline, member_orders, other_populations
 from sarco.evidence.claims import claim as judging
 from sarco.evidence.claims import integrity, measured, text, verdicts
 from sarco.evidence.claims.rules import INSTEAD, NOT_TRAINED_ON, RULES
 from sarco.evidence.printed import PRINTED, RESULTS
 from sarco.evidence.run import Run
-from sarco.method import ensemble, postprocess, surface
+from sarco.method import postprocess
+from sarco.method.slice import measure_slice
 from sarco.runs import evaluation, profiles
+from sarco.runs.evaluation import STUDENT
 
 MEMBERS, EPOCHS = 2, 3
 SPLITS = ["train"] * 3 + ["validation"] * 5 + ["excluded"] + ["test"] * 6
@@ -52,7 +54,7 @@ def made(root, tmp_path_factory):
          "step": step, "dsc": rng.uniform(0.9, 0.98), "reference_area_cm2": 120.0,
          "area_cm2": 120 + rng.normal(4, 1) + 0.1 * len(members)}
         for row in evaluated.itertuples()
-        for subset, members in (evaluation.subsets(MEMBERS) | {surface.STUDENT: [0]}).items()
+        for subset, members in (evaluation.subsets(MEMBERS) | {STUDENT: [0]}).items()
         for step in postprocess.STEPS
     ]  # fmt: skip
     pd.DataFrame(rows).to_csv(results / "cases.csv", index=False)
@@ -120,7 +122,7 @@ def test_what_has_no_rule_is_background_and_says_why():
 def test_what_is_said_of_the_network_is_so():
     import keras
 
-    from sarco.runs.training import compiled_unet, dice_loss
+    from sarco.method.train import compiled_unet, dice_loss
 
     model = compiled_unet(filters=2, steps=10)
     said = {name: RULES[name].of(None) for name in ("ACTIVATION", "OPTIMISER", "LOSS", "FILTER_GROWTH", "DEPTH")}
@@ -133,8 +135,8 @@ def test_what_is_said_of_the_network_is_so():
     # Of three members that are sure of 0, 0 and 1 everywhere, the output is the mean.
     members = np.zeros((3, 512, 512), np.float32)
     members[2] = 1
-    three = types.SimpleNamespace(network_spacing_mm=1.0, predict_members=lambda *_: members)
-    seen = ensemble.Ensemble.predict(three, np.zeros((64, 64)), (1.0, 1.0))
+    three = types.SimpleNamespace(size=3, network_spacing_mm=1.0, predict_members=lambda *_: members)
+    seen = measure_slice(np.zeros((64, 64)), (1.0, 1.0), three).probability
     assert RULES["COMBINED_BY"].of(None) == "mean" and seen == pytest.approx(1 / 3, abs=1e-4)
 
 
@@ -163,7 +165,7 @@ def test_validation_is_stratified_or_not(profile):
 
 def test_values_are_those_of_the_summary(table, profile):
     cases = Run(profile).results("cases")
-    validation, test = (evaluation.summarise(cases, split) for split in ("validation", "test"))
+    validation, test = (headline.summarise(cases, split) for split in ("validation", "test"))
     for name, wanted in {
         "baseline_rmse": validation.rmse_cm2["baseline"],
         "baseline_rmse_sd": validation.absolute_error_sd_cm2["baseline"],

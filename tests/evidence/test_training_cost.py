@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sarco.evidence import training_cost
+from sarco.evidence.network_arithmetic import multiply_adds
 from sarco.method import unet
 from sarco.runs import profiles, training
 
@@ -21,8 +22,8 @@ def test_multiply_adds_are_those_of_the_layers():
         int(np.prod(out.shape[1:3]) * np.prod(layer.kernel.shape))
         for layer, out in zip(convolutions, outputs, strict=True)
     )
-    assert counted == unet.multiply_adds((32, 48), 4, 2)
-    assert unet.multiply_adds((512, 512)) / 1e9 == pytest.approx(19.4, abs=0.05)  # the paper's network
+    assert counted == multiply_adds((32, 48), 4, 2)
+    assert multiply_adds((512, 512)) / 1e9 == pytest.approx(19.4, abs=0.05)  # the paper's network
 
 
 def test_estimate_on_a_card():
@@ -31,7 +32,7 @@ def test_estimate_on_a_card():
     assert training_cost.hours_on(card, 3600 * 2e12, 0.5) == pytest.approx(2)
     recipe = training_cost.paper_recipe()
     slices = 150 * 200 * 12
-    assert training_cost.training_operations(recipe) == 6 * unet.multiply_adds((512, 512)) * slices
+    assert training_cost.training_operations(recipe) == 6 * multiply_adds((512, 512)) * slices
     # The maker's own rounded figure for the card.
     assert training_cost.PAPERS_CARD.peak_tflops == pytest.approx(11.3, abs=0.05)
 

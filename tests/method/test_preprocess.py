@@ -48,20 +48,55 @@ def test_values_are_clipped_to_the_window():
     assert x.min() == 0 and x.max() == 1
 
 
-@pytest.mark.parametrize("bad", [np.full((8, 8), np.nan), np.zeros((8, 8, 2))])
+@pytest.mark.parametrize("bad", [np.full((8, 8), np.nan), np.full((8, 8), np.inf), np.zeros((8, 8, 2))])
 def test_bad_slices_are_refused(bad):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"finite|\(rows, columns\)"):
         preprocess.to_network(bad, (1, 1))
-    with pytest.raises(ValueError, match="spacing"):
-        preprocess.to_network(np.zeros((8, 8)), (0, 1))
 
 
-def test_body_box_holds_the_body_in_steps_of_sixteen():
-    image, _ = _slice((512, 512), (1.0, 1.0))
-    x = preprocess.to_network(image, (1.0, 1.0))
-    box = preprocess.body_box(x)
-    assert all((side.stop - side.start) % 16 == 0 for side in box)
-    outside = x.copy()
-    outside[box] = 0
-    assert outside.max() == 0 and x[box].size < 0.25 * x.size
-    assert preprocess.body_box(np.zeros((64, 64))) == (slice(0, 64), slice(0, 64))
+@pytest.mark.parametrize("side", [0, -1, float("nan"), float("inf")])
+def test_bad_spacings_are_refused(side):
+    for spacing_mm in ((side, 1), (1, side)):
+        with pytest.raises(ValueError, match="spacing"):
+            preprocess.to_network(np.zeros((8, 8)), spacing_mm)
+
+
+def test_beyond_the_slice_there_is_air():
+    x = preprocess.to_network(np.full((100, 60), 75.0), (1.0, 1.0))  # a half of the window
+    inside = np.zeros((512, 512), bool)
+    inside[206:306, 226:286] = True
+    assert (x[inside] == 0.5).all() and (x[~inside] == 0).all()
+    share = preprocess.mask_to_network(np.ones((100, 60), bool), (1.0, 1.0))
+    assert np.array_equal(share, inside) and share.dtype == np.float16
+
+
+@pytest.mark.parametrize("ratio, sd_px", [(1.5, 0), (2.0, 0.5), (4.0, 1.5)])
+def test_a_strong_reduction_is_blurred_before(ratio, sd_px):
+    """A wave whose length is four pixels of the grid: a blur of that SD, in pixels of the slice, leaves so much."""
+    length = 4 * ratio
+    left = np.exp(-2 * (np.pi * sd_px / length) ** 2)
+    wave = np.cos(2 * np.pi * np.arange(400) / length)
+    fine = 2.0 / ratio
+    for image, spacings in ((np.tile(wave, (400, 1)), (2.0, fine)), (np.tile(wave[:, None], 400), (fine, 2.0))):
+        x = preprocess.to_network(75 + 100 * image, spacings, 2.0).astype(float)
+        middle = x[116:140, 116:140] - 0.5
+        assert np.sqrt(2 * np.mean(middle**2)) / (100 / 450) == pytest.approx(left, rel=0.02)
+
+
+def body(sides, place, n=512):
+    x = np.zeros((n, n), np.float16)
+    x[place[0] : place[0] + sides[0], place[1] : place[1] + sides[1]] = 0.2
+    return x
+
+
+def test_body_box_holds_the_largest_part_in_steps_of_sixteen():
+    x = body((100, 200), (200, 150))
+    x[400:405, 100:400] = 0.2  # a table
+    x[250, 480] = 0.05  # denser than air is more than this
+    assert preprocess.body_box(x) == (slice(186, 314), slice(138, 362))  # 128 and 224 about the middle
+    assert preprocess.body_box(x, margin_px=16) == (slice(178, 322), slice(130, 370))  # 144 and 240
+    assert preprocess.body_box(x, margin_px=14, multiple=8) == (slice(186, 314), slice(134, 366))
+    # At an edge the window stays within the slice; it is never larger than that.
+    assert preprocess.body_box(body((100, 200), (0, 312))) == (slice(0, 128), slice(288, 512))
+    assert preprocess.body_box(body((500, 70), (3, 3), 509))[0] == slice(5, 501)
+    assert preprocess.body_box(np.zeros((64, 48))) == (slice(0, 64), slice(0, 48))

@@ -1,4 +1,4 @@
-"""The network: the paper's count of weights, and how far it sees."""
+"""The network, layer by layer."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,8 @@ from sarco import paper
 from sarco.method import unet
 
 
-@pytest.mark.parametrize("filters, total, trainable", [(16, 2_953_409, 2_948_993), (18, 3_736_333, None)])
-def test_weights(filters, total, trainable):
-    model = unet.unet(filters)
-    assert model.count_params() == total == unet.weight_count(filters)[0]
-    counted = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    assert counted == unet.weight_count(filters)[1]
-    assert trainable in (None, counted)
-
-
-def test_the_papers_count_is_that_of_sixteen_filters():
-    assert unet.weight_count(16)[0] == paper.WEIGHTS
-    assert paper.WEIGHTS % 18 != 1  # all widths multiples of 18 would leave the one output's bias
+def test_the_papers_network_has_the_papers_number_of_weights():
+    assert unet.unet().count_params() == paper.WEIGHTS
 
 
 def test_any_shape_that_halves_four_times_goes_through():
@@ -26,14 +16,28 @@ def test_any_shape_that_halves_four_times_goes_through():
     assert p.shape == (1, 48, 80, 1) and p.min() > 0 and p.max() < 1
 
 
-def test_receptive_fields():
-    assert unet.encoder_receptive_field() == 106
-    assert unet.receptive_field() == (282, 298)
-    # The arithmetic against the network itself: a small one, whose gradient support is counted.
-    model = unet.unet(2, depth=2, convolutions=1)
-    rng = np.random.default_rng(0)
-    _, energy = unet.effective_receptive_field(model, rng.random((64, 64)))
-    low, high = unet.receptive_field(depth=2, convolutions=1)
-    rows = np.flatnonzero(energy.sum(1))
-    assert rows[-1] - rows[0] + 1 <= high and low <= high
-    assert energy.sum() == pytest.approx(1, abs=1e-5)
+def test_layers_are_those_of_the_figure():
+    model = unet.unet(filters=2, depth=2, convolutions=3)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv2D", "BatchNormalization", "ReLU"] * 3
+    up = ["UpSampling2D", "Concatenate", *block]
+    assert kinds == ["InputLayer", *[*block, "MaxPooling2D"] * 2, *block, *up * 2, "Conv2D"]
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == (
+        [2] * 3 + [4] * 3 + [8] * 3 + [4] * 3 + [2] * 3 + [1]
+    )
+    # Each level of the decoder sees that of the encoder, and what comes from below.
+    concatenated = [layer for layer in model.layers if type(layer).__name__ == "Concatenate"]
+    assert [[tensor.shape[-1] for tensor in layer.input] for layer in concatenated] == [[4, 8], [2, 4]]
+    drawn = {type(layer.kernel_initializer).__name__ for layer in model.layers[:-1] if hasattr(layer, "filters")}
+    assert drawn == {"HeNormal"}
+
+
+@pytest.mark.parametrize("precision, computes", [("float32", "float32"), ("mixed_bfloat16", "bfloat16")])
+def test_precision_is_of_the_network_alone(precision, computes):
+    import keras
+
+    usual = keras.mixed_precision.dtype_policy()
+    model = unet.unet(2, precision=precision)
+    assert keras.mixed_precision.dtype_policy() == usual
+    assert {layer.compute_dtype for layer in model.layers[1:-1]} == {computes}
+    assert model.layers[-1].compute_dtype == "float32" and model.layers[-1].name == "muscle"

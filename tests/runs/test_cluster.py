@@ -15,7 +15,7 @@ import pytest
 
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
-from sarco.method.ensemble import checksum, pack
+from sarco.engines.weights import checksum, pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 

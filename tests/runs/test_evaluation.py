@@ -1,13 +1,12 @@
 """The long table of results, and what is made from it, on a toy cohort whose answers are known."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 from toys import SPACING_MM, ToyCohort, ToyEnsemble, disc
 
 from sarco.base.errors import SarcoError
+from sarco.evidence import headline
 from sarco.method import metrics, postprocess, surface
 from sarco.method.preprocess import to_native
 from sarco.runs import evaluation
@@ -61,7 +60,7 @@ def test_the_student_stands_beside_the_members_and_is_none(cohort):
     both = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, student=ToyEnsemble([8]), progress=False)
     taught = both[both.subset == "student"]
     assert len(taught) == 7 * 3 and (taught.members == 1).all()
-    for table in (evaluation.summarise, evaluation.by_members):
+    for table in (headline.summarise, headline.by_members):
         pd.testing.assert_frame_equal(table(both, "test"), table(alone, "test"))
 
 
@@ -87,72 +86,6 @@ def test_an_interrupted_run_goes_on(cohort, tmp_path, torn_bytes):
         evaluation.read_cases(partial).sort_values(["case", "subset", "step"], ignore_index=True),
         whole.sort_values(["case", "subset", "step"], ignore_index=True),
     )
-
-
-def made_up(errors, dsc=None):
-    """A table with the given area errors, {(split, subset, step): one error a case}; true: 100 cm2."""
-    rows = []
-    for (split, subset, step), values in errors.items():
-        for case, error in enumerate(values):
-            rows.append({
-                "case": f"{split}{case}", "split": split, "quality": "ABC"[case % 3], "subset": subset,
-                "members": 2 if "-" in subset else 1, "step": step, "area_cm2": 100.0 + error,
-                "reference_area_cm2": 100.0, "dsc": (dsc or {}).get((subset, step), 0.9),
-            })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-@pytest.fixture
-def table():
-    errors = {}
-    for split, offset in (("validation", 4), ("test", 5)):
-        errors |= {
-            (split, "1", "threshold"): [-6, -6, -6],
-            (split, "2", "threshold"): [8, 8, 8],
-            (split, "1-2", "threshold"): [-1, 0, 1],
-            (split, "1-2", "dilation"): [8, 9, 10],
-            (split, "1-2", "window"): [offset - 1, offset, offset + 1],
-        }
-    dsc = {
-        ("1", "threshold"): 0.90,
-        ("2", "threshold"): 0.92,
-        ("1-2", "threshold"): 0.93,
-        ("1-2", "window"): 0.96,
-    }
-    return made_up(errors, dsc)
-
-
-def test_summary_follows_the_paper(table):
-    summary = evaluation.summarise(table, "test")
-    assert list(summary.index) == ["baseline", "ensemble", "post-processing", "bias correction"]
-    assert list(summary.n) == [3] * 4
-    # Two members that miss by -6 and +8 are a baseline of 7, although their errors nearly cancel.
-    assert summary.rmse_cm2["baseline"] == 7
-    assert summary.dsc_mean["baseline"] == pytest.approx(0.91)
-    assert summary.mean_error_cm2["post-processing"] == 5
-    # The correction is what validation says, 4, not what would suit the test set.
-    assert summary.mean_error_cm2["bias correction"] == 1
-    assert summary.rmse_cm2["bias correction"] == pytest.approx(np.sqrt(5 / 3))
-    assert summary.mse["ensemble"] == pytest.approx(2 / 3)
-    assert summary.loa_high_cm2["ensemble"] == pytest.approx(1.96)
-    assert summary.dsc_mean["bias correction"] == summary.dsc_mean["post-processing"]
-
-
-def test_by_members_starts_from_the_average_member(table):
-    curve = evaluation.by_members(table, "test")
-    assert list(curve.members) == [1, 2]
-    assert curve.rmse_cm2[0] == 7
-    assert curve.dsc_mean[1] == pytest.approx(0.93)
-
-
-def test_a_split_without_slices_is_refused(table):
-    with pytest.raises(SarcoError, match="train"):
-        evaluation.summarise(table, "train")
-
-
-def test_checksums_identify_the_members():
-    ensemble = SimpleNamespace(manifest={"members": [{"sha256": "b"}, {"sha256": "a"}]})
-    assert evaluation.weights_sha256(ensemble.manifest) == ["b", "a"]
 
 
 def test_committed_results_are_not_replaced_by_those_of_the_sample():

@@ -16,9 +16,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sarco.base.environment import cores
 from sarco.cohort import make
-from sarco.engines import engine
-from sarco.method.ensemble import checksum, pack
+from sarco.engines.weights import checksum, pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 
@@ -104,7 +104,7 @@ def evaluated(tmp_path_factory, tiny):
 def test_evaluation(evaluated, tmp_path, times):
     folder, seen = evaluated.table.parent, [0]
     watch = ("sarco.runs.evaluation", "_evaluate_case", "3", "0.1")
-    under_way = engine.cores() + 2  # that many cases are computed at once, and one may lie finished behind them
+    under_way = cores() + 2  # that many cases are computed at once, and one may lie finished behind them
 
     def attempt(delay_s):
         status, begun, _ = watched(tmp_path / "log", watch, delay_s, "evaluate", "--profile", evaluated.path)

@@ -1,6 +1,5 @@
-"""Training: a resumed run is an undisturbed one; and the ensemble that comes out of it."""
+"""Training: a resumed run is an undisturbed one; and the student of the members that come out of it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,8 @@ import pytest
 
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
-from sarco.method import ensemble, metrics, preprocess
+from sarco.method.ensemble import Ensemble, average
+from sarco.runs import arrays as prepared
 from sarco.runs import profiles, training
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
@@ -32,8 +32,8 @@ def arrays():
 
 def train(arrays, out, seed=1, start=None, begun=(), **changes):
     profile = SimpleNamespace(**{**vars(PROFILE), **changes})
-    return training.train_member(arrays, arrays, member=1, seed=seed, out=out, profile=profile, progress=False,
-                                 start=start, begun=begun)  # fmt: skip
+    member = training.Member(1, seed, "member-01", start, tuple(begun))
+    return training.train_member(arrays, arrays, member, profile, out, progress=False)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
@@ -126,11 +126,11 @@ def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch)
     )
     chained = replace(profile, goes_on_from="laptop")  # of a chain, so that its phantoms have another seed
     training.train_student(chained, progress=False)
-    (images, targets), team = shown[0], ensemble.Ensemble.load(profile.weights_dir)
+    (images, targets), team = shown[0], Ensemble.load(profile.weights_dir)
     assert len(images) == 6 and 0 < targets.max() <= 1
     for image, target in zip(images, targets, strict=True):
-        assert np.allclose(team.predict_grid(np.asarray(image)).mean(0), target, atol=1e-3)
-    student = ensemble.Ensemble.load(profile.weights_dir, student=True)
+        assert np.allclose(average(team.predict_grid(np.asarray(image))), target, atol=1e-3)
+    student = Ensemble.load(profile.weights_dir, student=True)
     assert student.size == 1 and len(student.manifest["taught_by"]) == 2
     assert student.manifest["training_seed"] == profiles.cohort_seed(chained, "student") == 14
     # A kill while the members teach: what they did is kept, and the targets are the same.
@@ -140,7 +140,7 @@ def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch)
     np.load(begun, mmap_mode="r+")[3:] = -1
     asked, predict = [], team.predict_grid
     team.predict_grid = lambda image: asked.append(image) or predict(image)
-    again = training.soft_targets(images, team, kept.with_name("targets.npy"), progress=False)
+    again = prepared.soft_targets(images, team, kept.with_name("targets.npy"), progress=False)
     assert len(asked) == 3 and np.array_equal(again, targets)
 
 
@@ -175,90 +175,3 @@ def test_a_checkpoint_of_other_slices_or_code_is_not_continued(arrays, tmp_path,
     with monkeypatch.context() as patch, pytest.raises(SarcoError, match="begun with other settings, slices or code"):
         patch.setattr(training.sources, "digest", lambda *entries: "of other code")
         train(arrays, tmp_path)
-
-
-def test_slices_are_prepared_again_when_anything_they_are_made_from_changes(tmp_path, monkeypatch):
-    cohort = make.make(tmp_path, cases=2, setting="randomised", seed=1, workers=1, matrix=128, progress=False)
-    cases = cohort.cases()
-
-    def load(spacing_mm=16.0):
-        return np.array(training.load_arrays(cohort, cases, spacing_mm, progress=False))
-
-    first = load()
-    assert np.array_equal(load(), first) and len(list(tmp_path.glob("cache/*.npy"))) == 1
-    found = [load(spacing_mm=8.0)]
-    with monkeypatch.context() as patch:
-        patch.setattr(preprocess, "WINDOW_HU", (-150, 400))
-        found.append(load())
-    with monkeypatch.context() as patch:
-        patch.setattr(preprocess, "ORDER", 1)
-        found.append(load())
-    assert all(each.shape != first.shape or not np.array_equal(each, first) for each in found)
-    with monkeypatch.context() as patch:
-        patch.setattr(training.sources, "digest", lambda *entries: "of other code")
-        load()
-    assert len(list(tmp_path.glob("cache/*.npy"))) == 5
-    # Another slice with the same line in the table.
-    cohort.path("images", "0001").write_bytes(cohort.path("images", "0002").read_bytes())
-    assert np.array_equal(load()[0, 0], first[0, 1])
-
-
-def test_validation_has_the_same_dice_as_the_results(arrays):
-    _, masks = arrays
-    none, half = np.zeros_like(masks[0]), masks[0] * (np.arange(64) < 32)
-    found, true = np.stack([none, none, half]), np.stack([none, masks[0], masks[0]])
-    scores = training.validation_dsc(SimpleNamespace(predict_on_batch=lambda x: x), found, true)
-    assert scores == pytest.approx([1, 0, 2 / 3])  # two empty masks agree
-    assert list(scores) == [metrics.dice(a > 0.5, b > 0.5) for a, b in zip(found, true, strict=True)]
-
-
-def test_image_and_mask_turn_together(arrays):
-    _, masks = arrays
-    image, mask = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(1))
-    assert np.array_equal(image, mask) and 0 < mask.mean() < 1
-    image2, _ = training.augment(masks[0], masks[0], (32, 48), np.random.default_rng(2))
-    assert not np.array_equal(image, image2)
-
-
-def test_a_device_augments_as_the_processor_does(arrays):
-    how = {"seed": 5, "batch_size": 3, "patch_px": (32, 48)}
-    here, there = training.batch(*arrays, 7, **how), training.OnDevice(*arrays).batch(7, **how)
-    for one, other in zip(here, there, strict=True):
-        assert one.shape == other.shape and one.std() > 0.1
-        assert np.abs(one - np.asarray(other)).max() < 2e-3  # float16 slices, and another order of sums
-
-
-def test_every_slice_is_seen_once_a_pass(arrays):
-    marked = np.stack([np.full((64, 64), i / 8, np.float16) for i in range(5)])
-    seen = np.concatenate([training.batch(marked, marked, s, seed=3, batch_size=1, patch_px=(16, 16))[1].max((1, 2, 3))
-                           for s in range(5)])  # fmt: skip
-    assert sorted(np.round(seen * 8)) == [0, 1, 2, 3, 4]
-
-
-def test_dice_loss_is_one_minus_dsc():
-    a, b = np.zeros((2, 8, 8, 1), np.float32), np.zeros((2, 8, 8, 1), np.float32)
-    assert float(training.dice_loss(a, b)) == 0  # two empty masks agree
-    a[:, :4], b[:, 2:6] = 1, 1
-    assert float(training.dice_loss(a, b)) == pytest.approx(1 - (2 * 16 + 1) / (64 + 1), abs=1e-6)
-
-
-def test_a_member_that_was_changed_is_refused(arrays, tmp_path):
-    path = train(arrays, tmp_path)
-    entry = {"file": path.name, "sha256": ensemble.checksum(path), "seed": 1}
-    manifest = {"filters": 2, "depth": 4, "spacing_mm": 8.0, "members": [entry]}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    team = ensemble.Ensemble.load(tmp_path)
-    image = np.full((128, 96), 40.0)
-    each = team.predict_members(image, (4.0, 4.0))
-    assert each.shape == (1, 64, 64) and 0 < each.max() < 1
-    assert team.predict(image, (4.0, 4.0)).shape == image.shape
-    data = bytearray(path.read_bytes())
-    data[1000] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(SarcoError, match="checksum"):
-        ensemble.Ensemble.load(tmp_path)
-    path.unlink()
-    with pytest.raises(SarcoError, match="not there"):
-        ensemble.Ensemble.load(tmp_path)
-    with pytest.raises(SarcoError, match=r"manifest\.json"):
-        ensemble.Ensemble.load(tmp_path / "nowhere")

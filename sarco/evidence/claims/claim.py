@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
-from ...runs import evaluation
-from .. import assumptions, statistics
+from .. import assumptions, headline, statistics
 from ..printed import PRINTED, address
 from ..run import Run
 from . import verdicts
@@ -151,7 +150,7 @@ def _measured(run, printed, judged, others):
     if printed.sd is not None:
         words, sd = BESIDE[rule.measure], f"{name}_sd"
         yield beside("_sd", "spread", f"SD{words}", *_settled(judged[sd], "spread", others.get(sd)), printed.sd)
-        summary = evaluation.summarise(run.results("cases"), printed.split).loc[rule.stage]
+        summary = headline.summarise(run.results("cases"), printed.split).loc[rule.stage]
         column = "dsc_{}" if rule.measure == "dsc" else "absolute_error_{}_cm2"
         for end, short, theirs in (("lowest", "min", printed.low), ("highest", "max", printed.high)):
             value = float(OF_A_CASE[rule.measure](summary[column.format(short)]))

@@ -9,9 +9,10 @@ import numpy as np
 
 from ... import paper
 from ...base.errors import SarcoError
-from ...method import postprocess, surface
+from ...method import postprocess
 from ...runs import evaluation
-from .. import assumptions, member_orders, other_populations, settings, speed, statistics
+from ...runs.evaluation import STUDENT
+from .. import assumptions, headline, member_orders, other_populations, settings, speed, statistics
 from ..printed import PRINTED, address
 from .rules import RULES, Measured
 
@@ -99,7 +100,7 @@ def _lacks(run, file, what, claim, also="", shown=""):
 
 def _check_same_run(run, name, here, column):
     """Refuse a table whose cases have another area than in cases.csv, where they must have the same, or none."""
-    splits = (evaluation.rows(run.results("cases"), split) for split in ("validation", "test"))
+    splits = (headline.rows(run.results("cases"), split) for split in ("validation", "test"))
     ours = {case: cm2 for rows in splits for case, cm2 in zip(rows["case"], rows[column], strict=True)}
     for case, cm2 in zip(here["case"], here[column], strict=True):
         if case not in ours or abs(cm2 - ours[case]) > SAME_CM2:
@@ -133,7 +134,7 @@ def _cases(run):
     size = run.made_with["members"]
     counts = {subset: len(members) for subset, members in evaluation.subsets(size).items()}
     if run.made_with.get("student_cases"):
-        counts[surface.STUDENT] = 0
+        counts[STUDENT] = 0
     return {
         (case, subset, step): _fed(split, step, members, size)
         for case, split in _evaluated(run).items()

@@ -9,8 +9,7 @@ import numpy as np
 
 from ... import paper
 from ...method import metrics
-from ...runs import evaluation
-from .. import audit
+from .. import audit, headline
 from ..bootstrap import Corrected, bootstrap, estimate, mean
 from ..printed import RESULTS
 from . import verdicts
@@ -95,7 +94,7 @@ class Direction:
 
     def judge(self, printed, cases, at_stage):
         """Its one reading."""
-        value, low, high = self.of(evaluation.rows(cases, printed.split), partial(at_stage, printed.split))
+        value, low, high = self.of(headline.rows(cases, printed.split), partial(at_stage, printed.split))
         off = (None, None) if low is None else (low - printed.than, high - printed.than)
         yield "", Judged(value, low, high, *off, verdicts.of_direction(printed.sign, *off))
 

@@ -13,9 +13,10 @@ import numpy as np
 from ... import paper
 from ...method import metrics, postprocess, preprocess, surface, unet
 from ...phantom import readers
-from ...runs import evaluation
-from .. import member_orders, statistics
+from .. import headline, member_orders, statistics
 from ..bootstrap import bootstrap, estimate, mean
+from ..correction import Correction
+from ..network_arithmetic import encoder_receptive_field, weight_count
 from ..printed import PRINTED
 from . import verdicts
 from .measured import Direction, Judged, Measured, estimated
@@ -44,7 +45,7 @@ class Plateau:
         if run.has("orders"):
             value, low, high = member_orders.plateau(run.results("orders"), "threshold", "dsc")
         else:
-            dsc = evaluation.by_members(run.results("cases"), "validation")["dsc_mean"]
+            dsc = headline.by_members(run.results("cases"), "validation")["dsc_mean"]
             value = member_orders.plateau_of(dsc.to_numpy(), "dsc")
         note = f"a gain of less than {member_orders.PLATEAU['dsc']:g} counts as none, which is ours"
         if run.made_with["members"] <= printed:  # then no plateau is seen beyond it
@@ -106,7 +107,7 @@ def _inference_hours(run):
 def _corrections(run):
     """How many different numbers are subtracted from areas."""
     areas_cm2 = np.array([50.0, 150.0, 250.0])
-    return len(set((areas_cm2 - surface.Correction.learn([5.0, 6.0], [1.0, 3.0]).apply(areas_cm2)).tolist()))
+    return len(set((areas_cm2 - Correction.learn([5.0, 6.0], [1.0, 3.0]).apply(areas_cm2)).tolist()))
 
 
 def _error_cm2(final):
@@ -168,8 +169,8 @@ RULES = {
     "SPACING_MM": _made_with("spacing_mm"),
     "MEMBERS": _made_with("members"),
     "FILTERS": _made_with("filters"),
-    "WEIGHTS": Setting(lambda run: unet.weight_count(run.made_with["filters"])[0]),
-    "RECEPTIVE_FIELD_CM": Setting(lambda run: unet.encoder_receptive_field() * run.made_with["spacing_mm"] / 10,
+    "WEIGHTS": Setting(lambda run: weight_count(run.made_with["filters"])[0]),
+    "RECEPTIVE_FIELD_CM": Setting(lambda run: encoder_receptive_field() * run.made_with["spacing_mm"] / 10,
                                   lambda printed, run: abs(printed - run) <= PIXEL_CM + 1e-9),
     "EPOCHS": Setting(lambda run: int(run.results("training")["epoch"].max())),
     "ITERATIONS": Setting(_iterations),
@@ -187,7 +188,7 @@ RULES = {
     "DEPTH": Fixed(lambda run: unet.DEPTH),
     "CONVOLUTIONS": Fixed(lambda run: _default(unet.unet, "convolutions")),
     # One more convolution widens the field by its side less 1.
-    "FILTER_SIZE": Fixed(lambda run: unet.encoder_receptive_field(1, 2) - unet.encoder_receptive_field(1, 1) + 1),
+    "FILTER_SIZE": Fixed(lambda run: encoder_receptive_field(1, 2) - encoder_receptive_field(1, 1) + 1),
     # As a test finds them in the network, which takes Keras.
     **{name: Fixed(lambda run, value=value: value) for name, value in IN_THE_NETWORK.items()},
     "ROTATION_DEG": Fixed(lambda run: paper.ROTATION_DEG),

@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 from sarco.base import paths
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
-from sarco.engines import engine
-from sarco.method import ensemble, metrics
+from sarco.engines import choose, keras, weights
+from sarco.engines.keras import Keras
+from sarco.engines.openvino import OpenVINO
+from sarco.method import ensemble, metrics, train
+from sarco.method.slice import measure_slice
 from sarco.slice_tool import segmentation
 
 pytest.importorskip("openvino")
@@ -91,47 +94,46 @@ def image():
 
 def test_the_graph_is_the_network(small, image):
     each = [ensemble.network(weights) for weights in small]
-    expected = engine.Keras(each).probabilities(image)
-    found = engine.OpenVINO(small, precision="float32").probabilities(image)
+    expected = Keras(each).probabilities(image)
+    found = OpenVINO(small, precision="float32").probabilities(image)
     assert found.shape == expected.shape == (3, 48, 64)
     assert expected.std() > 1e-3 and expected[0].std() > 1e-3
     assert np.abs(found - expected).max() < 2e-5
-    assert engine.shape(members(1, filters=3)[0]) == (3, 4)
+    assert weights.shape(members(1, filters=3)[0]) == (3, 4)
 
 
 @pytest.mark.parametrize("precision", [None, "float32"])
 def test_same_bits_every_time_and_from_any_thread(small, image, precision):
     from concurrent.futures import ThreadPoolExecutor
 
-    made = engine.OpenVINO(small, precision)
+    made = OpenVINO(small, precision)
     first = made.probabilities(image)
     other = made.probabilities(image[:32, :48])
     with ThreadPoolExecutor(4) as pool:
         for k, found in enumerate(pool.map(made.probabilities, [image, image[:32, :48]] * 4)):
             assert np.array_equal(found, other if k % 2 else first)
-    assert np.array_equal(engine.OpenVINO(small, precision).probabilities(image), first)
+    assert np.array_equal(OpenVINO(small, precision).probabilities(image), first)
 
 
 def test_an_ensemble_of_given_networks(small, image):
     """As the ablation makes one: networks, and a manifest that says little."""
     team = ensemble.Ensemble({"spacing_mm": 4.0}, [ensemble.network(small[0])])
     assert team.size == 1 and team.engine.made_with["name"] == "openvino"
-    found = team.predict(np.full((96, 128), 40.0), (4.0, 4.0))
+    found = measure_slice(np.full((96, 128), 40.0), (4.0, 4.0), team).probability
     assert found.shape == (96, 128) and found.max() > 0
 
 
 def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
     """A GPU rounds float32 to TF32 unless it is told not to; without one, only that it is told can be tested."""
-    import keras
+    import keras as library
 
     from sarco.method import unet
-    from sarco.runs import training
 
-    if keras.backend.backend() == "tensorflow":
+    if library.backend.backend() == "tensorflow":
         from tensorflow.config.experimental import enable_tensor_float_32_execution as allow
         from tensorflow.config.experimental import tensor_float_32_execution_enabled as allowed
 
-        for work in (lambda: engine.Keras([ensemble.network(small[0])]), lambda: training.compiled_unet(2, 1)):
+        for work in (lambda: Keras([ensemble.network(small[0])]), lambda: train.compiled_unet(2, 1)):
             allow(True)
             work()
             assert not allowed()
@@ -141,29 +143,29 @@ def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
     torch = SimpleNamespace(set_float32_matmul_precision=told.append, backends=backends)
     for name, module in (("jax", jax), ("torch", torch)):
         with monkeypatch.context() as patch:
-            patch.setattr(keras.backend, "backend", lambda name=name: name)
+            patch.setattr(library.backend, "backend", lambda name=name: name)
             patch.setitem(sys.modules, name, module)
-            engine.whole_float32()
+            keras.whole_float32()
     assert told == [("jax_default_matmul_precision", "highest"), "highest"] and not backends.cudnn.allow_tf32
 
-    narrow = engine.Keras([unet.unet(2, precision="mixed_bfloat16")])
+    narrow = Keras([unet.unet(2, precision="mixed_bfloat16")])
     assert narrow.made_with["precision"] == "bfloat16"
-    usual = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    usual = library.mixed_precision.dtype_policy()
+    library.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        assert engine.Keras([ensemble.network(small[0])]).made_with["precision"] == "float32"
+        assert Keras([ensemble.network(small[0])]).made_with["precision"] == "float32"
     finally:
-        keras.mixed_precision.set_dtype_policy(usual)
-    assert engine.OpenVINO(small[:1], "float32").made_with["precision"] == "float32"
+        library.mixed_precision.set_dtype_policy(usual)
+    assert OpenVINO(small[:1], "float32").made_with["precision"] == "float32"
 
 
 def test_what_is_not_there_is_said(sample, tmp_path, monkeypatch):
     done = run(sample[0], "--out", tmp_path / "out", "--engine", "abacus")
     assert (done.exit_code, "choose one of auto, float32, openvino, keras" in done.stderr) == (2, True)
-    monkeypatch.setattr(engine, "available", lambda: ["keras"])
-    assert engine.choose() == engine.choose("float32") == "keras"
+    monkeypatch.setattr(choose, "available", lambda: ["keras"])
+    assert choose.choose() == choose.choose("float32") == "keras"
     with pytest.raises(SarcoError, match=r"pip install sarco\[fast\]"):
-        engine.choose("openvino")
+        choose.choose("openvino")
 
 
 @needs_weights

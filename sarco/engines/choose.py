@@ -1,0 +1,50 @@
+"""One choice of engine: the names that a user may give, and what they mean on this machine."""
+
+import importlib.util
+
+from ..base.errors import SarcoError
+from . import keras
+from .openvino import OpenVINO
+
+AUTO, FLOAT32 = "auto", "float32"
+ENGINES = {engine.name: engine for engine in (OpenVINO, keras.Keras)}  # the fastest on a CPU first
+CHOICES = (AUTO, FLOAT32, *ENGINES)
+
+
+def available():
+    """Names of the engines that are installed; Keras always is."""
+    return [name for name in ENGINES if name == keras.Keras.name or importlib.util.find_spec(name)]
+
+
+def choose(name=AUTO):
+    """Name of the engine for a choice.
+
+    Parameters
+    ----------
+    name : {"auto", "float32", "openvino", "keras"}
+        "auto" is Keras where it sees a GPU, else OpenVINO where that is installed, else Keras. "float32" is the same,
+        but in nothing narrower: two machines then agree to the last printed digit, so tables of results are made with
+        it.
+
+    Raises
+    ------
+    SarcoError
+        There is no such engine, or it is not installed.
+    """
+    if name not in CHOICES:
+        raise SarcoError(f"engine {name}: there is no such engine; choose one of {', '.join(CHOICES)}.")
+    here = available()
+    if name in (AUTO, FLOAT32):
+        return keras.Keras.name if keras.sees_a_gpu() else here[0]
+    if name not in here:
+        raise SarcoError(
+            f"engine {name}: it is not installed; run 'pip install sarco[fast]', or choose {', '.join(here)}."
+        )
+    return name
+
+
+def make(name, weights, networks):
+    """The engine of a choice with its members ready: their weights, and a function that builds them for Keras."""
+    if ENGINES[choose(name)] is keras.Keras:
+        return keras.Keras(networks())
+    return OpenVINO(weights, precision="float32" if name == FLOAT32 else None)

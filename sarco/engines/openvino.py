@@ -1,0 +1,132 @@
+"""OpenVINO, the fast engine of a CPU: a graph that is built straight from the arrays of the weights.
+
+Batch normalisation is folded into the convolutions, and no TensorFlow is needed. On a CPU that multiplies in bfloat16
+it computes in it (products in 8 binary digits, sums in float32). What that costs, measured on the final masks of the
+sample, is nearly all lost in the first convolution, where the image itself is rounded to steps of up to 2 HU. So the
+image comes in three channels, the rounded one, what the rounding took away, and the rounded one again, against the
+rounded weights twice and what their rounding took away: the first product is then as good as in float32, at no cost
+in time.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..base.environment import cores
+from .weights import CONVOLUTIONS, shape
+
+BATCH_NORMALISATION_EPSILON = 1e-3  # Keras' own
+
+
+class OpenVINO:
+    """Members side by side on the cores of a CPU, one thread each.
+
+    Parameters
+    ----------
+    weights : list of list of ndarray
+        Of each member, as `keras.Model.get_weights` orders them.
+    precision : {"float32", "bfloat16"}, optional
+        bfloat16 unless given, where the CPU multiplies in it.
+    plain : bool
+        Let bfloat16 round the image too; only the benchmark wants that.
+    """
+
+    name = "openvino"
+
+    def __init__(self, weights, precision=None, *, plain=False):
+        import openvino
+
+        core = openvino.Core()
+        if precision is None:
+            precision = "bfloat16"
+        if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            precision = "float32"
+        self._split = precision == "bfloat16" and not plain
+        # With one thread a member nothing waits for another thread, and no sum depends on how many there are.
+        threads = 1 if len(weights) > 1 else cores()
+        how = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # each of the members would be tied to the same core
+        }
+        self._pool = ThreadPoolExecutor(cores())
+
+        def request(arrays):
+            return core.compile_model(_graph(arrays, self._split), "CPU", how).create_infer_request()
+
+        self._requests = list(self._pool.map(request, weights))
+        self._locks = [threading.Lock() for _ in weights]
+        computed = self._requests[0].get_compiled_model().get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.made_with = {"name": self.name, "version": openvino.__version__.split("-")[0],
+                          "precision": {"bf16": "bfloat16", "f32": "float32"}[computed]}  # fmt: skip
+
+    def probabilities(self, image):
+        """As `keras.Keras.probabilities`; may be called from several threads at once."""
+        x = np.ascontiguousarray(image, np.float32)[None, None]
+        if self._split:
+            rounded = _bfloat16(x)
+            x = np.concatenate([rounded, x - rounded, rounded], axis=1)
+
+        def infer(request, lock):
+            with lock:
+                request.infer({0: x})
+                return request.get_output_tensor().data[0, 0].copy()
+
+        return np.stack(list(self._pool.map(infer, self._requests, self._locks)))
+
+
+def _bfloat16(values):
+    """Values rounded to bfloat16, to the nearest and at a tie to the even, as float32."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+
+def folded(weights):
+    """Yield kernel (height, width, in, out) and bias (out) of each convolution, its batch normalisation folded in."""
+    for i in range(0, len(weights) - 2, 6):
+        kernel, bias, gamma, beta, mean, variance = weights[i : i + 6]
+        scale = gamma / np.sqrt(variance + BATCH_NORMALISATION_EPSILON)
+        yield kernel * scale, (bias - mean) * scale + beta
+    yield tuple(weights[-2:])
+
+
+def _graph(weights, split):
+    """The U-net of `method.unet.unet` as OpenVINO's graph, for one slice of any size; `split` as the module says."""
+    import openvino
+    from openvino import opset13 as op
+
+    _, depth = shape(weights)
+    layers = folded(weights)
+
+    def convolve(x, activate, first=False):
+        kernel, bias = next(layers)
+        if first and split:
+            rounded = _bfloat16(kernel)
+            kernel = np.concatenate([rounded, rounded, kernel - rounded], axis=2)
+        kernel = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)
+        edge = [side // 2 for side in kernel.shape[2:]]
+        x = op.convolution(x, op.constant(kernel), [1, 1], edge, edge, [1, 1])
+        return activate(op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1))))
+
+    def block(x, first=False):
+        for i in range(CONVOLUTIONS):
+            x = convolve(x, op.relu, first=first and i == 0)
+        return x
+
+    def double(x):
+        scales, axes = op.constant(np.array([2, 2], np.float32)), op.constant(np.array([2, 3], np.int64))
+        return op.interpolate(x, scales, "nearest", "scales", axes=axes, coordinate_transformation_mode="asymmetric",
+                              nearest_mode="floor")  # fmt: skip
+
+    image = x = op.parameter((1, 3 if split else 1, -1, -1), np.float32, "image")
+    skips = []
+    for level in range(depth):
+        x = block(x, first=level == 0)
+        skips.append(x)
+        x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
+    x = block(x)
+    for skip in reversed(skips):
+        x = block(op.concat([skip, double(x)], 1))
+    return openvino.Model([convolve(x, op.sigmoid).output(0)], [image], "unet")

@@ -1,0 +1,66 @@
+"""What a network sees of a slice in training: the slice turned and scaled, another way each time.
+
+The paper: "Main augmentation strategies included rotations (-10, +10) and scaling (0.9, 1.1)."
+
+Ours are the patch that is cut about the body, its shift by a few pixels, and the order of the interpolation.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from ..paper import ROTATION_DEG, SCALE
+from .preprocess import body_box
+
+SHIFT_SHARE = 0.06  # of the patch's sides: how far its middle may lie from that of the body
+AUGMENTATION_ORDER = 1
+
+
+def body_centre(image):
+    """Row and column of the middle of the body, in pixels."""
+    return np.array([(side.start + side.stop - 1) / 2 for side in body_box(image)])
+
+
+def draw_place(centre, patch_px, rng):
+    """Draw turn, scale and place of a patch about the body.
+
+    Parameters
+    ----------
+    centre : ndarray, (2,)
+        See `body_centre`.
+    patch_px : tuple of int
+        Rows, columns of the patch.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    matrix : ndarray, (2, 2)
+    offset : ndarray, (2,)
+        The patch's pixel p lies at ``matrix @ p + offset`` of the slice.
+    """
+    angle = np.deg2rad(rng.uniform(*ROTATION_DEG))
+    scale = rng.uniform(*SCALE)
+    # A body smaller or larger than the patch is seen from a place that varies: no pixel is always the spine.
+    centre = centre + rng.uniform(-SHIFT_SHARE, SHIFT_SHARE, 2) * patch_px
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+    return matrix, centre - matrix @ ((np.array(patch_px) - 1) / 2)
+
+
+def augment(image, mask, patch_px, rng):
+    """Rotate and scale a slice and its mask together, and cut the patch about the body.
+
+    Parameters
+    ----------
+    image, mask : ndarray, (n, n)
+    patch_px : tuple of int
+        Rows, columns of the patch.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    image, mask : ndarray of float32, `patch_px`
+    """
+    matrix, offset = draw_place(body_centre(image), patch_px, rng)
+    return tuple(
+        ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=AUGMENTATION_ORDER)
+        for a in (image, mask)
+    )

@@ -1,0 +1,97 @@
+"""How a network learns.
+
+The paper: "Training was performed [...] for 150 epochs of 200 iterations of batch size 12. Initial learning rate was
+set to 10^-3. An adaptive learning rate scheme with a polynomial degree of order 5 was used. Weights were updated with
+the Adam optimizer. [...] The Dice similarity coefficient (DSC) was used as a loss function".
+"""
+
+import numpy as np
+
+from ..engines.keras import whole_float32
+from ..paper import BATCH_SIZE, DECAY_POWER, EPOCHS, ITERATIONS, LEARNING_RATE
+from . import metrics
+from .augment import augment
+from .unet import unet
+
+
+def dice_loss(true, predicted):
+    """1 - DSC of soft masks, tensors (batch, rows, columns, 1), averaged over the batch."""
+    from keras import ops
+
+    true, predicted = (ops.cast(t, "float32") for t in (true, predicted))
+    axes = (1, 2, 3)
+    overlap = ops.sum(true * predicted, axes)
+    # One pixel in numerator and denominator keeps the loss defined for an empty mask.
+    return 1 - ops.mean((2 * overlap + 1) / (ops.sum(true, axes) + ops.sum(predicted, axes) + 1))
+
+
+def schedule(steps, learning_rate=LEARNING_RATE, power=DECAY_POWER):
+    """Learning rate over `steps` iterations: polynomial of order `power` (the paper: 5) from `learning_rate` to 0."""
+    import keras
+
+    return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, power)
+
+
+def compiled_unet(filters, steps, learning_rate=LEARNING_RATE, power=DECAY_POWER, precision="float32"):
+    """The network with the paper's loss, optimiser and schedule."""
+    import keras
+
+    whole_float32()
+    model = unet(filters, precision=precision)
+    model.compile(keras.optimizers.Adam(schedule(steps, learning_rate, power)), dice_loss, jit_compile=False)
+    return model
+
+
+def draw_slices(cases, step, seed, batch_size):
+    """Which slices a step sees: each pass goes over all in an order of its own, without repetition."""
+    drawn = np.arange(step * batch_size, (step + 1) * batch_size)
+    passes, places = np.divmod(drawn, cases)
+    order = {p: np.random.default_rng((seed, 1 << 20, p)).permutation(cases) for p in set(passes.tolist())}
+    return [order[p][k] for p, k in zip(passes, places, strict=True)]
+
+
+def batch(images, masks, step, *, seed, batch_size=BATCH_SIZE, patch_px):
+    """The batch of one step: it depends on the seed and the step alone, so that a resumed run sees the same.
+
+    Returns
+    -------
+    x, y : ndarray of float32, (batch_size, rows, columns, 1)
+    """
+    rng = np.random.default_rng((seed, step))
+    drawn = draw_slices(len(images), step, seed, batch_size)
+    pairs = [augment(images[i], masks[i], patch_px, rng) for i in drawn]
+    x, y = (np.stack(a)[..., None] for a in zip(*pairs, strict=True))
+    return x, y
+
+
+def epochs(model, draw, first=1, last=EPOCHS, iterations=ITERATIONS):
+    """Train a compiled network from its `first` epoch to its `last`, 1 being the first of all.
+
+    Parameters
+    ----------
+    model : keras.Model
+    draw : callable
+        Step (from 0) to images and masks, as `batch`.
+    first, last, iterations : int
+
+    Yields
+    ------
+    epoch : int
+    losses : iterator of float
+        Of its iterations, each of which is done when its loss is asked for.
+    """
+    for epoch in range(first, last + 1):
+        steps = range((epoch - 1) * iterations, epoch * iterations)
+        yield epoch, (float(np.asarray(model.train_on_batch(*draw(step)))) for step in steps)
+
+
+def validation_dsc(model, images, masks, batch_size=8):
+    """DSC of each validation slice on the network's grid, before any post-processing: ndarray of float64, (slices,)."""
+    scores = []
+    for i in range(0, len(images), batch_size):
+        x = np.asarray(images[i : i + batch_size], np.float32)[..., None]
+        short = batch_size - len(x)  # one shape for all batches: the step is compiled once
+        p = np.asarray(model.predict_on_batch(np.pad(x, ((0, short), (0, 0), (0, 0), (0, 0)))))[: len(x), ..., 0] > 0.5
+        t = np.asarray(masks[i : i + batch_size]) > 0.5
+        scores += map(metrics.dice, p, t)
+    return np.array(scores)

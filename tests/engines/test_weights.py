@@ -1,0 +1,66 @@
+"""Weights as files: what is read is what was written, and a changed one is refused."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sarco.base.errors import SarcoError
+from sarco.engines import weights
+from sarco.method.ensemble import Ensemble
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A manifest of two members, each of two arrays."""
+    entries = []
+    for number in (1, 2):
+        arrays = [np.full((2, 3), number / 4, np.float32), np.arange(3, dtype=np.float32)]
+        path = tmp_path / f"member-0{number}.npz"
+        weights.pack(SimpleNamespace(get_weights=lambda arrays=arrays: arrays), path)
+        entries.append({"file": path.name, "sha256": weights.checksum(path)})
+    (tmp_path / "manifest.json").write_text(json.dumps({"members": entries}))
+    return tmp_path
+
+
+def test_what_is_read_is_what_was_written(folder):
+    manifest = weights.read_manifest(folder)
+    first, second = weights.read_members(folder, manifest)
+    assert [array.dtype for array in first] == [np.float32] * 2
+    assert first[0].shape == (2, 3) and first[1].tolist() == second[1].tolist() == [0, 1, 2]
+    assert (first[0].max(), second[0].max()) == (0.25, 0.5)
+    assert len(Ensemble.load(folder, members=1).weights) == 1 and Ensemble.load(folder).size == 2
+
+
+def test_checksums_identify_the_members():
+    manifest = {"members": [{"sha256": "b"}, {"sha256": "a"}]}
+    assert weights.weights_sha256(manifest) == ["b", "a"]
+    assert weights.team(manifest) != weights.team({"members": manifest["members"][::-1]})
+    assert len(weights.team(manifest)) == 12 and int(weights.team(manifest), 16)
+
+
+def test_a_member_that_was_changed_is_refused(folder):
+    path = folder / "member-02.npz"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    Ensemble.load(folder, members=1)
+    with pytest.raises(SarcoError, match=r"member-02\.npz: its checksum"):
+        Ensemble.load(folder)
+    path.unlink()
+    with pytest.raises(SarcoError, match="not there"):
+        Ensemble.load(folder)
+    with pytest.raises(SarcoError, match=r"manifest\.json: not found; train members"):
+        Ensemble.load(folder / "nowhere")
+    with pytest.raises(SarcoError, match=r"student\.json: not found; train a student"):
+        Ensemble.load(folder, student=True)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(SarcoError, match=r"manifest\.json: not readable"):
+        weights.read_manifest(folder)
+
+
+def test_a_diverged_member_is_not_written(tmp_path):
+    with pytest.raises(SarcoError, match="diverged"):
+        weights.pack(SimpleNamespace(get_weights=lambda: [np.array([1e6])]), tmp_path / "member-01.npz")
+    assert not list(tmp_path.iterdir())

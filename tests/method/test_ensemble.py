@@ -1,0 +1,49 @@
+"""The ensemble: the mean of its members, and what it spares them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sarco.method import ensemble, unet
+
+
+class Counting:
+    """An engine of two members that find the image, and half of it."""
+
+    def probabilities(self, image):
+        self.seen = image.shape
+        return np.stack([image, image / 2]).astype(np.float32)
+
+
+@pytest.fixture
+def two():
+    made = ensemble.Ensemble({"spacing_mm": 2.0}, weights=[[], []])
+    made.engine = Counting()
+    return made
+
+
+def test_the_output_is_the_mean():
+    members = np.array([0.0, 0.0, 1.0], np.float32)[:, None, None] * np.ones((2, 2), np.float32)
+    assert ensemble.average(members) == pytest.approx(np.full((2, 2), 1 / 3))
+
+
+def test_members_see_the_body_and_air_is_nothing(two):
+    image_hu = np.full((120, 200), -1000.0)
+    image_hu[30:90, 40:140] = 75  # 60 x 100 mm in the middle of a field of 512
+    found = two.predict_members(image_hu, (1.0, 1.0))
+    assert (two.size, found.shape, found.dtype) == (2, (2, 256, 256), np.float32)
+    # 30 x 50 pixels of 2 mm and 16 to each side, in whole sixteens.
+    assert two.engine.seen == (64, 96)
+    assert found[0, 128, 128] == 0.5 and found[1, 128, 118] == 0.25
+    assert (found[0] > 0.25).sum() == 30 * 50 and found[:, :90].max() == 0
+
+
+def test_a_member_is_built_from_its_weights_alone():
+    kept = unet.unet(filters=3, depth=2).get_weights()
+    built = ensemble.network(kept)
+    assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), kept, strict=True))
+    made = ensemble.Ensemble({"spacing_mm": 4.0}, weights=[kept, kept])
+    assert (made.size, made.network_spacing_mm, len(made.members)) == (2, 4.0, 2)
+    given = [SimpleNamespace(get_weights=lambda: kept)]
+    assert ensemble.Ensemble({}, given).members is given

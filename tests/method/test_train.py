@@ -1,0 +1,91 @@
+"""How a network learns: loss, schedule, batches and the loop."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sarco import paper
+from sarco.method import metrics, train
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((5, 64, 64), np.float16)
+    masks[:, 20:44, 16:48] = 1
+    images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
+    return images, masks
+
+
+def test_dice_loss_is_one_minus_dsc():
+    a, b = np.zeros((2, 8, 8, 1), np.float32), np.zeros((2, 8, 8, 1), np.float32)
+    assert float(train.dice_loss(a, b)) == 0  # two empty masks agree
+    a[:, :4], b[:, 2:6] = 1, 1
+    assert float(train.dice_loss(a, b)) == pytest.approx(1 - (2 * 16 + 1) / (64 + 1), abs=1e-6)
+    b[1] = 0  # each slice has its own DSC, and these are averaged
+    assert float(train.dice_loss(a, b)) == pytest.approx(1 - ((2 * 16 + 1) / 65 + 1 / 33) / 2, abs=1e-6)
+
+
+def test_the_rate_falls_from_the_papers_to_nothing_as_its_power_says():
+    rate = [float(train.schedule(100)(step)) for step in (0, 50, 100)]
+    assert rate == pytest.approx([paper.LEARNING_RATE, paper.LEARNING_RATE / 2**paper.DECAY_POWER, 0])
+    assert float(train.schedule(100, 0.5, 1)(50)) == 0.25
+
+
+def test_the_network_learns_with_adam_on_that_schedule():
+    model = train.compiled_unet(2, 10, learning_rate=0.25, power=1, precision="mixed_bfloat16")
+    assert type(model.optimizer).__name__ == "Adam" and model.loss is train.dice_loss
+    assert float(model.optimizer.learning_rate) == 0.25 and model.layers[1].compute_dtype == "bfloat16"
+
+
+def test_every_slice_is_seen_once_a_pass():
+    passes = [train.draw_slices(5, step, 3, 2) for step in range(5)]  # ten draws: two passes
+    first, second = np.split(np.concatenate(passes), 2)
+    assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4] and list(first) != list(second)
+    assert list(train.draw_slices(5, 2, 3, 2)) == list(passes[2])
+    assert any(list(train.draw_slices(5, step, 4, 2)) != list(passes[step]) for step in range(5))
+
+
+def test_a_batch_depends_on_seed_and_step_alone(arrays):
+    how = {"batch_size": 3, "patch_px": (32, 48)}
+    x, y = train.batch(*arrays, 7, seed=5, **how)
+    assert x.shape == y.shape == (3, 32, 48, 1) and x.dtype == y.dtype == np.float32
+    assert 0 < y.mean() < 1 and np.corrcoef(x.ravel(), y.ravel())[0, 1] > 0.8
+    assert np.array_equal(train.batch(*arrays, 7, seed=5, **how)[0], x)
+    for other in (train.batch(*arrays, 8, seed=5, **how), train.batch(*arrays, 7, seed=6, **how)):
+        assert not np.array_equal(other[0], x)
+    marked = np.stack([np.full((64, 64), i / 8, np.float16) for i in range(5)])
+    seen = train.batch(marked, marked, 7, seed=5, batch_size=3, patch_px=(16, 16))[0].max((1, 2, 3))
+    assert list(np.round(seen * 8)) == train.draw_slices(5, 7, 5, 3)
+    assert not np.array_equal(y[0], y[1])  # one slice is turned another way than the next
+
+
+def test_epochs_go_through_their_steps_in_order():
+    done, model = [], SimpleNamespace(train_on_batch=lambda x, y: done.append((x, y)) or np.float32(0.5))
+    for epoch, losses in train.epochs(model, lambda step: (step, -step), first=2, last=3, iterations=2):
+        assert done == [(step, -step) for step in range(2, 2 * epoch - 2)]
+        assert list(losses) == [0.5, 0.5]
+    assert done == [(step, -step) for step in (2, 3, 4, 5)]
+    told = [(epoch, len(list(losses))) for epoch, losses in train.epochs(model, lambda step: (step, step))]
+    assert told == [(epoch, paper.ITERATIONS) for epoch in range(1, paper.EPOCHS + 1)]
+
+
+def test_validation_has_the_same_dice_as_the_results(arrays):
+    _, masks = arrays
+    none, half = np.zeros_like(masks[0]), masks[0] * (np.arange(64) < 32)
+    found, true = np.stack([none, none, half]), np.stack([none, masks[0], masks[0]])
+    shapes = []
+
+    def predict(x):
+        shapes.append(x.shape)
+        return x
+
+    for size in (2, 8):
+        scores = train.validation_dsc(SimpleNamespace(predict_on_batch=predict), found, true, size)
+        assert scores == pytest.approx([1, 0, 2 / 3])  # two empty masks agree
+        assert list(scores) == [metrics.dice(a > 0.5, b > 0.5) for a, b in zip(found, true, strict=True)]
+    assert shapes == [(2, 64, 64, 1)] * 2 + [(8, 64, 64, 1)]
+    at_half = np.full((1, 4, 4), 0.5)  # a half is no muscle, neither found nor true
+    for pair in ((at_half, 0 * at_half), (0 * at_half, at_half)):
+        assert train.validation_dsc(SimpleNamespace(predict_on_batch=predict), *pair) == [1]
