@@ -75,7 +75,9 @@ def drawings(slice_hu, mask):
     return {
         "ablation": lambda: figures.ablation(variants),
         "assumed_readers": lambda: figures.assumed_readers(*readers),
-        "attenuation": lambda: figures.attenuation([slice_hu], [parts], {"muscle": ("psoas",), "organ": ("organ",)}),
+        "attenuation": lambda: figures.attenuation(
+            [slice_hu], [parts], {"one": ("psoas",), "no": ("organ",)}, (-29, 150)
+        ),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
         "by_age": lambda: figures.by_age(cohort, known, ages),
         "by_members": lambda: figures.by_members(band, band, {"dsc": 3, "rmse_cm2": 2}, 3),
@@ -190,10 +192,10 @@ def test_an_interval_is_that_of_the_table_and_none_of_seaborns(drawings):
     # Also where the value lies outside, or has no interval.
     _, axis = style.canvas(3)
     table = pd.DataFrame({"at": [0, 1], "of": ["b", "a"], "value": [5.0, 2.0], "low": [1, np.nan], "high": [4, np.nan]})
-    style.points_with_intervals(axis, table, "value", "of")
+    style.intervals(axis, table, "value", "of")
     outside, without = _bars(axis)
     assert outside == (5, 1, 4) and without[0] == 2 and np.isnan(without[1:]).all()
-    style.line_with_band(axis, table[::-1], "at", "value")
+    style.band_line(axis, table[::-1], "at", "value")
     assert axis.lines[-1].get_ydata().tolist() == [5, 2]
 
 

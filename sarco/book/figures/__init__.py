@@ -4,17 +4,8 @@ No function reads a file or keeps state. Seaborn, which takes seconds to load, i
 """
 # ruff: noqa: F401
 
-from .bias import bland_altman, few_cases, scatter, transfer
-from .data import (
-    ablation,
-    by_age,
-    cohort_flow,
-    contact_sheet,
-    preprocessing,
-    quality_labels,
-    reader_study,
-    slice_with_masks,
-)
+from .bias import bland_altman, few_cases, reader_study, scatter, transfer
+from .data import ablation, by_age, cohort_flow, contact_sheet, preprocessing, quality_labels, slice_with_masks
 from .ensemble import by_members, disagreement, uncertainty
 from .own_slice import changes, overview, own_slice
 from .pictures import body_box, box_of

@@ -1,8 +1,8 @@
-"""Chapter on the bias correction: areas against the readers', and on whom a correction may be learned."""
+"""Chapter on the bias correction: areas against areas, and on whom a correction may be learned."""
 
 import numpy as np
 
-from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, legend_above, line_with_band, theme
+from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, legend_above, sns, theme
 
 
 @theme()
@@ -12,8 +12,6 @@ def scatter(predicted_cm2, reference_cm2, corrected_cm2=None):
     With `corrected_cm2` before and after the bias correction (panel A), with the line through the latter; without it
     `predicted_cm2` alone (panel B).
     """
-    import seaborn as sns
-
     clouds = [(predicted_cm2, "before the correction", BLUE, "o", 36), (corrected_cm2, "after it", GREEN, "*", 100)]
     if corrected_cm2 is None:
         clouds = [(predicted_cm2, "predicted", BLUE, "o", 36)]
@@ -32,10 +30,8 @@ def scatter(predicted_cm2, reference_cm2, corrected_cm2=None):
     return fig
 
 
-def differences(axis, first_cm2, second_cm2, limits_cm2, labels):
+def _differences(axis, first_cm2, second_cm2, limits_cm2, labels):
     """Differences of two areas against their means, and lines for their mean and limits, as `labels` names them."""
-    import seaborn as sns
-
     first, second = np.asarray(first_cm2, float), np.asarray(second_cm2, float)
     sns.scatterplot(x=(first + second) / 2, y=first - second, color=BLUE, s=30, alpha=0.7, ax=axis)
     axis.axhline((first - second).mean(), color=RED, linewidth=1.3, label=labels[0])
@@ -49,28 +45,37 @@ def bland_altman(predicted_cm2, reference_cm2, low_cm2, high_cm2):
     """Difference against mean of the two areas, with the mean difference and the limits of agreement."""
     fig, axis = canvas(3.2)
     axis.axhline(0, color="black", linewidth=0.8)
-    differences(axis, predicted_cm2, reference_cm2, (low_cm2, high_cm2), ("mean error", "limits of agreement"))
+    _differences(axis, predicted_cm2, reference_cm2, (low_cm2, high_cm2), ("mean error", "limits of agreement"))
     axis.set(xlabel="mean of the two areas (cm²)", ylabel="predicted minus\nreader's area (cm²)")
     legend_above(axis, 2)
     return fig
 
 
 @theme()
-def few_cases(table, published=None):
+def reader_study(first_cm2, second_cm2, limits_cm2, published_cm2):
+    """Difference of two readers' areas against their mean, with the limits of agreement and published ones."""
+    fig, axis = canvas(3.4)
+    axis.axhspan(*published_cm2, color=SKY, alpha=0.3, linewidth=0, label="limits of human readers, published")
+    _differences(axis, first_cm2, second_cm2, limits_cm2, ("mean difference", "limits of simulated readers"))
+    axis.set(xlabel="mean of the two readers' areas (cm²)", ylabel="one reader minus\nthe other (cm²)")
+    legend_above(axis, 1)
+    return fig
+
+
+@theme()
+def few_cases(table, published):
     """The mean error that so many cases teach, 95 of 100 draws, and how often it does harm.
 
     `table` as `sarco.evidence.bias.few_cases` gives it; `published`, the paper's number of cases, is marked by a line.
     """
-    import seaborn as sns
-
     table = table.assign(learned=(table.low + table.high) / 2, harm=100 * table.worse)
     fig, (above, below) = canvas(4.2, 2, sharex=True)
-    line_with_band(above, table, "cases", "learned", color=BLUE, marker="o")
+    band_line(above, table, "cases", "learned", color=BLUE, marker="o")
     sns.lineplot(table, x="cases", y="harm", color=RED, marker="o", clip_on=False, ax=below)
     above.set(ylabel="mean error\nlearned (cm²)")
     below.set(xlabel="cases that it is learned on", ylabel="draws that\ndo harm (%)", xscale="log")
     below.set_ylim(0, max(5, 1.05 * table.harm.max()))
-    for axis in (above, below) if published is not None else ():
+    for axis in (above, below):
         axis.axvline(published, color=GREY, linestyle=":", linewidth=1.5)
     below.set_xticks(table.cases, table.cases)
     below.minorticks_off()
@@ -84,19 +89,18 @@ def transfer(table):
     `table` as `sarco.evidence.bias.transfer` gives it; several may be joined, with a column group.
     """
     import pandas as pd
-    import seaborn as sns
 
     own = table.learned_on == table.applied_to
     table = table.assign(people=table.group + ": " + table.applied_to, rmse_cm2=table.after_cm2)
     before = table.drop_duplicates("people")
-    kinds = {"not corrected": before.assign(rmse_cm2=before.before_cm2), "by its own": table[own],
-             "by another's": table[~own]}  # fmt: skip
+    before = before.assign(rmse_cm2=before.before_cm2)
+    kinds = {"not corrected": before, "by its own": table[own], "by another's": table[~own]}
     marks = pd.concat(kinds, names=["kind"]).reset_index("kind")
     span = marks.groupby("people", sort=False).rmse_cm2.agg(["min", "max"])
     fig, axis = canvas(0.36 * len(span) + 1.1)
     axis.hlines(span.index, span["min"], span["max"], color="#BBBBBB", linewidth=1.2, zorder=0)
-    sns.scatterplot(marks, x="rmse_cm2", y="people", hue="kind", style="kind", markers=["o", "s", "D"], s=50, ax=axis,
-                    palette=["white", BLUE, ORANGE], edgecolor="black", linewidth=0.8)  # fmt: skip
+    sns.scatterplot(marks, x="rmse_cm2", y="people", hue="kind", style="kind", size="kind", sizes=[50, 70, 35], ax=axis,
+                    palette=["white", BLUE, ORANGE], markers=list("osD"), edgecolor="black", linewidth=0.8)  # fmt: skip
     axis.set(xlabel="RMSE (cm²)", ylabel="", ylim=(len(span) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
     legend_above(axis, 3)

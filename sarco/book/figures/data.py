@@ -6,22 +6,8 @@ from matplotlib.patches import Rectangle
 from scipy import ndimage
 
 from ...paper import WINDOW_HU
-from .bias import differences
-from .pictures import WHOLE, body_box, ct, legend_below, outline, paint, picture_height, sheet, size_mm
-from .style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    WIDTH,
-    canvas,
-    legend_above,
-    points_with_intervals,
-    theme,
-)
+from .pictures import WHOLE, body_box, ct, legend_below, outline, paint, sheet, size_mm, views
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, WIDTH, canvas, intervals, legend_above, sns, theme
 
 
 @theme()
@@ -50,17 +36,10 @@ def cohort_flow(released, excluded, train, validation, test):
 def by_age(cohort, literature, groups):
     """Muscle area and attenuation by age group and sex, each beside the mean and SD of the literature.
 
-    Parameters
-    ----------
-    cohort : DataFrame
-        Columns sex (F, M), age (years), area_cm2, hu.
-    literature : dict of str to list of (float, float, float, float)
-        For each sex, one entry a group: mean and SD of the area (cm2) and of the attenuation (HU).
-    groups : list of (str, float, float)
-        Name of each age group, and its ages: from, up to but without.
+    `cohort` has the columns sex (F, M), age (years), area_cm2 and hu; `literature`, by sex, for each of the `groups`
+    (name, from, up to but without) the mean and SD of the area (cm2), then of the attenuation (HU).
     """
     import pandas as pd
-    import seaborn as sns
 
     names, lows, highs = zip(*groups, strict=True)
     cohort = cohort.assign(
@@ -87,23 +66,15 @@ def by_age(cohort, literature, groups):
 def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
     """Small pictures side by side, each with the outline of its mask.
 
-    Parameters
-    ----------
-    slices : list of (label, image_hu, spacing_mm, mask)
-    boxes : list of tuple of slice, optional
-        What is shown of each, as `box_of` finds it; the body unless given.
-    field_mm : tuple of float, optional
-        Height and width that each picture shows about the middle of its box, so that all have one scale. Unless given,
-        each picture is as large as its place allows.
+    `slices` are (label, image_hu, spacing_mm, mask), of which `boxes` (as `box_of` finds them; the body unless given)
+    are shown: each as large as its place allows or, with `field_mm` (height, width) about its middle, all in one scale.
     """
     boxes = boxes or [body_box(image_hu) for _, image_hu, _, _ in slices]
     sides_mm = [size_mm(row[1], row[2], box) for row, box in zip(slices, boxes, strict=True)]
     # One shape for all places; what lies beyond a box is as black as air.
     shape = np.divide(*field_mm) if field_mm else np.median([high / wide for high, wide in sides_mm])
-    fig, axes = sheet(len(slices), columns, WIDTH / columns * shape + 0.25)
-    for axis, box, (high, wide), (label, image_hu, spacing_mm, mask) in zip(
-        axes, boxes, sides_mm, slices, strict=False
-    ):
+    fig, axes = sheet([row[0] for row in slices], columns, WIDTH / columns * shape)
+    for axis, box, (high, wide), (_, image_hu, spacing_mm, mask) in zip(axes, boxes, sides_mm, slices, strict=False):
         ct(axis, image_hu[box], spacing_mm, WHOLE, bar_cm=0)
         outline(axis, mask[box], ORANGE, 0.7)
         wide = field_mm[1] if field_mm else max(wide, high / shape)
@@ -111,19 +82,16 @@ def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
         top, left = (image_hu[box].shape - size) / 2 - 0.5
         axis.add_patch(Rectangle((left, top), size[1], size[0], color="black", zorder=-1))
         axis.set(xlim=(left, left + size[1]), ylim=(top + size[0], top))
-        axis.set_title(label, fontsize=11, pad=2)
     return fig
 
 
 @theme()
 def slice_with_masks(image_hu, spacing_mm, reader, true=None):
     """A slice, plain on top, and below with the reader's mask painted and the true contour, if known, drawn."""
-    fig, axes = canvas(2 * picture_height(image_hu, spacing_mm) + 0.5, 2)
-    for axis in axes:
-        ct(axis, image_hu, spacing_mm)
-    paint(axis, reader, RED, 0.55)
+    fig, (_, below) = views(image_hu, spacing_mm, 2, room=0.5)
+    paint(below, reader, RED, 0.55)
     if true is not None:
-        outline(axis, true, SKY)
+        outline(below, true, SKY)
     legend_below(fig, {"the reader's mask": RED} | ({} if true is None else {"true contour": SKY}))
     return fig
 
@@ -135,8 +103,8 @@ def quality_labels(rows, field_mm=100):
     `rows` are (label, image_hu, spacing_mm, reader, true, added, missed), the last two the wrong pixels; masks are
     (H, W) bool. Each picture is a square about the wrong pixels or, where there are none, the middle of the mask.
     """
-    fig, axes = sheet(len(rows), 2, WIDTH / 2 + 0.25, legend=0.5)
-    for axis, (label, image_hu, spacing_mm, reader, true, added, missed) in zip(axes, rows, strict=False):
+    fig, axes = sheet([row[0] for row in rows], 2, WIDTH / 2, legend=0.5)
+    for axis, (_, image_hu, spacing_mm, reader, true, added, missed) in zip(axes, rows, strict=False):
         wrong = added | missed
         crowd = ndimage.gaussian_filter(np.asarray(wrong if wrong.any() else true, np.float32), 6)
         middle = np.unravel_index(np.argmax(crowd), crowd.shape)
@@ -147,21 +115,9 @@ def quality_labels(rows, field_mm=100):
         paint(axis, missed, BLUE, 0.85)
         outline(axis, true, "white", 1.4)
         outline(axis, reader, PURPLE, 1.1)
-        axis.set_title(label, loc="left", fontsize=10, pad=3)
     contours = {"true contour (white)": "#BBBBBB", "reader's contour": PURPLE}
     lines = [Line2D([], [], color=colour, linewidth=2, label=name) for name, colour in contours.items()]
     legend_below(fig, {"wrong: added": ORANGE, "wrong: missed": BLUE}, 2, lines)
-    return fig
-
-
-@theme()
-def reader_study(first_cm2, second_cm2, limits_cm2, published_cm2):
-    """Difference of two readers' areas against their mean, with the limits of agreement and published ones."""
-    fig, axis = canvas(3.4)
-    axis.axhspan(*published_cm2, color=SKY, alpha=0.3, linewidth=0, label="limits of human readers, published")
-    differences(axis, first_cm2, second_cm2, limits_cm2, ("mean difference", "limits of simulated readers"))
-    axis.set(xlabel="mean of the two readers' areas (cm²)", ylabel="one reader minus\nthe other (cm²)")
-    legend_above(axis, 1)
     return fig
 
 
@@ -171,14 +127,12 @@ def ablation(summary):
 
     `summary` as `sarco.evidence.ablation.summarise` gives it: index variant; columns dsc_mean, low, high, dsc_min.
     """
-    import seaborn as sns
-
     from ...evidence.ablation import label
 
     table = summary.assign(variant=[label(name) for name in summary.index])
     fig, axis = canvas(0.42 * len(table) + 1.3)
     axis.axvline(summary.dsc_mean["all"], color=GREY, linewidth=1, linestyle=":")
-    points_with_intervals(axis, table, "dsc_mean", "variant", color=BLUE, label="mean, with 95 % interval")
+    intervals(axis, table, "dsc_mean", "variant", color=BLUE, label="mean, with 95 % interval")
     sns.scatterplot(table, x="dsc_min", y="variant", color=RED, marker="v", s=60, label="worst case", ax=axis)
     axis.set(xlabel="DSC on the difficult slices", ylabel="")
     legend_above(axis, 2)
@@ -188,9 +142,8 @@ def ablation(summary):
 @theme()
 def preprocessing(image_hu, spacing_mm, tensor, network_spacing_mm):
     """The slice as stored, and as the network sees it, both in the network's window: only the grid differs."""
-    fig, (left, right) = canvas(3.2, columns=2)
+    sides = (image_hu.shape, f"{spacing_mm[0]:.2f}"), (tensor.shape, f"{network_spacing_mm:g}")
+    fig, (left, right) = sheet([f"{rows} x {columns} pixels of {mm} mm" for (rows, columns), mm in sides], 2, WIDTH / 2)
     ct(left, image_hu, spacing_mm, WHOLE, window_hu=WINDOW_HU)
-    left.set_title(f"{image_hu.shape[0]} x {image_hu.shape[1]} pixels of {spacing_mm[0]:.2f} mm", fontsize=9)
     ct(right, tensor, (network_spacing_mm,) * 2, WHOLE, window_hu=(0, 1))
-    right.set_title(f"{tensor.shape[0]} x {tensor.shape[1]} pixels of {network_spacing_mm:g} mm", fontsize=9)
     return fig

@@ -3,32 +3,24 @@
 import matplotlib
 import numpy as np
 
-from .pictures import ct, legend_below, outline, overlay, paint, picture_height
-from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, canvas, letter, line_with_band, theme
+from .pictures import legend_below, outline, overlay, paint, views
+from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, letter, sns, theme
 
 
 @theme()
 def by_members(band, orders, plateaus, papers_plateau):
     """The paper's figures 2B and 2C, over many orders: DSC and RMSE against the number of members in the mean.
 
-    Parameters
-    ----------
-    band : DataFrame
-        As `sarco.evidence.member_orders.band` returns it.
-    orders : DataFrame
-        Columns order, members, dsc, rmse_cm2, of one step; the first order is drawn alone.
-    plateaus : dict of str to int
-        Number of members from which on nothing is gained, by "dsc" and "rmse_cm2"; marked by a dot.
-    papers_plateau : int
-        Marked by a line, where there are so many members.
+    `band` as `sarco.evidence.member_orders.band` returns it; of `orders` (order, members, dsc, rmse_cm2) the first is
+    drawn alone. A dot marks the `plateaus` of "dsc" and "rmse_cm2", in members, and a line the paper's, if in reach.
     """
     fig, axes = canvas(5.2, 2, sharex=True)
     one = orders[orders["order"] == orders["order"].min()]
     panels = ("dsc", "DSC", BLUE, "B"), ("rmse_cm2", "RMSE (cm²)", RED, "C")
     for axis, (column, label, colour, panel) in zip(axes, panels, strict=True):
         axis.plot(one.members, one[column], color=GREY, linewidth=1, linestyle="--", label="one order")
-        line_with_band(axis, band, "members", column, f"{column}_low", f"{column}_high", color=colour,
-                       label="mean over the orders", err_kws={"label": "nine of ten orders"})  # fmt: skip
+        band_line(axis, band, "members", column, f"{column}_low", f"{column}_high", color=colour,
+                  label="mean over the orders", err_kws={"label": "nine of ten orders"})  # fmt: skip
         reached = band[band.members == plateaus[column]]
         axis.plot(reached.members, reached[column], "o", color=colour, label="plateau")
         if papers_plateau <= band.members.max():
@@ -47,12 +39,10 @@ def disagreement(image_hu, spacing_mm, spread, reader, predicted):
 
     `spread` is the SD of the members' probabilities, 0 to 0.5; `reader` and `predicted` are masks, (H, W) bool.
     """
-    fig, (above, below) = canvas(2 * picture_height(image_hu, spacing_mm) + 0.9, 2)
-    ct(above, image_hu, spacing_mm)
+    fig, (above, below) = views(image_hu, spacing_mm, 2, room=0.9)
     picture = overlay(above, spread, "inferno", 0.5)
     outline(above, reader, SKY, 0.6)
     fig.colorbar(picture, ax=above, location="bottom", shrink=0.7, pad=0.02, label="SD of the members' probabilities")
-    ct(below, image_hu, spacing_mm, bar_cm=0)
     paint(below, predicted & ~reader, SKY)
     paint(below, reader & ~predicted, ORANGE)
     legend_below(fig, {"found, not in the reader's mask": SKY, "missed": ORANGE})
@@ -67,7 +57,6 @@ def uncertainty(table, curve, bins=5):
     drawn; `curve` is as `sarco.evidence.disagreement.risk_coverage` returns it.
     """
     import pandas as pd
-    import seaborn as sns
 
     fig, (above, below) = canvas(6.2, 2)
     table = table.assign(error_cm2=table.error_cm2.abs())

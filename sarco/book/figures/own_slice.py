@@ -2,18 +2,16 @@
 
 import numpy as np
 
-from .pictures import ct, outline, overlay, paint, picture_height
+from .pictures import outline, overlay, paint, views
 from .style import BLUE, RED, SKY, canvas, theme
 
 
 @theme()
 def overview(image_hu, spacing_mm, probability, mask):
     """From slice to area: the slice, the probability of muscle, and the final mask."""
-    fig, axes = canvas(picture_height(image_hu, spacing_mm, 3, 8.4), columns=3, width=8.4)
-    for axis, bar_cm in zip(axes, (5, 0, 0), strict=True):
-        ct(axis, image_hu, spacing_mm, bar_cm=bar_cm)
-    overlay(axes[1], probability)
-    paint(axes[2], mask, RED, 0.75)
+    fig, (_, middle, right) = views(image_hu, spacing_mm, 1, 3, width=8.4)
+    overlay(middle, probability)
+    paint(right, mask, RED, 0.75)
     return fig
 
 
@@ -23,11 +21,9 @@ def own_slice(image_hu, spacing_mm, mask, fat, spread):
 
     `mask` and `fat` are (H, W) bool; `spread` is the SD of the members' probabilities.
     """
-    fig, (left, right) = canvas(picture_height(image_hu, spacing_mm, 2), columns=2)
-    ct(left, image_hu, spacing_mm)
+    fig, (left, right) = views(image_hu, spacing_mm, 1, 2)
     paint(left, fat, SKY)
     outline(left, mask, RED)
-    ct(right, image_hu, spacing_mm, bar_cm=0)
     overlay(right, spread, vmax=0.5)
     return fig
 

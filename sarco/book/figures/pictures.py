@@ -1,5 +1,7 @@
 """CT slices and masks, in true proportion; grey levels are drawn as they are."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -39,12 +41,22 @@ def picture_height(image_hu, spacing_mm, columns=1, width=WIDTH):
     return width / columns * np.divide(*size_mm(image_hu, spacing_mm, body_box(image_hu)))
 
 
-def sheet(count, columns, height, legend=0):
-    """A figure for so many pictures of a height (inches), with room for a legend, and their axes."""
-    rows = -(-count // columns)
-    fig, axes = canvas(height * rows + legend, rows, columns, squeeze=False)
-    for axis in axes.flat:
+def sheet(labels, columns, height, legend=0):
+    """A figure for so many labelled pictures of a height (inches), with room for a legend, and their axes."""
+    rows = -(-len(labels) // columns)
+    fig, axes = canvas((height + 0.25) * rows + legend, rows, columns, squeeze=False)
+    for axis, label in itertools.zip_longest(axes.flat, labels, fillvalue=""):
         axis.set_axis_off()
+        axis.set_title(label, loc="left", fontsize=11, pad=3)
+    return fig, axes.flat
+
+
+def views(image_hu, spacing_mm, rows, columns=1, room=0, width=WIDTH):
+    """A figure with the same slice several times, and room (inches) for more than them, and its axes."""
+    height = rows * picture_height(image_hu, spacing_mm, columns, width) + room
+    fig, axes = canvas(height, rows, columns, width)
+    for axis in axes.flat:
+        ct(axis, image_hu, spacing_mm)
     return fig, axes.flat
 
 
@@ -82,5 +94,5 @@ def overlay(axis, values, cmap="viridis", vmax=1):
 
 def legend_below(fig, colours, columns=None, handles=(), **kwargs):
     """One legend of coloured patches under the pictures, from names to colours, after `handles` with their labels."""
-    handles = [*handles, *(Patch(facecolor=colour, label=name) for name, colour in colours.items())]
+    handles = [*handles, *(Patch(fc=colour, ec="black", lw=0.5, label=name) for name, colour in colours.items())]
     fig.legend(handles=handles, loc="outside lower center", ncols=columns or len(handles), **kwargs)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .pictures import ct, legend_below, overlay, paint, picture_height
-from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, canvas, legend_above, letter, line_with_band, theme
+from .pictures import ct, legend_below, overlay, paint, picture_height, views
+from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, legend_above, letter, sns, theme
 
 
 @theme()
@@ -12,20 +12,15 @@ def steps(image_hu, spacing_mm, probability, masks):
 
     `masks` are those after each step, by the step's name and in order.
     """
-    fig, axes = canvas(2 * (picture_height(image_hu, spacing_mm, 2) + 0.25) + 0.3, 2, 2)
-    ct(axes[0, 0], image_hu, spacing_mm)
-    overlay(axes[0, 0], probability)
-    axes[0, 0].set_title("mean probability", fontsize=9, pad=3)
-    before = None
-    for axis, (name, mask) in zip(axes.flat[1:], masks.items(), strict=False):
-        ct(axis, image_hu, spacing_mm)
-        if before is None:
-            paint(axis, mask, GREEN, 0.55)
-        else:
-            paint(axis, mask & before, GREEN, 0.45)
-            paint(axis, mask & ~before, SKY)
-            paint(axis, before & ~mask, ORANGE)
-        axis.set_title(f"after {name}", fontsize=9, pad=3)
+    fig, (first, *others) = views(image_hu, spacing_mm, 2, 2, room=0.8)
+    overlay(first, probability)
+    first.set_title("mean probability", pad=3)
+    before = next(iter(masks.values()))  # to which the first step adds nothing
+    for axis, (name, mask) in zip(others, masks.items(), strict=False):
+        paint(axis, mask & before, GREEN, 0.45)
+        paint(axis, mask & ~before, SKY)
+        paint(axis, before & ~mask, ORANGE)
+        axis.set_title(f"after {name}", pad=3)
         before = mask
     legend_below(fig, {"kept": GREEN, "added by the step": SKY, "removed by it": ORANGE})
     return fig
@@ -37,8 +32,6 @@ def dilation_by_pixel(gain, labels):
 
     `gain` as `sarco.evidence.settings.dilation_gain` gives it; `labels` names the columns (cm2) that are drawn.
     """
-    import seaborn as sns
-
     fig, axis = canvas(3.4)
     for (column, label), colour, marker in zip(labels.items(), (BLUE, ORANGE), "os", strict=False):
         sns.regplot(gain, x="pixel_spacing_mm", y=column, ci=None, color=colour, marker=marker, label=label, ax=axis,
@@ -49,29 +42,20 @@ def dilation_by_pixel(gain, labels):
 
 
 @theme()
-def sweep(summary, curves, xlabel, papers=None, ticks=None):
+def sweep(summary, curves, xlabel, papers, ticks=None):
     """A setting of the post-processing against the DSC on top and the mean error of the area below.
 
-    Parameters
-    ----------
-    summary : DataFrame
-        As `sarco.evidence.settings.summarise` gives it.
-    curves : dict of str to str
-        Names of sweeps to labels.
-    xlabel : str
-    papers : float, optional
-        The paper's value, marked by a line.
-    ticks : dict of float to str, optional
-        Text for some values.
+    `summary` as `sarco.evidence.settings.summarise` gives it; `curves` labels the sweeps that are drawn, and `ticks`
+    some values; `papers` is the paper's value, marked by a line.
     """
     fig, axes = canvas(4.4, 2, sharex=True)
     for axis, column, ylabel in zip(axes, ("dsc", "mean_error_cm2"), ("DSC", "mean error (cm²)"), strict=True):
         for (name, label), colour, marker in zip(curves.items(), (BLUE, RED), "os", strict=False):
             part = summary[summary["sweep"] == name]
-            line_with_band(axis, part, "value", column, f"{column}_low", f"{column}_high", color=colour, marker=marker,
-                           label=label)  # fmt: skip
-        if papers is not None:
-            axis.axvline(papers, color=GREY, linestyle=":", linewidth=1.5, label="the paper's")
+            band_line(
+                axis, part, "value", column, f"{column}_low", f"{column}_high", color=colour, marker=marker, label=label
+            )
+        axis.axvline(papers, color=GREY, linestyle=":", linewidth=1.5, label="the paper's")
         axis.set(xlabel=xlabel, ylabel=ylabel)
     axes[1].axhline(0, color="black", linewidth=0.8)
     if ticks:
@@ -84,16 +68,8 @@ def sweep(summary, curves, xlabel, papers=None, ticks=None):
 def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None):
     """The paper's figure 3: what each step adds to a measure, or takes from it; bad steps are orange.
 
-    Parameters
-    ----------
-    labels : list of str
-        One a step; the first is the baseline.
-    values : list of float
-        The measure after each step.
-    better : {"higher", "lower"}
-    changes : list of (float, float), optional
-        Interval of each change, one fewer than `values`, drawn as a whisker about where the step ends; NaN where a
-        change has none.
+    `labels` and `values` are of each step, the baseline first; `better` is "higher" or "lower"; `changes` has the
+    interval of each change, drawn as a whisker about where the step ends (NaN: none).
     """
     before, after = np.array(values[:-1], float), np.array(values[1:], float)
     first, last, spread = values[0], values[-1], max(np.ptp(values), 10.0**-decimals)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from .pictures import box_of, ct, legend_below, outline, paint, sheet, size_mm
-from .style import BLUE, GREY, ORANGE, PURPLE, RED, SKY, WIDTH, canvas, line_with_band, points_with_intervals, theme
+from .style import BLUE, GREY, ORANGE, PURPLE, RED, SKY, WIDTH, band_line, canvas, intervals, sns, theme
 
 
 @theme()
@@ -15,8 +15,6 @@ def violins(cases):
 
     `cases` has the columns quality and dsc, one row a case.
     """
-    import seaborn as sns
-
     fig, axis = canvas(3.3)
     counts = cases.quality.value_counts().sort_index()
     sns.violinplot(cases, x="quality", y="dsc", order=counts.index, color=SKY, saturation=1, linecolor="#333333",
@@ -42,8 +40,7 @@ def subgroups(table, overall):
         axis.axvline(overall[column], color=GREY, linestyle=":", linewidth=1.2)
         if column != "dsc":
             axis.axvline(0, color="black", linewidth=0.8)
-        points_with_intervals(axis, table, column, "place", f"{column}_low", f"{column}_high", color=BLUE,
-                              native_scale=True)  # fmt: skip
+        intervals(axis, table, column, "place", f"{column}_low", f"{column}_high", color=BLUE, native_scale=True)
         axis.set(xlabel=label, ylim=(table.place.max() + 0.8, -0.8))
         axis.tick_params(axis="y", length=0)
         axis.locator_params(axis="x", nbins=4)
@@ -55,15 +52,15 @@ def subgroups(table, overall):
 
 
 @theme()
-def worst(rows, columns=2):
+def worst(rows):
     """Where network and reader are wrong: their wrong pixels, each in a colour, about the true contour.
 
     `rows` are (label, image_hu, spacing_mm, true, reader, network); masks are (H, W) bool.
     """
     boxes = [box_of(true | reader | network, margin=12) for *_, true, reader, network in rows]
     shapes = [np.divide(*size_mm(row[1], row[2], box)) for box, row in zip(boxes, rows, strict=True)]
-    fig, axes = sheet(len(rows), columns, WIDTH / columns * np.median(shapes) + 0.25, legend=0.5)
-    for axis, box, (label, image_hu, spacing_mm, true, reader, network) in zip(axes, boxes, rows, strict=False):
+    fig, axes = sheet([row[0] for row in rows], 2, WIDTH / 2 * np.median(shapes), legend=0.5)
+    for axis, box, (_, image_hu, spacing_mm, true, reader, network) in zip(axes, boxes, rows, strict=False):
         ct(axis, image_hu, spacing_mm, box)
         by_network, by_reader = network ^ true, reader ^ true
         # Over the contour, which would hide a narrow rim.
@@ -72,39 +69,32 @@ def worst(rows, columns=2):
         paint(axis, by_network & by_reader, PURPLE, zorder=5)
         # Without the gaps that the HU window leaves, which would be more line than picture.
         outline(axis, ndimage.binary_fill_holes(ndimage.binary_closing(true, iterations=2)), "white", 0.7)
-        axis.set_title(label, loc="left", fontsize=9, pad=3)
     legend_below(fig, {"network wrong": ORANGE, "reader wrong": SKY, "both wrong": PURPLE})
     return fig
 
 
 @theme()
-def assumed_readers(table, panels, evidence, columns=3):
+def assumed_readers(table, panels, evidence):
     """Results against the SD of the readers that are assumed, each with its 95 % interval and the paper's value.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns name, at (SD of the readers, cm2), value, low, high, and came_out: whether the verdict is the paper's
-        side; one row a result and SD.
-    panels : dict of str to (str, float)
-        Of each result that is drawn, its title and what the paper prints.
-    evidence : dict of str to float
-        SDs of readers, cm2, by the letter that is drawn on their line.
+    `table` has a row for each name and SD (column at, cm2): value, low, high, and came_out, whether the verdict is the
+    paper's side. `panels` has the title of each result and what the paper prints; `evidence` SDs (cm2) by the letter
+    that is drawn on their line.
     """
-    import seaborn as sns
-
+    columns = 3
     rows = -(-len(panels) // columns)
     fig, axes = canvas(1.8 * rows + 0.3, rows, columns, sharex=True, squeeze=False)
     for axis, (name, (title, papers)) in zip(axes.flat, panels.items(), strict=False):
         curve = table[table["name"] == name]
-        line_with_band(axis, curve, "at", "value", color=BLUE)
+        band_line(axis, curve, "at", "value", color=BLUE)
         sns.scatterplot(curve, x="at", y="value", hue="came_out", palette={True: BLUE, False: "white"}, s=28, ax=axis,
                         edgecolor=BLUE, linewidth=1, zorder=3, legend=False)  # fmt: skip
         axis.axhline(papers, color=RED, linestyle="--", linewidth=1.4)
         for sign, sd_cm2 in evidence.items():
             axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
-            axis.annotate(sign, (sd_cm2, 1), xycoords=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8,
-                          color=GREY)  # fmt: skip
+            axis.annotate(
+                sign, (sd_cm2, 1), xycoords=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8, color=GREY
+            )
         axis.set(xlabel="", ylabel="")
         axis.set_title(textwrap.fill(title, 24), fontsize=8, pad=12)
         axis.tick_params(labelsize=8)

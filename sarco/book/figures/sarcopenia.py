@@ -1,6 +1,6 @@
 """Chapter on sarcopenia: the muscle index and its limits, and who changes class."""
 
-from .style import BLUE, GREEN, ORANGE, PURPLE, RED, canvas, legend_above, points_with_intervals, theme
+from .style import BLUE, GREEN, ORANGE, PURPLE, RED, canvas, intervals, legend_above, sns, theme
 
 
 @theme()
@@ -10,8 +10,6 @@ def muscle_index(table, cutoffs):
     `table` has the columns sex (F, M) and smi (cm2/m2); `cutoffs` are titles, and limits by sex, or by sex and whether
     the BMI is 25 or more.
     """
-    import seaborn as sns
-
     fig, axes = canvas(5.4, 2, sharex=True)
     for axis, sex, label in zip(axes, "FM", ("women", "men"), strict=True):
         sns.ecdfplot(table[table.sex == sex], x="smi", stat="percent", color="black", linewidth=1.6, ax=axis)
@@ -31,12 +29,10 @@ def class_changes(table, titles):
     `table` as `sarco.evidence.class_changes.changes` gives it; `titles` of each cut-off.
     """
     percent = table.assign(**{column: 100 * table[column] for column in ("share", "low", "high")})
-    kinds = list(table.what.unique())
-    looks = dict(zip(kinds, zip((BLUE, GREEN, ORANGE, PURPLE), "osDv", strict=True), strict=False))
-    colours, markers = zip(*(looks | {"one reader for another": ("black", "^")}).values(), strict=True)
+    kinds = table.what.nunique()
     fig, axis = canvas(0.28 * len(table) + 1.2)
-    points_with_intervals(axis, percent.replace({"cutoff": titles}), "share", "cutoff", hue="what", dodge=0.65,
-                          palette=colours, markers=list(markers))  # fmt: skip
+    intervals(axis, percent.replace({"cutoff": titles}), "share", "cutoff", hue="what", dodge=0.65,
+              palette=[BLUE, GREEN, ORANGE, PURPLE, "black"][:kinds], markers=list("osDv^")[:kinds])  # fmt: skip
     axis.set(xlabel="people who change class (%)", xlim=(0, None))
     legend_above(axis, 2)
     return fig

@@ -27,11 +27,21 @@ SETTINGS = {
 }
 
 
+class _Later:
+    """Seaborn, which takes seconds to load, from when it is first used."""
+
+    def __getattr__(self, name):
+        import seaborn
+
+        return getattr(seaborn, name)
+
+
+sns = _Later()
+
+
 @contextmanager
 def theme():
     """The book's look, whatever the caller's settings are: while a figure is drawn (as a decorator), or saved."""
-    import seaborn as sns
-
     with matplotlib.rc_context():
         palette = [BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
         sns.set_theme("paper", "ticks", palette, font="DejaVu Sans", font_scale=1.05, rc=SETTINGS)
@@ -68,19 +78,15 @@ def _three(table, *columns):
     return pd.concat([table.assign(**{columns[0]: table[column]}) for column in columns], ignore_index=True)
 
 
-def line_with_band(axis, table, x, y, low="low", high="high", **kwargs):
+def band_line(axis, table, x, y, low="low", high="high", **kwargs):
     """A line through the values of column `y`, in a band from those of `low` to those of `high`."""
-    import seaborn as sns
-
     # Sorted here: seaborn would sort the three of each place, too.
     three = _three(table.sort_values(x), y, low, high)
     sns.lineplot(three, x=x, y=y, sort=False, ax=axis, legend=False, **_AS_PRINTED, **kwargs)
 
 
-def points_with_intervals(axis, table, x, y, low="low", high="high", **kwargs):
+def intervals(axis, table, x, y, low="low", high="high", **kwargs):
     """A point for each row at the value of column `x`, on a bar from that of `low` to that of `high`."""
-    import seaborn as sns
-
     look = {"linestyle": "none", "markersize": 6, "err_kws": {"linewidth": 2}}
     sns.pointplot(_three(table, x, low, high), x=x, y=y, orient="y", ax=axis, **_AS_PRINTED, **look, **kwargs)
     axis.set_ylabel("")

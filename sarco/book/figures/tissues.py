@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from ...phantom.canvas import PARTS
 from .pictures import body_box, ct, legend_below, picture_height
-from .style import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, canvas, theme
+from .style import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, canvas, sns, theme
 
 # Colour of each tissue, from outside in, and the parts of a phantom that it joins. A number in the picture says the
 # same as the colour.
@@ -78,13 +78,11 @@ def anatomy(image_hu, spacing_mm, parts):
 
 
 @theme()
-def attenuation(images_hu, parts, groups, window_hu=(-29, 150)):
+def attenuation(images_hu, parts, groups, window_hu):
     """Attenuation (HU) of each tissue of some phantoms, one row each; the muscle window is shaded.
 
     `parts` are those of each image; `groups` names the rows, and the tissues (of `TISSUES`) that each pools.
     """
-    import seaborn as sns
-
     fig, axes = canvas(0.62 * len(groups) + 0.7, len(groups), sharex=True)
     pooled = [(np.asarray(image), tissue_masks(p)) for image, p in zip(images_hu, parts, strict=True)]
     for axis, (name, tissues) in zip(axes, groups.items(), strict=True):

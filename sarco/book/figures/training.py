@@ -3,7 +3,7 @@
 import numpy as np
 
 from .pictures import outline, sheet
-from .style import BLUE, GREY, ORANGE, WIDTH, canvas, theme
+from .style import BLUE, GREY, ORANGE, WIDTH, canvas, sns, theme
 
 
 @theme()
@@ -20,16 +20,15 @@ def schedule(iteration, learning_rate, others=()):
 
 
 @theme()
-def augmentation(pictures, columns=3):
+def augmentation(pictures):
     """Slices as the network sees them, each with the outline of the mask that was moved along.
 
     `pictures` are (label, image, mask), images in [0, 1].
     """
-    fig, axes = sheet(len(pictures), columns, WIDTH / columns + 0.2)
-    for axis, (label, image, mask) in zip(axes, pictures, strict=False):
+    fig, axes = sheet([row[0] for row in pictures], 3, WIDTH / 3)
+    for axis, (_, image, mask) in zip(axes, pictures, strict=False):
         axis.imshow(np.asarray(image, float), vmin=0, vmax=1)
         outline(axis, mask, ORANGE, 0.8)
-        axis.set_title(label, fontsize=9, pad=2)
     return fig
 
 
@@ -39,8 +38,6 @@ def training_history(history, goal=0.95):
 
     `history` has the columns member, epoch, validation_dsc.
     """
-    import seaborn as sns
-
     fig, axis = canvas(2.9)
     shown = {"data": history, "x": "epoch", "y": "validation_dsc", "ax": axis}
     sns.lineplot(**shown, units="member", estimator=None, color=GREY, linewidth=0.5, alpha=0.6)

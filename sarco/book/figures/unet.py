@@ -63,7 +63,7 @@ def network(blocks, size=512):
 def receptive_field(energy, boxes, spacing_mm=1.0):
     """Share of the gradient's energy, (n, n), that each input pixel gives to the output pixel in the middle.
 
-    `boxes` are (label, side in pixels, colour) of squares drawn around the middle.
+    `boxes` are (label, side in pixels, colour) of squares that are drawn about it.
     """
     fig, axis = canvas(4.9)
     half = energy.shape[0] * spacing_mm / 20
