@@ -68,7 +68,10 @@ def _main(
 
 
 def command(group, name, example, more=""):
-    """Make a function a command: with an example in its help, and the sentence of a SarcoError for a traceback."""
+    """Make a function a command: with an example in its help, and the sentence of a SarcoError for a traceback.
+
+    The function has a parameter for each option, however many.
+    """
 
     def register(function):
         @functools.wraps(function)
@@ -91,7 +94,7 @@ def command(group, name, example, more=""):
     return register
 
 
-# --- options of several commands (their functions have one parameter each) ------------------------------
+# --- options of several commands ----------------------------------------------------------------------
 
 NiftiRule = StrEnum("NiftiRule", ["affine", "stored"])
 Profile = Annotated[str, Option("--profile", "-p", help="Name in workflow/profiles/, or path of a YAML file.")]

@@ -60,19 +60,17 @@ def jobs(paths, out, people=None):
     """
     slices, tops, leave = {}, [], [out, people] if people else [out]
     for path in paths:
-        top = Path(os.path.realpath(path)) if ".." in path.parts else Path.cwd() / path  # ".." may lead behind a link
-        if not os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, and no error
-            top = Path(os.path.realpath(path.parent)) if ".." in path.parts else top.parent
-            slices.setdefault(_known_by(path), (path, top / path.name))
-            tops.append(top)
-            continue
-        if out.resolve() == path.resolve():
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - a name that is too long is no folder, and no error
+        folder = path if is_folder else path.parent
+        # ".." may lead behind a link
+        top = Path(os.path.realpath(folder)) if ".." in path.parts else Path.cwd() / folder
+        if is_folder and out.resolve() == path.resolve():
             raise SarcoError(f"{out}: results would lie among the slices; choose another folder for them.")
-        inside = [file for file in below(path, leave) if masks.kind_of(file) != "dicomdir"]
+        inside = [file for file in below(path, leave) if masks.kind_of(file) != "dicomdir"] if is_folder else [path]
         if not inside:
             raise SarcoError(f"{path}: the folder holds no file; name a folder of slices.")
         for file in inside:
-            slices.setdefault(_known_by(file), (file, top / file.relative_to(path)))
+            slices.setdefault(_known_by(file), (file, top / file.relative_to(folder)))
         tops.append(top)
     paths, places = zip(*slices.values(), strict=True)
     files = _names(places, tops)

@@ -21,29 +21,27 @@ class Again:
     mask_change: dict | None = None
 
 
-def measure_again(path, mask, before=None, *, number=None, phase=None, labels=(), nifti="affine", **person):
-    """Measure a mask (`sarco.measure`) and compare it with the mask, or with the JSON, of a first run.
+def measure_again(path, mask, before=None, **options):
+    """Measure a mask (`sarco.measure`, with its options) and compare it with the mask, or the JSON, of a first run.
 
     Of a JSON, height, weight, sex and cut-off hold unless given. SarcoError also if `before` is neither, or belongs to
     another slice.
     """
-    reading = {"number": number, "phase": phase, "labels": labels, "nifti": nifti}
     if before is None:
-        return Again(measure(path, mask, **reading, **person))
+        return Again(measure(path, mask, **options))
     first = _read_json(before)
     if first is None:
-        now = measure(path, mask, **reading, **person)
-        then = measure(path, before, **reading, **person)
+        now, then = (measure(path, each, **options) for each in (mask, before))
         added, removed = (area_cm2(m, now.spacing_mm) for m in (now.mask & ~then.mask, then.mask & ~now.mask))
         change = {"added_cm2": round(added, 3), "removed_cm2": round(removed, 3),
                   "dsc": round(metrics.dice(now.mask, then.mask), 5)}  # fmt: skip
         return Again(now, compare(numbers.of(then), numbers.of(now)), change)
-    given = {key: value for key, value in person.items() if value is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     try:
-        person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")} | given
+        person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")}
     except (KeyError, TypeError):
         raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
-    now = measure(path, mask, **reading, **person)
+    now = measure(path, mask, **(options | person | given))
     known = str(first.get("made_from") or "").partition("-")[0]
     if known and known != content_sha256(path):  # NIfTI has no identifier, and DICOM one that others may bear
         raise SarcoError(f"{before}: it belongs to another slice than {path}, by its content; name its own.")
