@@ -1,4 +1,5 @@
-"""What the tables of a run show: intervals, claims of the paper, and the experiments beside it.
+"""What the tables of a run show: intervals, findings, claims of the paper, and the experiments beside it.
 
-Each module takes tables, or makes one of a run. What is said of one patient's slice is in `slice_tool`.
+A module takes tables, which `run` reads, or makes one, as `measuring` says; every interval is drawn by `bootstrap`.
+What is said of one patient's slice is in `slice_tool`.
 """

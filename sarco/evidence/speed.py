@@ -41,6 +41,7 @@ ROWS = (
 )  # fmt: skip
 # One training step as in the profile `laptop` when it was measured first.
 STEP = {"filters": 16, "rows": 160, "columns": 208, "batch": 12}
+STEPS = 5  # of training, timed
 
 
 def median_s(work, repeats=5):
@@ -165,22 +166,22 @@ def onnx_model(weights):
 # --- Training ------------------------------------------------------------------------------------------------------
 
 
-def keras_step_s(steps):
+def keras_step_s():
     """Seconds of a training step of ours, in half precision, on made-up slices, in this process."""
     rng = np.random.default_rng(0)
     batch = (STEP["batch"], STEP["rows"], STEP["columns"], 1)
     x, y = rng.random(batch, np.float32), (rng.random(batch) > 0.8).astype(np.float32)
     model = compiled_unet(STEP["filters"], 1000, precision="mixed_bfloat16")
     model.train_on_batch(x, y)
-    return median_s(lambda: float(np.asarray(model.train_on_batch(x, y))), steps)
+    return median_s(lambda: float(np.asarray(model.train_on_batch(x, y))), STEPS)
 
 
-def torch_steps(steps, python=None):
+def torch_steps(python=None):
     """What workflow/steps_torch.py says, run by a Python that has PyTorch; {} where there is none."""
     if python is None and not _installed("torch"):
         return {}
     script = paths.root() / "workflow" / "steps_torch.py"
-    return _printed([python or sys.executable, script, *map(str, STEP.values()), str(steps)], check=False)
+    return _printed([python or sys.executable, script, *map(str, STEP.values()), str(STEPS)], check=False)
 
 
 # --- All of it -----------------------------------------------------------------------------------------------------
@@ -259,12 +260,12 @@ def _whole_job(team, student, cohort, known, slices):
     yield _row(f"{FULL_JOB} slices by {team.size} members", FULL_JOB * a_slice / 60, "min", extrapolated)
 
 
-def _training(steps, torch_python):
+def _training(torch_python):
     """Rows of a training step; where PyTorch fails, it says why."""
     batches = "batches of {batch}, {rows} x {columns}".format(**STEP)
-    ours = 1 / _apart(f"keras_step_s({steps})")
+    ours = 1 / _apart("keras_step_s()")
     yield _row("training, ours", ours, "steps a second", f"Keras, bfloat16, {batches}")
-    torch = torch_steps(steps, torch_python)
+    torch = torch_steps(torch_python)
     how = f"PyTorch {torch.get('version')}, channels last, bfloat16, {batches}"
     for name in ("as it stands", "compiled"):
         seconds = torch.get(name) or NOT_INSTALLED  # or why it failed, in words
@@ -272,28 +273,12 @@ def _training(steps, torch_python):
         yield _row(f"training, PyTorch {name}", value, "steps a second", how, missing=seconds)
 
 
-def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=print):
-    """Measure, print each row as soon as it is there, and write bench.csv and bench.json.
+def run(profile, out, *, slices=20, members=15, torch_python=None, say=print):
+    """Measure, say each row as soon as it is there, and write bench.csv and bench.json to the folder `out`.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-        Its members, and the slices of its cohort; both are repeated where there are fewer than asked for.
-    out : Path
-        Folder for the two files.
-    slices, members : int
-        Of the whole job; 500 and 15 are the paper's.
-    steps : int
-        Of training, timed.
-    torch_python : str or Path, optional
-        A Python that has PyTorch, where this one has not.
-    say : callable
-        Gets each line.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`; value is empty where something is not installed, and `how` then says so.
+    The members of a profile and the slices of its cohort are repeated where there are fewer than asked for; 500 slices
+    and 15 members are the paper's. `torch_python` is a Python that has PyTorch, where this one has not. Returns the
+    table, with `COLUMNS`; a value is empty where something is not installed, and `how` says so.
     """
     import pandas as pd
 
@@ -312,7 +297,7 @@ def run(profile, out, *, slices=20, members=15, steps=5, torch_python=None, say=
     parts = (
         _networks(team, profile.weights_dir, images, bool(hardware["accelerators"])),
         _whole_job(team, student, cohort, known, slices),
-        _training(steps, torch_python),
+        _training(torch_python),
     )
     for what, value, unit, how in itertools.chain(*parts):
         rows.append((what, value, unit, how))

@@ -44,7 +44,7 @@ def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monke
     monkeypatch.setattr(speed_bench, "product_gflops", lambda: 50.0)
     monkeypatch.setattr(speed_bench, "product_openvino_gflops", {"f32": 80.0, "bf16": 160.0}.get)
     monkeypatch.setattr(speed_bench, "_apart", lambda call: 2.0)  # each of these starts Keras anew
-    monkeypatch.setattr(speed_bench, "torch_steps", lambda steps, python: {})
+    monkeypatch.setattr(speed_bench, "torch_steps", lambda python: {})
     found = speed_bench.importlib.util.find_spec
     missing = lambda name: None if name == "onnxruntime" else found(name)  # noqa: E731
     monkeypatch.setattr(speed_bench.importlib.util, "find_spec", missing)
