@@ -120,7 +120,7 @@ def test_each_constant_is_the_number_of_the_table():
 
 
 def test_each_number_has_its_place_in_the_paper_and_in_the_book():
-    assert len(PRINTED) == 86 and list(FIGURES) == ["1", "2A", "2B", "2C", "3A", "3B", "4", "5", "6A", "6B"]
+    assert list(FIGURES) == ["1", "2A", "2B", "2C", "3A", "3B", "4", "5", "6A", "6B"]
     for printed in PRINTED.values():
         assert printed.claim and printed.section and printed.position and printed.book
         assert len(printed.position.split()) <= 5, "a place, not a quotation"

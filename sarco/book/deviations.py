@@ -4,7 +4,7 @@ What is the same on both sides is not told, so the list cannot be stale: a run a
 """
 
 from .. import paper
-from ..method import preprocess
+from ..method import augment, preprocess
 from ..runs import profiles, training
 
 UNSAID = "not printed"
@@ -73,8 +73,8 @@ def rows(profile, manifest, spacings_mm, training_slices):
         ("first learning rate", f"{paper.LEARNING_RATE:g}", ", then ".join(rates)),
         ("order of its fall", f"{paper.DECAY_POWER:g}", f"{manifest['decay_power']:g}"),
         ("arithmetic of the training", UNSAID, manifest["precision"].replace("mixed_", "mixed, ")),
-        ("augmentation, shift", UNSAID, f"up to ±{training.SHIFT_SHARE:.0%} of the patch"),
-        ("augmentation, interpolation", UNSAID, f"order {training.AUGMENTATION_ORDER}"),
+        ("augmentation, shift", UNSAID, f"up to ±{augment.SHIFT_SHARE:.0%} of the patch"),
+        ("augmentation, interpolation", UNSAID, f"order {augment.AUGMENTATION_ORDER}"),
         ("statistics of batch normalisation", UNSAID,
          f"estimated anew at the end, on {training.SETTLING_BATCHES} batches"),
     ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Whether the tables of a run are whole: every row that ought to be there is, and those of two runs are not mixed."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +14,7 @@ from ...base.errors import SarcoError
 from ...method import postprocess
 from ...runs import evaluation
 from ...runs.evaluation import STUDENT
-from .. import assumptions, headline, member_orders, other_populations, settings, speed, statistics
+from .. import assumptions, headline, member_orders, other_populations, speed, statistics, sweeps
 from ..printed import PRINTED, address
 from .rules import RULES, Measured
 
@@ -28,66 +30,37 @@ SWEPT = {"order": "SPLINE_ORDER", "threshold": "THRESHOLD", "threshold_alone": "
          "high_hu": "MUSCLE_HU"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows that a table must have.
-
-    `columns` tell one row from another, `values` are columns that may not be empty, and `words` are a row in words,
-    with a place for each of its key. `keys` takes the run, and gives the keys of all rows, each with the claim that it
-    feeds first, or None; `also` is what else it feeds, `shown` where the book shows what feeds no claim.
-    """
-
-    columns: tuple[str, ...]
-    values: tuple[str, ...]
-    words: str
-    keys: Callable
-    also: str = ""
-    shown: str = ""
-
-
 def check(run):
     """A `SarcoError` of the first row that the tables of a run lack: the file, the row, and the claim that it feeds."""
     keys = KEYS | ({"difficult_cases": None} if run.has("elsewhere") or run.has("ablation") else {})
     for key, claim in keys.items():
         if key not in run.made_with:
             _lacks(run, "run.json", f"the key {key!r} of its profile", claim, shown=ELSEWHERE)
-    _check_cohort(run)
-    for name, rows in TABLES.items():
+    for name in TABLES:
         # A committed run has all that its profile asks for, another those that were made.
         wanted = run.profile.committed and (name != "ablation" or run.made_with.get("ablation_variants"))
-        if wanted or name in ("training", "cases") or run.has(name):
-            _check_rows(run, name, rows)
+        if wanted or name in ("cohort", "training", "cases") or run.has(name):
+            check_rows(run, name)
     if run.has("sweeps"):  # both tables hold the paper's own setting
-        table = run.results("sweeps")
-        _check_same_run(run, "sweeps", table[(table["sweep"] == "threshold") & (table["value"] == paper.THRESHOLD)],
-                        "area_cm2")  # fmt: skip
+        papers = run.results("sweeps").query("sweep == 'threshold'")
+        _check_same_run(run, "sweeps", papers[papers["value"] == paper.THRESHOLD], "area_cm2")
     if run.has("readers"):
-        table = run.results("readers")
-        _check_same_run(run, "readers", table[table["scale"] == 1].drop_duplicates("case"), "reference_area_cm2")
+        own = run.results("readers").query("scale == 1").drop_duplicates("case")
+        _check_same_run(run, "readers", own, "reference_area_cm2")
 
 
-def _check_cohort(run):
-    cohort, cases = run.results("cohort"), run.results("cases")
-    there, wanted = set(cohort["case"]), run.made_with["reference_cases"]
-    missing = [case for case in cases["case"].unique() if case not in there]
-    if not missing and len(there) < wanted:
-        width = max(map(len, there), default=1)
-        missing = [f"{i:0{width}d}" for i in range(1, wanted + 1) if f"{i:0{width}d}" not in there]
-    if missing:
-        of_test = ((cases["case"] == missing[0]) & (cases["split"] == "test")).any()
-        _lacks(run, "cohort.csv", f"the row of case {missing[0]}", "TEST" if of_test else "RELEASED")
-
-
-def _check_rows(run, name, rows):
-    table = run.results(name)
-    table = table.assign(nth=table.groupby(rows.columns[0]).cumcount())
-    full = table[[*rows.values]].replace([np.inf, -np.inf], np.nan).notna().all(axis=1)
-    keys = list(zip(*(table[column] for column in rows.columns), strict=True))
-    there, whole = set(keys), {key for key, ok in zip(keys, full, strict=True) if ok}
-    for key, claim in rows.keys(run).items():
-        if key not in whole:
-            what = "a value in the row" if key in there and name == "cases" else "the row"
-            _lacks(run, f"{name}.csv", f"{what} of {rows.words.format(*key)}", claim, rows.also, rows.shown)
+def check_rows(run, name):
+    """Look for each of the rows that one of `TABLES` must have."""
+    rows, table = TABLES[name], run.results(name)
+    columns = re.findall(r"{(\w+)", rows.words)
+    full = table[rows.values.split()].replace([np.inf, -np.inf], np.nan).notna().all(axis=1)
+    there, whole = (Counter(zip(*(some[column] for column in columns), strict=True)) for some in (table, table[full]))
+    for key, claim in rows.keys(run):
+        if not whole[key]:
+            what = "a value in the row" if there[key] and name == "cases" else "the row"
+            words = rows.words.format(**dict(zip(columns, key, strict=True)))
+            _lacks(run, f"{name}.csv", f"{what} of {words}", claim, rows.also, rows.shown)
+        whole[key] -= 1  # of the benchmark, two rows have one name
 
 
 def _lacks(run, file, what, claim, also="", shown=""):
@@ -111,6 +84,28 @@ def _check_same_run(run, name, here, column):
             )
 
 
+# What must be there: keys of rows, each with the claim that it feeds first, or None ----------------------------------
+
+
+def _fed_by(claim, *axes):
+    return ((key, claim) for key in product(*axes))
+
+
+def _up_to(run, key):
+    return range(1, run.made_with[key] + 1)
+
+
+def _cohort(run):
+    """The cases that were measured, and as many others as the profile says, if there are fewer."""
+    cases, there = run.results("cases").drop_duplicates("case"), run.results("cohort")["case"]
+    feeds = {one.case: "TEST" if one.split == "test" else "RELEASED" for one in cases.itertuples()}
+    if len(there) < run.made_with["reference_cases"]:
+        width = max(map(len, there), default=1)
+        for number in _up_to(run, "reference_cases"):
+            feeds.setdefault(f"{number:0{width}d}", "RELEASED")
+    return (((case,), claim) for case, claim in feeds.items())
+
+
 def _evaluated(run, most=None):
     """Cases whose masks are measured, each with its split: of the test set as many as the profile says."""
     cohort = run.results("cohort")
@@ -124,8 +119,8 @@ def _fed(split, step, members, size):
     """The first claim that reads such a row of cases.csv, or None; the student (0 members) feeds none."""
     for name, rule in RULES.items():
         if members and isinstance(rule, Measured) and PRINTED[name].split == split:
-            for wanted_step, wanted in (statistics.STAGES[stage] for stage in rule.stages):
-                if step == wanted_step and members == (1 if wanted == "one" else size):
+            for wanted_step, which in (statistics.STAGES[stage] for stage in rule.stages):
+                if step == wanted_step and members == (1 if which == "one" else size):
                     return name
     return "PLATEAU_MEMBERS" if members and (split, step) == ("validation", "threshold") else None
 
@@ -135,61 +130,59 @@ def _cases(run):
     counts = {subset: len(members) for subset, members in evaluation.subsets(size).items()}
     if run.made_with.get("student_cases"):
         counts[STUDENT] = 0
-    return {
-        (case, subset, step): _fed(split, step, members, size)
-        for case, split in _evaluated(run).items()
-        for subset, members in counts.items()
-        for step in postprocess.STEPS
-    }
+    for (case, split), subset, step in product(_evaluated(run).items(), counts, postprocess.STEPS):
+        yield (case, subset, step), _fed(split, step, counts[subset], size)
 
 
 def _readers(run):
     size = run.made_with["members"]
     cases = run.results("cases").drop_duplicates("case").sort_values(["split", "case"])
-    return {
-        (case, scale, subset, step): _fed(split, step, len(members), size)
-        for case, split in zip(cases["case"], cases["split"], strict=True)
-        for scale in assumptions.SCALES
-        for (subset, step), members in assumptions.judged(size, split).items()
-    }
+    for (case, split), scale in product(zip(cases["case"], cases["split"], strict=True), assumptions.SCALES):
+        for (subset, step), members in assumptions.judged(size, split).items():
+            yield (case, scale, subset, step), _fed(split, step, len(members), size)
 
 
 def _orders(run):
-    size = run.made_with["members"]
-    orders, members = range(1, len(member_orders.draw(size)) + 1), range(1, size + 1)
-    return dict.fromkeys(product(orders, members, member_orders.STEPS), "PLATEAU_MEMBERS")
+    orders = range(1, len(member_orders.draw(run.made_with["members"])) + 1)
+    return _fed_by("PLATEAU_MEMBERS", orders, _up_to(run, "members"), member_orders.STEPS)
 
 
 def _sweeps(run):
-    tried = [(name, float(value)) for name, values in settings.SWEEPS.items() for value in values]
-    return {(case, *one): SWEPT[one[0]] for case in _evaluated(run, settings.TEST_CASES) for one in tried}
+    for case, (name, values) in product(_evaluated(run, sweeps.TEST_CASES), sweeps.SWEEPS.items()):
+        yield from _fed_by(SWEPT[name], [case], [name], map(float, values))
 
 
-def _difficult(run, of, *steps):
-    cases = [f"{case:04d}" for case in range(1, run.made_with["difficult_cases"] + 1)]
-    return dict.fromkeys(product(of, cases, *steps))
+def _difficult(run):
+    return [f"{case:04d}" for case in _up_to(run, "difficult_cases")]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table: in words with their key, what may not be empty, and what feeds no claim of the paper."""
+
+    words: str
+    keys: Callable
+    values: str = ""
+    also: str = ""
+    shown: str = ""
 
 
 TABLES = {
-    "training": Rows(
-        ("member", "epoch"), (), "member {}, epoch {}",
-        lambda run: dict.fromkeys(product(*(range(1, run.made_with[k] + 1) for k in ("members", "epochs"))), "EPOCHS"),
-    ),
-    "cases": Rows(("case", "subset", "step"), ("dsc", "area_cm2", "reference_area_cm2", "quality"),
-                  "case {}, members {}, step {}", _cases),
-    "orders": Rows(("order", "members", "step"), tuple(member_orders.PLATEAU), "order {}, {} members, step {}",
-                   _orders, also=" and figures 2B and 2C"),
-    "sweeps": Rows(("case", "sweep", "value"), ("dsc", "area_cm2", "reference_area_cm2"), "case {}, {} {:g}", _sweeps),
-    "elsewhere": Rows(
-        ("population", "case", "step"), ("dsc", "area_cm2", "true_area_cm2"), "{} case {}, step {}",
-        lambda run: _difficult(run, other_populations.POPULATIONS, other_populations.STEPS), shown=ELSEWHERE,
-    ),
-    # Two rows may have one name: the how manieth of it tells them apart.
-    "bench": Rows(("what", "nth"), (), "{}",
-                  lambda run: {(what, speed.ROWS[:i].count(what)): None for i, what in enumerate(speed.ROWS)},
-                  shown="03-training#tab-bench"),
-    "readers": Rows(("case", "scale", "subset", "step"), ("dsc", "reference_area_cm2"),
-                    "case {}, readers' scale {:g}, members {}, step {}", _readers),
-    "ablation": Rows(("variant", "case"), ("dsc", "area_cm2"), "variant {}, case {}",
-                     lambda run: _difficult(run, run.made_with["ablation_variants"]), shown="01-data#fig-ablation"),
+    "cohort": Rows("case {case}", _cohort),
+    "training": Rows("member {member}, epoch {epoch}",
+                     lambda run: _fed_by("EPOCHS", _up_to(run, "members"), _up_to(run, "epochs"))),
+    "cases": Rows("case {case}, members {subset}, step {step}", _cases, "dsc area_cm2 reference_area_cm2 quality"),
+    "orders": Rows("order {order}, {members} members, step {step}", _orders, " ".join(member_orders.PLATEAU),
+                   also=" and figures 2B and 2C"),
+    "sweeps": Rows("case {case}, {sweep} {value:g}", _sweeps, "dsc area_cm2 reference_area_cm2"),
+    "elsewhere": Rows("{population} case {case}, step {step}",
+                      lambda run: _fed_by(None, other_populations.POPULATIONS, _difficult(run),
+                                          other_populations.STEPS),
+                      "dsc area_cm2 true_area_cm2", shown=ELSEWHERE),
+    "bench": Rows("{what}", lambda run: _fed_by(None, speed.ROWS), shown="03-training#tab-bench"),
+    "readers": Rows("case {case}, readers' scale {scale:g}, members {subset}, step {step}", _readers,
+                    "dsc reference_area_cm2"),
+    "ablation": Rows("variant {variant}, case {case}",
+                     lambda run: _fed_by(None, run.made_with["ablation_variants"], _difficult(run)), "dsc area_cm2",
+                     shown="01-data#fig-ablation"),
 }  # fmt: skip

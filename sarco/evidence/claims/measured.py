@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,10 +11,12 @@ from ... import paper
 from ...method import metrics
 from .. import audit, headline
 from ..bootstrap import Corrected, bootstrap, estimate, mean
-from ..printed import RESULTS
+from ..printed import RESULTS, address
 from . import verdicts
+from .claim import claim_of
 
 AS_MAE = "_if_mae"  # end of the name of a second reading
+CHANCE = "an extreme of a sample is chance"
 # A difference whose interval reaches further than this each way, in percent of the printed value, is not called none:
 # it could not tell the paper's result from its own result before post-processing.
 WIDEST_PERCENT = {
@@ -27,25 +29,10 @@ OF_A_CASE = {"dsc": np.asarray, "rmse": np.abs, "mae": np.abs, "mse": np.square}
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What some cases make of a claim: value and 95 % interval; that of the difference, run minus paper; the verdict.
-
-    The interval comes from drawing the cases again, and those of the correction with them.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    off_low: float | None
-    off_high: float | None
-    verdict: str
-
-
-@dataclass(frozen=True)
 class Measured:
-    """The rule of a printed result: what is measured, after which of `statistics.STAGES`, and where it is judged else.
+    """The rule of a printed result: what is measured, and after which of `statistics.STAGES`.
 
-    With `before` it is the rule of a change, from that stage on.
+    With `before` it is the rule of a change, from that stage on. `counted` says where it is judged, if not on its own.
     """
 
     measure: str
@@ -58,24 +45,39 @@ class Measured:
         """Stages that it reads."""
         return (self.before, self.stage) if self.before else (self.stage,)
 
-    def readings(self, printed):
-        """What the number may be, by the end of its name: where no MSE says otherwise, a mean absolute error too."""
-        may_be_mae = self.measure == "rmse" and printed.split == "validation"
-        return {"": self.measure} | ({AS_MAE: "mae"} if may_be_mae else {})
-
-    def judge(self, printed, cases, at_stage):
-        """Each reading, and the SD, by the end of its name."""
+    def claims(self, printed, cases, at_stage):
+        """The result; where no MSE says otherwise, what it is if read as a mean absolute error; and its SD."""
         of = "dsc" if self.measure == "dsc" else "error_cm2"
         *before, values = (at_stage(printed.split, stage)[of] for stage in self.stages)
-        for end, measure in self.readings(printed).items():
-            if not before:
-                yield end, _level(printed, measure, values)
-            elif self.before == "baseline" and len(before[0]) == 1:  # one member is its own ensemble
-                yield end, Judged(*[None] * 5, verdicts.NOT_TESTABLE)
-            else:
-                yield end, _change(printed, measure, *before, values)
-            if not end and printed.sd is not None:
-                yield "_sd", _spread(printed, measure, values)
+        yield self._claim(printed, self.measure, before, values)
+        if self.measure == "rmse" and printed.split == "validation":
+            claim = self._claim(printed, "mae", before, values)
+            yield replace(claim, name=printed.key + AS_MAE, kind="reading", shown_in=address(printed.book[-1]),
+                          claim=printed.label(", as a mean absolute error"))  # fmt: skip
+        if printed.sd is not None:
+            claim = _spread(printed, self.measure, values)
+            yield replace(claim, name=f"{printed.key}_sd", kind="spread", claim=printed.label(f", SD{self.beside}"))
+
+    def extremes(self, printed, summary):
+        """The ends of its range, from a row of `headline.summarise`."""
+        column = "dsc_{}" if self.measure == "dsc" else "absolute_error_{}_cm2"
+        for end, short, theirs in (("lowest", "min", printed.low), ("highest", "max", printed.high)):
+            value = float(OF_A_CASE[self.measure](summary[column.format(short)]))
+            claim = claim_of(printed, (value, None, None), verdicts.NOT_JUDGED, CHANCE, value=theirs)
+            yield replace(claim, name=f"{printed.key}_{end}", kind="extreme",
+                          claim=printed.label(f", {end}{self.beside}"))  # fmt: skip
+
+    @property
+    def beside(self):
+        """Of what SD and range are."""
+        return {"dsc": "", "mse": " of the squared error"}.get(self.measure, " of the absolute error")
+
+    def _claim(self, printed, measure, before, values):
+        if not before:
+            return _level(printed, measure, values)
+        if self.before == "baseline" and len(before[0]) == 1:  # one member is its own ensemble
+            return claim_of(printed, (None, None, None), verdicts.NOT_TESTABLE)
+        return _change(printed, measure, *before, values)
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,11 @@ class Direction:
     by_construction: bool = False
     by_label: bool = False
 
-    def judge(self, printed, cases, at_stage):
-        """Its one reading."""
+    def claims(self, printed, cases, at_stage):
+        """Its one claim."""
         value, low, high = self.of(headline.rows(cases, printed.split), partial(at_stage, printed.split))
         off = (None, None) if low is None else (low - printed.than, high - printed.than)
-        yield "", Judged(value, low, high, *off, verdicts.of_direction(printed.sign, *off))
+        yield claim_of(printed, (value, low, high), verdicts.of_direction(printed.sign, *off))
 
 
 def estimated(values, reduce):
@@ -113,10 +115,12 @@ def _centre(measure):
 
 
 def _level(printed, measure, values):
-    found = estimated(values, _centre(measure))
-    off = difference(printed.value, printed.unit, audit.standard_error(printed.key, measure), *found)
+    value, low, high = estimated(values, _centre(measure))
+    has_error = printed.sd is not None or measure == "rmse"
+    error = audit.standard_error(printed.key, measure) if has_error else _borrowed(printed.split, values, low, high)
+    off = difference(printed.value, printed.unit, error, value, low, high)
     widest = WIDEST_PERCENT["dsc" if measure == "dsc" else "other"]
-    return Judged(*found, *off, verdicts.of_result(printed.value, *off, widest))
+    return claim_of(printed, (value, low, high), verdicts.of_result(printed.value, *off, widest), off=off)
 
 
 def _spread(printed, measure, values):
@@ -124,7 +128,8 @@ def _spread(printed, measure, values):
     error = _borrowed(printed.split, values, low, high)
     # The paper's SD is as uncertain as this run's, in proportion.
     off = difference(printed.sd, printed.unit, error and error * printed.sd / value, value, low, high)
-    return Judged(value, low, high, *off, verdicts.of_result(printed.sd, *off, WIDEST_PERCENT["other"]))
+    verdict = verdicts.of_result(printed.sd, *off, WIDEST_PERCENT["other"])
+    return claim_of(printed, (value, low, high), verdict, off=off, value=printed.sd)
 
 
 def _change(printed, measure, before, after):
@@ -136,7 +141,7 @@ def _change(printed, measure, before, after):
     error = _borrowed(printed.split, before, low, high)
     off = difference(printed.value, printed.unit, error, value, low, high)
     verdict = verdicts.of_change(printed.value, low, high, *off, WIDEST_PERCENT["other"])
-    return Judged(value, low, high, *off, verdict)
+    return claim_of(printed, (value, low, high), verdict, off=off)
 
 
 def _borrowed(split, values, low, high):

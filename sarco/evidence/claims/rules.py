@@ -1,11 +1,8 @@
-"""The table of rules: how each claim of `data/paper.csv` is looked up or measured. A claim without one is background.
-
-To add a claim, add its row there, and its rule here.
-"""
+"""The table of rules: how each claim of `data/paper.csv` is looked up or measured; what has no rule is background."""
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,42 +16,55 @@ from ..correction import Correction
 from ..network_arithmetic import encoder_receptive_field, weight_count
 from ..printed import PRINTED
 from . import verdicts
-from .measured import Direction, Judged, Measured, estimated
+from .claim import claim_of
+from .measured import Direction, Measured, estimated
 
 PIXEL_CM = 0.1  # two fields of view of one network may differ by a pixel of 1 mm in how their rim is counted
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The rule of a number that is set: what it is in a `Run`, and when that agrees with the paper's."""
+    """The rule of a number that is set: what it is in a `Run`, and when that agrees with the paper's.
+
+    Background has no such rule (None): it is not tested, but the run may have something in its place. What is `fixed`
+    no run can change: it is equal, because the code is written after the paper; or not, because it is not.
+    """
 
     of: Callable
-    agrees: Callable = verdicts.same
+    agrees: Callable | None = verdicts.same
+    fixed: bool = False
+
+    def claim(self, printed, run, note):
+        """Equal or not, if there is a value."""
+        value = self.of(run)
+        if value is None or self.agrees is None:
+            return claim_of(printed, (value, None, None), verdicts.NOT_TESTABLE, note)
+        agrees = self.agrees(printed.value, value)
+        verdict = verdicts.REPRODUCED if agrees else verdicts.NOT_REPRODUCED
+        return replace(claim_of(printed, (value, None, None), verdict, note), by_construction=self.fixed and agrees)
 
 
-class Fixed(Setting):
-    """One that no run can change: equal, because the code is written after the paper; or not, because it is not."""
+Background, Fixed = partial(Setting, agrees=None), partial(Setting, fixed=True)
 
 
 class Plateau:
     """The rule of the number of members from which on more hardly help."""
 
-    def judge(self, printed, run):
-        """Members from which on the DSC gains nothing, on average over the orders measured and of nine in ten; note."""
-        low = high = None
+    def claim(self, printed, run, note):
+        """Members from which on the DSC gains nothing, on average over the orders measured, and of nine in ten."""
         if run.has("orders"):
-            value, low, high = member_orders.plateau(run.results("orders"), "threshold", "dsc")
+            estimate = member_orders.plateau(run.results("orders"), "threshold", "dsc")
         else:
             dsc = headline.by_members(run.results("cases"), "validation")["dsc_mean"]
-            value = member_orders.plateau_of(dsc.to_numpy(), "dsc")
+            estimate = member_orders.plateau_of(dsc.to_numpy(), "dsc"), None, None
+        _, low, high = estimate
+        if run.made_with["members"] <= printed.value:  # then no plateau is seen beyond it
+            return claim_of(printed, estimate, verdicts.NOT_TESTABLE)
+        if low is None:
+            return claim_of(printed, estimate, verdicts.NOT_JUDGED, "of one order of the members alone")
+        verdict = verdicts.REPRODUCED if low <= printed.value <= high else verdicts.NOT_REPRODUCED
         note = f"a gain of less than {member_orders.PLATEAU['dsc']:g} counts as none, which is ours"
-        if run.made_with["members"] <= printed:  # then no plateau is seen beyond it
-            verdict, note = verdicts.NOT_TESTABLE, ""
-        elif low is None:
-            verdict, note = verdicts.NOT_JUDGED, "of one order of the members alone"
-        else:
-            verdict = verdicts.REPRODUCED if low <= printed <= high else verdicts.NOT_REPRODUCED
-        return Judged(value, low, high, None, None, verdict), note
+        return claim_of(printed, estimate, verdict, note)
 
 
 def _default(function, name):
@@ -65,13 +75,19 @@ def _made_with(key):
     return Setting(lambda run: run.made_with[key])
 
 
-def _slices(run, *splits):
-    return int(run.results("cohort")["split"].isin(splits).sum())
+def _slices(*splits):
+    return Setting(lambda run: int(run.results("cohort")["split"].isin(splits).sum()))
 
 
 def trained_on_readers(run):
     """Whether the members learned from the cohort and its readers' masks, and not from other phantoms' true ones."""
     return run.made_with["training_setting"] == "reference"
+
+
+def _included(run):
+    """Slices of validation, and those for training if anything was learned from them."""
+    splits = ["validation", *(["train"] if trained_on_readers(run) else [])]
+    return int(run.results("cohort")["split"].isin(splits).sum())
 
 
 def _stratified_on(run):
@@ -153,15 +169,19 @@ def _correction_on_test(run):
 
 
 IN_THE_NETWORK = {"ACTIVATION": "ReLU", "FILTER_GROWTH": 2, "OPTIMISER": "Adam", "LOSS": "DSC", "COMBINED_BY": "mean"}
-RULES = {
+RULES = dict.fromkeys(PRINTED, Background(lambda run: None)) | {
+    # Background
+    "READERS": Background(lambda run: readers.READERS),
+    "SYSTEM": Background(lambda run: run.info.get("hardware", {}).get("system")),
+    "GPU": Background(lambda run: ", ".join(run.info.get("hardware", {}).get("accelerators", [])) or "none"),
     # The run's data
-    "RELEASED": Setting(lambda run: _slices(run, "train", "validation", "excluded")),
+    "RELEASED": _slices("train", "validation", "excluded"),
     "RELEASES": Setting(lambda run: int(run.results("cohort")["release"].nunique())),
     "TEST": Setting(lambda run: int(run.results("cases").query("split == 'test'")["case"].nunique())),
     "INFERENCE_LIMIT_HOURS": Setting(_inference_hours, lambda printed, run: run <= printed),
-    "EXCLUDED": Setting(lambda run: _slices(run, "excluded")),
-    "INCLUDED": Setting(lambda run: _slices(run, "validation", *(["train"] if trained_on_readers(run) else []))),
-    "VALIDATION": Setting(lambda run: _slices(run, "validation")),
+    "EXCLUDED": _slices("excluded"),
+    "INCLUDED": Setting(_included),
+    "VALIDATION": _slices("validation"),
     "STRATIFIED_ON": Setting(_stratified_on),
     "QUALITY_LABELS": Setting(lambda run: tuple(sorted(run.results("cohort")["quality"].dropna().unique()))),
     # Its networks
@@ -221,12 +241,6 @@ RULES = {
     "poor_labels_lower": Direction(_poor_labels(mean), by_label=True),
     "poor_labels_scatter": Direction(_poor_labels(lambda dsc: dsc.std(axis=-1, ddof=1)), by_label=True),
 }  # fmt: skip
-# What the run has in the place of background.
-INSTEAD = {
-    "READERS": lambda run: readers.READERS,
-    "SYSTEM": lambda run: run.info.get("hardware", {}).get("system"),
-    "GPU": lambda run: ", ".join(run.info.get("hardware", {}).get("accelerators", [])) or "none",
-}
 # Where the members learned from other phantoms.
 NOT_TRAINED_ON = {
     "RELEASED": "those for training were drawn, and trained nothing: the members learned from other phantoms",

@@ -1,12 +1,11 @@
 """The table of claims as text: for people, for scripts, and for the book."""
 
 import json
-from collections import Counter
 from dataclasses import asdict
 
 from ..bootstrap import DRAWS, SEED
 from ..printed import FIGURES, address
-from .claim import UNITS
+from .judging import UNITS
 from .measured import WIDEST_PERCENT, decimals
 from .verdicts import NOT_TESTABLE, VERDICTS
 
@@ -32,40 +31,35 @@ KINDS = {
 
 def counts_by_kind(claims):
     """By verdict and kind of the claim, where there are any: their "count", and how many "by_construction"."""
-    count = Counter((claim.verdict, claim.kind) for claim in claims)
-    fixed = Counter((claim.verdict, claim.kind) for claim in claims if claim.by_construction)
-    return {
-        verdict: {
-            kind: {"count": count[verdict, kind], "by_construction": fixed[verdict, kind]}
-            for kind in KINDS
-            if count[verdict, kind]
-        }
-        for verdict in VERDICTS
-    }
+    counts = {verdict: {} for verdict in VERDICTS}
+    for kind in KINDS:
+        for claim in (claim for claim in claims if claim.kind == kind):
+            here = counts[claim.verdict].setdefault(kind, {"count": 0, "by_construction": 0})
+            here["count"] += 1
+            here["by_construction"] += claim.by_construction
+    return counts
 
 
 def told_counts(claims):
     """The same in words, by verdict: "25 settings (7 of them by construction), 1 result", or "none"."""
 
-    def told(kind, count, by_construction):
+    def words(kind, count, by_construction):
         fixed = f" ({by_construction} of them by construction)" if by_construction else ""
         return f"{count} {KINDS[kind][count > 1]}{fixed}"
 
-    return {
-        verdict: ", ".join(told(kind, **numbers) for kind, numbers in kinds.items()) or "none"
-        for verdict, kinds in counts_by_kind(claims).items()
-    }
+    counts = counts_by_kind(claims).items()
+    return {name: ", ".join(words(kind, **n) for kind, n in kinds.items()) or "none" for name, kinds in counts}
 
 
 def counts_frame(claims):
     """The same for the book, as a DataFrame of texts: a row for each kind, a column for each verdict."""
     import pandas as pd
 
-    def told(count=0, by_construction=0):
-        return f"{count}, {by_construction} by construction" if by_construction else f"{count}"
+    def words(count=0, by_construction=0):
+        return f"{count}" + (f", {by_construction} by construction" if by_construction else "")
 
     by_verdict = counts_by_kind(claims).values()
-    rows = [(plural, *(told(**kinds.get(kind, {})) for kinds in by_verdict)) for kind, (_, plural) in KINDS.items()]
+    rows = [(plural, *(words(**kinds.get(kind, {})) for kinds in by_verdict)) for kind, (_, plural) in KINDS.items()]
     return pd.DataFrame(rows, columns=["", *VERDICTS], dtype=str)
 
 
@@ -83,10 +77,7 @@ def to_json(claims, profile):
         "widest_percent": WIDEST_PERCENT,
         "verdicts": {name: sum(numbers["count"] for numbers in kinds.values()) for name, kinds in by_kind.items()},
         "verdicts_by_kind": by_kind,
-        "figures": {
-            name: {"shows": figure.claim, "shown_in": list(map(address, figure.book))}
-            for name, figure in FIGURES.items()
-        },
+        "figures": {name: {"shows": one.claim, "shown_in": [*map(address, one.book)]} for name, one in FIGURES.items()},
         "claims": [asdict(claim) for claim in claims],
     }
     return json.dumps(whole, indent=2, allow_nan=False)
@@ -97,7 +88,8 @@ def cells(claim, units=True):
 
     With `units` the unit stands behind each value.
     """
-    unit = _unit(claim) if units else ""
+    unit = UNITS.get(claim.unit, claim.unit) if units else ""
+    unit = unit if unit in ("", "°") else f" {unit}"
     of_constant = claim.name.isupper()
     rounded = isinstance(claim.paper, float) and claim.kind != "setting" and not of_constant
     printed = _text(claim.paper, decimals(claim.paper, claim.unit) if rounded else None)
@@ -108,18 +100,12 @@ def cells(claim, units=True):
     # What is compared with 0 has a sign.
     sign = "+" if claim.unit == "%" or (claim.kind == "direction" and claim.paper.endswith(" 0")) else ""
     run = _with_interval(claim.run, claim.low, claim.high, places, sign)
-    difference = ""
-    if claim.difference is not None:
-        difference = _with_interval(claim.difference, claim.difference_low, claim.difference_high, places, "+")
+    difference = _with_interval(claim.difference, claim.difference_low, claim.difference_high, places, "+")
     return printed, run + ("" if isinstance(claim.run, str) else unit), difference
 
 
-def _unit(claim):
-    return UNITS.get(claim.unit, f" {claim.unit}" if claim.unit else "")
-
-
 def _with_interval(value, low, high, places, sign):
-    text = _text(value, places, sign)
+    text = "" if value is None else _text(value, places, sign)
     return text if low is None else f"{text} ({_text(low, places, sign)} to {_text(high, places, sign)})"
 
 
@@ -151,7 +137,8 @@ def frame(claims, link=str):
     rows = []
     for claim in claims:
         printed, run, difference = cells(claim, units=False)
-        unit, short = _unit(claim).strip(), claim.position.replace("paragraph ", "¶").replace("sentence ", "s")
+        unit = UNITS.get(claim.unit, claim.unit)
+        short = claim.position.replace("paragraph ", "¶").replace("sentence ", "s")
         beside = claim.kind in ("spread", "extreme", "reading")
         rows.append(
             (
