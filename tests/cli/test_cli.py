@@ -54,6 +54,13 @@ def test_exit_codes_are_documented(root):
     assert "Exit codes" in run("--help").stdout
 
 
+def test_help_loads_nothing_heavy():
+    """Commands load what they need when they run, so that help and completion answer at once."""
+    heavy = {"numpy", "pandas", "pydicom", "scipy", "skimage", "matplotlib", "keras", "tensorflow", "openvino"}
+    code = f"import sys, sarco.cli; print({heavy} & {{*sys.modules}})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
 def test_cohort_commands_speak_json(tmp_path):
     root, few = tmp_path / "cohort", tmp_path / "few"
     told = json.loads(run("cohort", "make", root, "--cases", 3, "--matrix", 64, "--workers", 1, "--json").stdout)
