@@ -9,20 +9,9 @@ from .correction import correction_from_results
 
 
 def rows(cases, split, step=FINAL, which="all"):
-    """Rows of the whole ensemble ("all"), of its members each alone ("one") or of the student, by member and case.
+    """Rows of cases.csv, by member and case: of all members, of each alone ("one") or of the "student".
 
-    Parameters
-    ----------
-    cases : DataFrame
-        Result of `evaluate` (cases.csv).
-    split : {"validation", "test"}
-    step : {"threshold", "dilation", "window"}
-    which : {"all", "one", "student"}
-
-    Raises
-    ------
-    SarcoError
-        There is no such row.
+    SarcoError if there is none of that split.
     """
     found = cases[(cases["split"] == split) & (cases["step"] == step)]
     if which == "student":

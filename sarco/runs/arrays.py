@@ -27,18 +27,8 @@ def content_sha256(array):
 def load_arrays(cohort, cases, spacing_mm, progress=True):
     """Pre-process cases into two arrays, kept on disk beside the cohort so that every member reads the same.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    cases : list of str
-    spacing_mm : float
-        Of the network's grid.
-    progress : bool
-
-    Returns
-    -------
-    images, masks : numpy.memmap of float16, (cases, n, n)
-        Images in [0, 1]; masks as the share of a pixel that is muscle.
+    Images in [0, 1] and masks as the share of a pixel that is muscle, on a grid of `spacing_mm`: numpy.memmap of
+    float16, (cases, n, n).
     """
     # The name says what the arrays are made from: with other slices or other pre-processing they are other arrays.
     code = sources.digest("sarco.method.preprocess", "sarco.cohort.layout")
@@ -79,19 +69,8 @@ def _write_arrays(path, cohort, cases, spacing_mm, progress):
 def soft_targets(images, ensemble, path, progress=True):
     """Mean probability of the members on each slice: what a student learns from (distillation, arXiv 1503.02531).
 
-    Parameters
-    ----------
-    images : ndarray, (cases, n, n)
-        On the members' grid, as `load_arrays` returns them.
-    ensemble : Ensemble
-    path : Path
-        The targets are kept there, and found there by a later call with the same members, slices and engine; an
-        interrupted call goes on.
-    progress : bool
-
-    Returns
-    -------
-    numpy.memmap of float16, (cases, n, n)
+    Of images as `load_arrays` returns them, numpy.memmap of float16 of the same shape. The targets are kept at `path`,
+    and found there by a later call with the same members, slices and engine; an interrupted call goes on.
     """
     from tqdm import tqdm
 
@@ -118,10 +97,7 @@ def soft_targets(images, ensemble, path, progress=True):
 
 
 class OnDevice:
-    """Slices and masks (cases, n, n) that are kept on an accelerator and augmented there.
-
-    A step then waits for no copy and no processor.
-    """
+    """Slices and masks (cases, n, n) kept on an accelerator and augmented there: a step waits for no copy."""
 
     def __init__(self, images, masks):
         from keras import ops
@@ -130,17 +106,11 @@ class OnDevice:
         self.pairs = ops.convert_to_tensor(np.stack([images, masks], -1))
 
     def batch(self, step, *, seed, batch_size, patch_px):
-        """As `sarco.method.train.batch`, with the same draws, but for the rounding of the interpolation.
-
-        Returns
-        -------
-        x, y : tensor of float32, (batch_size, rows, columns, 1)
-        """
+        """As `sarco.method.train.batch`, with the same draws, but for the rounding of the interpolation."""
         from keras import ops
 
         rng = np.random.default_rng((seed, step))
-        drawn = draw_slices(len(self.centres), step, seed, batch_size)
-        rows = []
+        drawn, rows = draw_slices(len(self.centres), step, seed, batch_size), []
         for i in drawn:
             matrix, offset = draw_place(self.centres[i], patch_px, rng)
             # Keras names the column first: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2.

@@ -8,6 +8,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -160,22 +161,10 @@ def _evaluate_case(cohort, ensemble, student, case):
 
 
 def score(ensemble, chosen, image, reader, true):
-    """Rows of one slice: each of the means that are `chosen`, after each step.
+    """Rows of one slice, dicts by columns of `COLUMNS`: each of the means that are `chosen`, after each step.
 
-    Parameters
-    ----------
-    ensemble : sarco.method.ensemble.Ensemble
-    chosen : dict of str to list of int
-        As `subsets` returns it. Where it holds every member alone and all together, the final row of all says how far
-        the members agree.
-    image : sarco.ct.dicom.Slice
-    reader, true : ndarray of bool, (rows, columns)
-        Masks to compare with; the true one may be None.
-
-    Returns
-    -------
-    list of dict
-        Keys are columns of `COLUMNS`.
+    `chosen` is as `subsets` returns it. Where it holds every member alone and all together, the final row of all says
+    how far the members agree. The slice is compared with two masks, of which the true one may be None.
     """
     spacing_mm = image.spacing_mm
     measured = measure_subsets(image.image_hu, spacing_mm, ensemble, chosen)
@@ -201,19 +190,10 @@ def score(ensemble, chosen, image, reader, true):
 
 
 def members_spread(masks, spacing_mm):
-    """How far the final masks that members draw alone differ.
+    """How far the final masks (members, rows, columns) that two members or more draw alone differ.
 
-    Parameters
-    ----------
-    masks : ndarray of bool, (members, rows, columns)
-        Of two members or more.
-    spacing_mm : tuple of float
-
-    Returns
-    -------
-    dict of str to float
-        Columns of `COLUMNS`: members_sd_cm2, the SD of their areas; members_dsc, the mean DSC of all pairs; and
-        disagreement_share, of the pixels in any mask those that are not in all (0 where all are empty).
+    Three columns of `COLUMNS`: the SD of their areas, the mean DSC of all pairs, and of the pixels in any mask the
+    share that is not in all (0 where all are empty).
     """
     flat = masks[:, masks.any(axis=0)].astype(np.float32)
     # Counts of pixels stay exact in float32 up to 16 million.
@@ -270,10 +250,7 @@ def _finished(path, cases, rows):
 
 
 def writable(profile, what):
-    """The profile (itself, or by its name), unless its results are committed ones.
-
-    `what` is what is to be done with another profile, as "evaluate"; it stands in the SarcoError.
-    """
+    """The profile, itself or by its name; a SarcoError that advises to do `what` with another if it is committed."""
     if not isinstance(profile, profiles.Profile):
         profile = profiles.load(profile)
     if profile.committed:
@@ -300,24 +277,29 @@ class _Run:
         taught = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
         return cls(profile, cohort, ensemble, taught)
 
-    @property
+    @cached_property
     def cases(self):
         return self.cohort.cases("validation") + self.cohort.cases("test")[: self.profile.evaluation_cases]
 
     @property
+    def blocks(self):
+        """Folder of the blocks: beside the results, so that these hold nothing but tables."""
+        return self.profile.run_path / "blocks"
+
+    @cached_property
     def weights(self):
         """Checksums of the members, and of the student."""
         return [[] if one is None else weights_sha256(one.manifest) for one in (self.ensemble, self.student)]
 
-    @property
+    @cached_property
     def cohort_csv(self):
         return (self.profile.cohort_dir / "cohort.csv").read_bytes()
 
-    @property
+    @cached_property
     def key(self):
         """What the rows belong to, so that other members, another cohort or other code never go on with them."""
-        made_with = [*self.weights, self.ensemble.network_spacing_mm, self.ensemble.engine.made_with,
-                     sources.digest(__name__)]  # fmt: skip
+        members = self.ensemble
+        made_with = [*self.weights, members.network_spacing_mm, members.engine.made_with, sources.digest(__name__)]
         return hashlib.sha256(self.cohort_csv + json.dumps(made_with).encode()).hexdigest()[:12]
 
     def evaluate(self, cases, partial, progress, finished=None):
@@ -336,51 +318,26 @@ def run(profile, progress=True, block=None, engine=FLOAT32):
     too, as long as they share the folder of the run; what they did is then not done again, and the tables are the
     same to the byte.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile or str
-    progress : bool
-    block : str, optional
-        "3/8": only the third of eight blocks of cases, to a file that a later call without `block` reads.
-    engine : str
-        What computes the members, see `sarco.engines.choose.choose`; blocks of another engine are not joined.
-
-    Returns
-    -------
-    Path
-        The results folder, or the file of the block.
-
-    Raises
-    ------
-    SarcoError
-        The profile's results are committed ones, its cohort or members are missing or broken, or there is no
-        such block.
+    With `block`, "3/8", only the third of eight blocks of cases, to a file that a later call without it reads; blocks
+    of another `engine` (`sarco.engines.choose.choose`) are not joined. Returns the folder of the results, or the file
+    of the block. A SarcoError says that the profile's results are committed ones, that its cohort or members are
+    missing or broken, or that there is no such block.
     """
-    profile = writable(profile, "evaluate")
-    number, size = (None, None) if block is None else _which(block)
-    job = _Run.open(profile, engine)
-    blocks = profile.run_path / "blocks"  # beside the results, so that these hold nothing but tables
-    if block is not None:
-        part = job.cases[(number - 1) * len(job.cases) // size : number * len(job.cases) // size]
-        return _write_block(job, part, blocks / f"{number}-of-{size}.csv", progress)
-    return _write_results(job, blocks, progress)
+    job = _Run.open(writable(profile, "evaluate"), engine)
+    return _write_results(job, progress) if block is None else _write_block(job, block, progress)
 
 
-def _which(block):
-    """Number and size of a block that is written as "3/8"."""
+def _write_block(job, block, progress):
+    """Evaluate a block of cases into a file whose first line says what they belong to."""
     number, _, size = str(block).partition("/")
     if not (number.isdecimal() and size.isdecimal() and 1 <= int(number) <= int(size)):
         raise SarcoError(f"block {block}: there is no such block; write which of how many, as 3/8.")
-    return int(number), int(size)
-
-
-def _write_block(job, cases, path, progress):
-    """Evaluate some cases into a file whose first line says what they belong to."""
-    key = job.key
-    partial = path.with_name(f".{path.stem}-{key}.csv")
-    table, seconds, resumed = job.evaluate(cases, partial, progress)
+    start, stop = ((int(number) - last) * len(job.cases) // int(size) for last in (1, 0))
+    path = job.blocks / f"{int(number)}-of-{int(size)}.csv"
+    partial = path.with_name(f".{path.stem}-{job.key}.csv")
+    table, seconds, resumed = job.evaluate(job.cases[start:stop], partial, progress)
     with atomic(path) as beside, beside.open("w", encoding="utf-8") as out:
-        out.write(f"{key} {seconds:.1f} {resumed}\n")
+        out.write(f"{job.key} {seconds:.1f} {resumed}\n")
         table.to_csv(out, index=False, lineterminator="\n")
     partial.unlink(missing_ok=True)
     return path
@@ -399,11 +356,11 @@ def _read_blocks(folder, key):
     return rows, seconds, resumed
 
 
-def _write_results(job, blocks, progress):
+def _write_results(job, progress):
     """Evaluate the cases that no block holds, and write the tables of them all."""
-    profile, key, members = job.profile, job.key, job.ensemble
-    partial = profile.results_dir / f".cases-{key}.csv"
-    elsewhere, seconds_of_blocks, resumed_by_blocks = _read_blocks(blocks, key)
+    profile = job.profile
+    partial = profile.results_dir / f".cases-{job.key}.csv"
+    elsewhere, seconds_of_blocks, resumed_by_blocks = _read_blocks(job.blocks, job.key)
     table, seconds, resumed = job.evaluate(job.cases, partial, progress, elsewhere)
     weights, student = job.weights
     info = {
@@ -411,7 +368,7 @@ def _write_results(job, blocks, progress):
         "seed": profile.seed,
         "weights": weights,
         "student": student,
-        "engine": members.engine.made_with,
+        "engine": job.ensemble.engine.made_with,
         "commit": environment.commit(),
         "versions": environment.versions(),
         "hardware": environment.hardware(),

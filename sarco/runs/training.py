@@ -53,29 +53,11 @@ def member_of(profile, number, start=None, begun=()):
 
 
 def train_member(training, validation, member, profile, out, progress=True):
-    """Train one member, from its last finished epoch if it was interrupted.
+    """Train one member, from its last finished epoch if it was interrupted, and return the path of its weights.
 
-    Parameters
-    ----------
-    training, validation : tuple of ndarray
-        Images and masks as `load_arrays` returns them.
-    member : Member
-    profile : Profile
-        The keys in `RECIPE`.
-    out : Path
-        Receives NAME.npz (float16 weights), NAME.csv (history), and a checkpoint while it runs.
-    progress : bool
-        Show a bar with the time left.
-
-    Returns
-    -------
-    Path
-        Of the weights.
-
-    Raises
-    ------
-    SarcoError
-        The loss is not finite any more: the member diverged. Or `start` holds the weights of another network.
+    `training` and `validation` are images and masks as `load_arrays` returns them; of the profile the keys in `RECIPE`
+    count. The folder `out` receives NAME.npz (float16 weights), NAME.csv (history), and a checkpoint while it runs. A
+    SarcoError says that the member diverged, or that `start` holds the weights of another network.
     """
     from tqdm import tqdm
 
@@ -271,15 +253,7 @@ def train_student(profile, progress=True):
 def write_manifest(profile):
     """Write weights/manifest.json over the trained members, and results/training.csv from their histories.
 
-    Returns
-    -------
-    Path
-        Of the manifest.
-
-    Raises
-    ------
-    SarcoError
-        A member is missing.
+    Returns the path of the manifest; SarcoError if a member is missing.
     """
     import pandas as pd
 
