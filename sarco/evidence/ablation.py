@@ -15,7 +15,7 @@ from ..method.ensemble import Ensemble
 from ..method.unet import unet
 from ..runs.arrays import load_arrays
 from ..runs.evaluation import FINAL
-from ..runs.training import member_seed, train_member
+from ..runs.training import member_of, train_member
 from .bootstrap import estimate, mean
 from .other_populations import evaluate
 
@@ -36,8 +36,7 @@ def run_variant(profile, variant, progress=True):
     training = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     # The same seed for all: the same first weights, order and augmentation.
-    weights = train_member(training, validation, member=1, seed=member_seed(profile, 1), out=out,
-                           profile=recipe(profile), progress=progress)  # fmt: skip
+    weights = train_member(training, validation, member_of(profile, 1), recipe(profile), out, progress)
     network = unet(profile.filters)
     network.set_weights(unpack(weights))
     ensemble = Ensemble({"spacing_mm": profile.spacing_mm}, [network])

@@ -61,9 +61,7 @@ def step_seconds(profile, images, masks, steps=3):
 
     `images` and `masks` are arrays (slices, n, n) on the grid of the profile.
     """
-
-    model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power,
-                                   profile.precision)  # fmt: skip
+    model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power, profile.precision)
     draw = functools.partial(batch, images, masks)
     if environment.hardware()["accelerators"]:
         draw = OnDevice(images, masks).batch

@@ -9,7 +9,7 @@ import pytest
 from sarco.evidence import training_cost
 from sarco.evidence.network_arithmetic import multiply_adds
 from sarco.method import unet
-from sarco.runs import profiles, training
+from sarco.runs import profiles
 
 
 def test_multiply_adds_are_those_of_the_layers():
@@ -42,7 +42,7 @@ def test_a_step_is_timed_after_the_one_that_compiles(monkeypatch):
     images = np.full((3, 32, 32), 0.5, np.float16)
     seen = []
     network = SimpleNamespace(train_on_batch=lambda x, y: seen.append(x) or 0.5)
-    monkeypatch.setattr(training, "compiled_unet", lambda *recipe: network)
+    monkeypatch.setattr(training_cost, "compiled_unet", lambda *recipe: network)
     now = iter([0, 100, 100, 101, 101, 104, 104, 106])  # a slow first step, then 1, 3 and 2 s
     monkeypatch.setattr(training_cost.time, "perf_counter", lambda: next(now))
     assert training_cost.step_seconds(profile, images, images > 0, steps=3) == 2
