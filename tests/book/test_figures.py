@@ -216,12 +216,6 @@ def test_every_case_is_a_dot():
     assert np.allclose(axis.lines[0].get_ydata()[[0, -1]], [4, 7])
 
 
-def test_no_title_inside_a_plot(drawings):
-    # Small pictures have a label over them; a plot has its caption in the book.
-    for name in drawings.keys() - {"assumed_readers"}:
-        assert not any(axis.get_title() for axis in drawings[name]().axes), name
-
-
 def test_ct_keeps_its_proportions_and_grey_levels(slice_hu, mask):
     figure = figures.slice_with_masks(slice_hu, (1.6, 0.8), mask)
     picture = figure.axes[0].images[0]

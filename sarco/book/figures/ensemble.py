@@ -19,8 +19,8 @@ def by_members(band, orders, plateaus, papers_plateau):
     panels = ("dsc", "DSC", BLUE, "B"), ("rmse_cm2", "RMSE (cm²)", RED, "C")
     for axis, (column, label, colour, panel) in zip(axes, panels, strict=True):
         axis.plot(one.members, one[column], color=GREY, linewidth=1, linestyle="--", label="one order")
-        band_line(axis, band, "members", column, f"{column}_low", f"{column}_high", color=colour,
-                  label="mean over the orders", err_kws={"label": "nine of ten orders"})  # fmt: skip
+        band_line(axis, band, "members", column, color=colour, label="mean over the orders",
+                  err_kws={"label": "nine of ten orders"})  # fmt: skip
         reached = band[band.members == plateaus[column]]
         axis.plot(reached.members, reached[column], "o", color=colour, label="plateau")
         if papers_plateau <= band.members.max():

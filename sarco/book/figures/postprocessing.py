@@ -52,9 +52,7 @@ def sweep(summary, curves, xlabel, papers, ticks=None):
     for axis, column, ylabel in zip(axes, ("dsc", "mean_error_cm2"), ("DSC", "mean error (cm²)"), strict=True):
         for (name, label), colour, marker in zip(curves.items(), (BLUE, RED), "os", strict=False):
             part = summary[summary["sweep"] == name]
-            band_line(
-                axis, part, "value", column, f"{column}_low", f"{column}_high", color=colour, marker=marker, label=label
-            )
+            band_line(axis, part, "value", column, color=colour, marker=marker, label=label)
         axis.axvline(papers, color=GREY, linestyle=":", linewidth=1.5, label="the paper's")
         axis.set(xlabel=xlabel, ylabel=ylabel)
     axes[1].axhline(0, color="black", linewidth=0.8)

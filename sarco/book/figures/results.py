@@ -40,7 +40,7 @@ def subgroups(table, overall):
         axis.axvline(overall[column], color=GREY, linestyle=":", linewidth=1.2)
         if column != "dsc":
             axis.axvline(0, color="black", linewidth=0.8)
-        intervals(axis, table, column, "place", f"{column}_low", f"{column}_high", color=BLUE, native_scale=True)
+        intervals(axis, table, column, "place", color=BLUE, native_scale=True)
         axis.set(xlabel=label, ylim=(table.place.max() + 0.8, -0.8))
         axis.tick_params(axis="y", length=0)
         axis.locator_params(axis="x", nbins=4)
@@ -92,9 +92,8 @@ def assumed_readers(table, panels, evidence):
         axis.axhline(papers, color=RED, linestyle="--", linewidth=1.4)
         for sign, sd_cm2 in evidence.items():
             axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
-            axis.annotate(
-                sign, (sd_cm2, 1), xycoords=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8, color=GREY
-            )
+            top = axis.get_xaxis_transform()
+            axis.text(sd_cm2, 1, sign, transform=top, ha="center", va="bottom", fontsize=8, color=GREY)
         axis.set(xlabel="", ylabel="")
         axis.set_title(textwrap.fill(title, 24), fontsize=8, pad=12)
         axis.tick_params(labelsize=8)

@@ -72,22 +72,23 @@ def legend_above(axis, columns):
 _AS_PRINTED = {"estimator": lambda three: three.iloc[0], "errorbar": lambda three: (three.iloc[1], three.iloc[2])}
 
 
-def _three(table, *columns):
+def _three(table, value):
     import pandas as pd
 
-    return pd.concat([table.assign(**{columns[0]: table[column]}) for column in columns], ignore_index=True)
+    ends = ("low", "high") if "low" in table else (f"{value}_low", f"{value}_high")
+    return pd.concat([table.assign(**{value: table[column]}) for column in (value, *ends)], ignore_index=True)
 
 
-def band_line(axis, table, x, y, low="low", high="high", **kwargs):
-    """A line through the values of column `y`, in a band from those of `low` to those of `high`."""
+def band_line(axis, table, x, y, **kwargs):
+    """A line through the values of column `y`, in the band of their intervals: columns low and high, or of its name."""
     # Sorted here: seaborn would sort the three of each place, too.
-    three = _three(table.sort_values(x), y, low, high)
+    three = _three(table.sort_values(x), y)
     sns.lineplot(three, x=x, y=y, sort=False, ax=axis, legend=False, **_AS_PRINTED, **kwargs)
 
 
-def intervals(axis, table, x, y, low="low", high="high", **kwargs):
-    """A point for each row at the value of column `x`, on a bar from that of `low` to that of `high`."""
+def intervals(axis, table, x, y, **kwargs):
+    """A point for each row at the value of column `x`, on a bar: columns low and high, or of its name."""
     look = {"linestyle": "none", "markersize": 6, "err_kws": {"linewidth": 2}}
-    sns.pointplot(_three(table, x, low, high), x=x, y=y, orient="y", ax=axis, **_AS_PRINTED, **look, **kwargs)
+    sns.pointplot(_three(table, x), x=x, y=y, orient="y", ax=axis, **_AS_PRINTED, **look, **kwargs)
     axis.set_ylabel("")
     axis.grid(axis="y", visible=False)
