@@ -17,24 +17,13 @@ CLOSING_MM = 3.0
 
 @dataclass(frozen=True)
 class Composition:
-    """Numbers of one mask.
-
-    Attributes
-    ----------
-    area_cm2 : float
-    mean_hu, sd_hu : float or None
-        Of the pixels of the mask; None where there is none.
-    low_attenuation_cm2 : float
-        Part of the mask from -29 to 29 HU.
-    intermuscular_fat_cm2 : float
-        Fat, -190 to -30 HU, within the contour of the muscle (`contour`).
-    """
+    """Numbers of one mask."""
 
     area_cm2: float
-    mean_hu: float | None
+    mean_hu: float | None  # None where there is no pixel
     sd_hu: float | None
-    low_attenuation_cm2: float
-    intermuscular_fat_cm2: float
+    low_attenuation_cm2: float  # part of the mask from -29 to 29 HU
+    intermuscular_fat_cm2: float  # -190 to -30 HU, within the contour of the muscle
 
 
 def contour(mask, spacing_mm):

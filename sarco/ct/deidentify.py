@@ -11,8 +11,9 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, generate_uid
 
+from ..base.errors import about, refuse
 from . import dicom, write
-from .refusals import about, number, refuse, value
+from .header import number, value
 
 # How the image was made, how its values read, and how it lies.
 KEPT = (

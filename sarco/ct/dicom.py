@@ -14,18 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import (
-    CTImageStorage,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
 
+from ..base.errors import Refused, about, first_line, refuse, short
 from . import frames, pixels
 from .geometry import Slice, is_axial
-from .refusals import Refused, about, first_line, number, numbers, refuse, short, value
+from .header import number, numbers, value
 
 SPACING_LIMITS_MM = (0.1, 5.0)
 MATRIX_LIMITS = (64, 4096)
@@ -118,7 +114,7 @@ def parse(path, **options):
         implicit, little = header.original_encoding
         compressed = "PixelData" in header and header.get_item("PixelData").length == 0xFFFFFFFF
         if little and not compressed:
-            header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+            header.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
     return header
 
 
@@ -127,20 +123,13 @@ def read_only(path, name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = parse(Path(path), stop_before_pixels=True, specific_tags=[name])
-        return header if value(header, name) is not None else Dataset()
+            if name.startswith("Media"):  # of the meta information
+                header = pydicom.filereader.read_file_meta_info(path)
+            else:
+                header = parse(Path(path), stop_before_pixels=True, specific_tags=[name])
+            return header if value(header, name) is not None else Dataset()
     except Exception:  # a broken header can fail anywhere; `read_slice` says what is wrong with it
         return Dataset()
-
-
-def object_class(path):
-    """SOP class by the meta information of a file; None where it cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return str(pydicom.filereader.read_file_meta_info(path).MediaStorageSOPClassUID)
-    except Exception:
-        return None
 
 
 def begins_as_dataset(head):
@@ -160,7 +149,7 @@ def _check_unpacked(path):
     """Refuse a deflated file that grows beyond all measure when it is read, which pydicom does at once."""
     with path.open("rb") as file:
         head = file.read(2048)
-        if DeflatedExplicitVRLittleEndian.encode() not in head:
+        if uid.DeflatedExplicitVRLittleEndian.encode() not in head:
             return
         # After preamble, prefix and the element that says how long the meta information is.
         start = 144 if head[128:132] == b"DICM" else 12
@@ -181,7 +170,7 @@ def _check_object(header, wanted, phase):
     refuse(kind is None or modality is None,
            "broken or cut short (no SOP class or no modality); export it again.")  # fmt: skip
     what = f"{short(getattr(kind, 'name', kind))}, modality {short(modality)}"
-    refuse(kind not in (CTImageStorage, *frames.MULTI_FRAME) or modality != "CT",
+    refuse(kind not in (uid.CTImageStorage, *frames.MULTI_FRAME) or modality != "CT",
            f"not a CT slice (it is {what}); give one CT Image Storage file.")  # fmt: skip
     refuse("LOCALIZER" in (header.get("ImageType") or ()), frames.SCOUT)
     if kind in frames.MULTI_FRAME:

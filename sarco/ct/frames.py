@@ -6,8 +6,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
+from ..base.errors import Refused, refuse
 from .geometry import is_axial
-from .refusals import Refused, number, numbers, refuse
+from .header import number, numbers
 
 MULTI_FRAME = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 # What a frame says in a sequence, and a classic slice says plainly.

@@ -10,33 +10,21 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from .refusals import numbers, refuse
+from ..base.errors import refuse
+from .header import numbers
 
 GRID_TOLERANCE = 0.25  # voxels by which a mask's grid may miss that of its slice
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One CT slice with its geometry, on the grid of its file.
+    """One CT slice with its geometry, on the grid of its file."""
 
-    Attributes
-    ----------
-    image_hu : ndarray of float32, shape (H, W)
-    spacing_mm : tuple of float
-        Distance between rows, then between columns (the order of the DICOM attribute PixelSpacing).
-    path : Path or None
-        Where it was read.
-    header : pydicom.Dataset or None
-        The other attributes, without the pixels. Of enhanced CT, what the frame says stands there too.
-    frame : int or None
-        Which frame of enhanced CT it is, from 1 in the order of the file.
-    """
-
-    image_hu: np.ndarray
-    spacing_mm: tuple[float, float]
+    image_hu: np.ndarray  # float32, (rows, columns)
+    spacing_mm: tuple[float, float]  # between rows, then between columns, as the DICOM attribute PixelSpacing
     path: Path | None = None
-    header: Dataset | None = None
-    frame: int | None = None
+    header: Dataset | None = None  # the other attributes; of enhanced CT, what the frame says stands there too
+    frame: int | None = None  # of enhanced CT, from 1 in the order of the file
 
     @property
     def affine(self):

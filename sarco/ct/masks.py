@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.errors import Refused, about, refuse, refusing
 from . import dicom, seg
 from . import nifti as nifti_files
 from .geometry import check_shape
-from .refusals import Refused, about, refuse, refusing
 
 KINDS = {  # by SOP class; any other is a slice, or is refused as one
     "1.2.840.10008.5.1.4.1.1.66.4": "seg",
@@ -47,9 +47,11 @@ def kind_of(path):
         return "npz" if zipfile.is_zipfile(path) else None
     if head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0":
         return "nifti"
-    if dicom.begins_as_dataset(head):
-        return KINDS.get(str(dicom.read_only(path, "SOPClassUID").get("SOPClassUID")), "dicom")
-    return KINDS.get(dicom.object_class(path), "dicom") if head[128:132] == b"DICM" else None
+    alone = dicom.begins_as_dataset(head)
+    if not alone and head[128:132] != b"DICM":
+        return None
+    name = "SOPClassUID" if alone else "MediaStorageSOPClassUID"
+    return KINDS.get(str(dicom.read_only(path, name).get(name)), "dicom")
 
 
 def sop_instance_uid(path):

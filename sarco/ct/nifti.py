@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from ..base.errors import about, refuse, refusing
 from . import dicom
 from .geometry import Slice, voxels
-from .refusals import about, refuse, refusing
 
 SIZE_TOLERANCE = 0.005  # of a voxel's side, by which sform and pixdim may differ: an area is then 1 % off
 AS_STORED = "say '--nifti stored' if its first axis is the columns and its second the rows."
@@ -30,7 +30,8 @@ def read_slice(path, number=None):
 def _slice(image, path, number):
     import nibabel as nib
 
-    placed, shape, axes = _placed(image), image.shape, nib.orientations.io_orientation(image.affine)
+    placed = image.header["sform_code"] or image.header["qform_code"]
+    shape, axes = image.shape, nib.orientations.io_orientation(image.affine)
     refuse(len(shape) < 3 or any(size != 1 for size in shape[3:]),
            f"it has shape {shape}, where a volume is wanted; save one alone.")  # fmt: skip
     refuse(not placed or np.isnan(axes).any(),
@@ -70,10 +71,6 @@ def _slice(image, path, number):
     return Slice(image_hu, (row_mm, column_mm), path, header)
 
 
-def _placed(image):
-    return bool(image.header["sform_code"] or image.header["qform_code"])
-
-
 def _to_left_back_head(axes, shape):
     """How nibabel turns a volume so that its axes run there, and the affine from such indices to the stored ones."""
     import nibabel as nib
@@ -102,12 +99,10 @@ def _check_affines(image, axes):
 def read_mask(path, slice_, rule="affine"):
     """Values of a NIfTI mask at the pixels of a slice, (rows, columns).
 
-    By the rule "affine", each pixel's place in the patient is computed from the DICOM header (ImagePositionPatient,
-    ImageOrientationPatient, PixelSpacing), and the voxel at that place is read: whichever way the axes were stored
-    or flipped, and out of a whole volume too. Grids that do not coincide are refused. A slice without position or
-    orientation is taken to lie as usual (columns to the patient's left, rows to the back), and only the directions
-    of the affine are used. By the rule "stored", the affine is ignored: the first axis runs along the columns, the
-    second along the rows.
+    By the rule "affine", the voxel at each pixel's place in the patient (`Slice.affine`) is read: whichever way the
+    axes were stored or flipped, and out of a whole volume too. Grids that do not coincide are refused. A slice without
+    a place is taken to lie as usual (columns to the patient's left, rows to the back), and only the directions of the
+    affine are used. By the rule "stored", the first axis runs along the columns, the second along the rows.
     """
     with about(path), refusing("not a readable NIfTI file ({}); write the mask again."), _opened(path) as image:
         shape = list(image.shape)
@@ -115,7 +110,7 @@ def read_mask(path, slice_, rule="affine"):
             del shape[-1]
         shape += [1] * (len(shape) == 2)
         refuse(len(shape) != 3, f"it has shape {image.shape}, where one mask is wanted; save it alone.")
-        return _at_pixels(image, shape, _index(image, shape, slice_, rule))
+        return _at_pixels(image, _index(image, shape, slice_, rule))
 
 
 def _index(image, shape, slice_, rule):
@@ -123,7 +118,7 @@ def _index(image, shape, slice_, rule):
     import nibabel as nib
 
     wanted, by_place = slice_.image_hu.shape, rule != "stored"
-    refuse(by_place and not _placed(image),
+    refuse(by_place and not (image.header["sform_code"] or image.header["qform_code"]),
            f"it does not say how it lies in the patient (sform and qform are 0); {AS_STORED}")  # fmt: skip
     if by_place and slice_.affine is not None:
         with refusing("it lies elsewhere in the patient than its slice, or on another grid (by its affine); save it "
@@ -147,12 +142,12 @@ def _index(image, shape, slice_, rule):
     return voxels(to_voxel, wanted)
 
 
-def _at_pixels(image, shape, index):
+def _at_pixels(image, index):
     """Values of the voxels of one plane, of which alone is read what is needed."""
-    first = index.reshape(3, -1).min(1)
-    part = [slice(low, along.max() + 1) for low, along in zip(first, index, strict=True)]
+    first, last = index.min((1, 2)), index.max((1, 2))
+    part = [slice(low, high + 1) for low, high in zip(first, last, strict=True)]
     values = np.asanyarray(image.dataobj[(*part[: image.ndim], *[0] * (image.ndim - 3))])
-    return values.reshape([along.stop - along.start for along in part])[tuple(index - first[:, None, None])]
+    return values.reshape(last - first + 1)[tuple(index - first[:, None, None])]
 
 
 @contextmanager

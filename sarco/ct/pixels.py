@@ -7,7 +7,8 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from .refusals import number, refuse, refusing, short
+from ..base.errors import refuse, refusing, short
+from .header import number
 
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
 END_OF_IMAGE = b"\xff\xd9"

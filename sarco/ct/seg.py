@@ -11,21 +11,20 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from ..base import __version__
-from ..base.errors import SarcoError
+from ..base.errors import about, refuse, refusing
 from . import dicom, frames
 from .geometry import GRID_TOLERANCE, affine_of, check_shape, voxels
-from .refusals import Refused, about, numbers, refuse, refusing
+from .header import numbers
 
-# All that goes over from the slice: what the mask lies on, and how. Without the identifiers of study, series and slice
-# a SEG belongs to nothing. highdicom would copy whole modules, with every name, comment and institution in them.
-KEPT = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
-    "Rows", "Columns", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
-    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PatientSex",
-)  # fmt: skip
 NEEDED = (
     "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImagePositionPatient",
     "ImageOrientationPatient",
+)  # fmt: skip
+# All that goes over from the slice: what the mask lies on, and how. Without the identifiers of study, series and slice
+# a SEG belongs to nothing. highdicom would copy whole modules, with every name, comment and institution in them.
+KEPT = (
+    *NEEDED, "SOPClassUID", "Modality", "Rows", "Columns", "PixelSpacing", "SliceThickness", "LossyImageCompression",
+    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PatientSex",
 )  # fmt: skip
 # A SEG must have them, and they may be empty.
 PERSONAL = (
@@ -33,6 +32,8 @@ PERSONAL = (
     "ReferringPhysicianName",
 )  # fmt: skip
 LABEL = "Skeletal muscle"
+FRAMES = "PerFrameFunctionalGroupsSequence"
+SOURCES = ("DerivationImageSequence", "SourceImageSequence")
 
 
 def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
@@ -44,21 +45,17 @@ def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     SarcoError: the slice lacks what a SEG must say.
     """
     missing = [name for name in NEEDED if not header.get(name)]
-    if missing:
-        raise SarcoError(f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
-    try:
-        file = io.BytesIO()
-        with refusing("no DICOM SEG, because the slice's header is malformed ({})."), warnings.catch_warnings():
-            # About attributes of the slice that break a rule of the standard and play no role here.
-            warnings.simplefilter("ignore")
-            _build(mask, _source(header, frame, with_patient), frame, by_hand).save_as(file)
-        return file.getvalue()
-    except Refused as error:
-        raise SarcoError(error) from error
+    refuse(missing, f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
+    file = io.BytesIO()
+    with refusing("no DICOM SEG, because the slice's header is malformed ({})."), warnings.catch_warnings():
+        # About attributes of the slice that break a rule of the standard and play no role here.
+        warnings.simplefilter("ignore")
+        _build(mask, _source(header, frame, with_patient), frame, by_hand).save_as(file)
+    return file.getvalue()
 
 
 def _source(header, frame, with_patient):
-    """The slice as highdicom is shown it."""
+    """The slice as highdicom is shown it; a frame of enhanced CT as if there were no other."""
     source = copy.deepcopy(header)
     if not with_patient:
         for tag in source.keys() - {tag_for_keyword(name) for name in KEPT}:
@@ -71,23 +68,17 @@ def _source(header, frame, with_patient):
         source.SliceThickness = None
     if source.get("PatientSex") not in ("F", "M", "O"):
         source.PatientSex = ""
-    if frame is not None:  # as if there were no other
+    if frame is not None:
         source.NumberOfFrames = 1
-        source.SharedFunctionalGroupsSequence = [_groups(source, "PixelMeasuresSequence", "PlaneOrientationSequence")]
-        source.PerFrameFunctionalGroupsSequence = [_groups(source, "PlanePositionSequence")]
+        source.SharedFunctionalGroupsSequence, source.PerFrameFunctionalGroupsSequence = [Dataset()], [Dataset()]
+        for sequence in ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence"):
+            item = Dataset()
+            for name in frames.OF_FRAME[sequence]:
+                if name in source:
+                    item.add(source[name])
+            group = FRAMES if sequence == "PlanePositionSequence" else "SharedFunctionalGroupsSequence"
+            setattr(source[group][0], sequence, [item])
     return source
-
-
-def _groups(source, *sequences):
-    """What a slice says plainly (`frames.OF_FRAME`), as enhanced CT says it of a frame."""
-    groups = Dataset()
-    for sequence in sequences:
-        item = Dataset()
-        for name in frames.OF_FRAME[sequence]:
-            if name in source:
-                item.add(source[name])
-        setattr(groups, sequence, [item])
-    return groups
 
 
 def _build(mask, source, frame, by_hand):
@@ -111,9 +102,8 @@ def _build(mask, source, frame, by_hand):
         series_description=f"{LABEL}, sarco, not a medical device", omit_empty_frames=False,
     )  # fmt: skip
     if frame is not None:
-        for group in made.PerFrameFunctionalGroupsSequence:
-            for image in _sources(group):
-                image.ReferencedFrameNumber = frame
+        for image in _items(made, FRAMES, *SOURCES):
+            image.ReferencedFrameNumber = frame
     return made
 
 
@@ -133,7 +123,7 @@ def read_mask(path, slice_, labels=()):
 def references(path):
     """SOPInstanceUID of the slices that the frames of a SEG say they were drawn on; they need not say any."""
     with about(path), refusing("not a readable SEG ({}); export it again."):
-        return {str(source.ReferencedSOPInstanceUID) for frame in _frames(_read(path)) for source in _sources(frame)}
+        return {str(source.ReferencedSOPInstanceUID) for source in _items(_read(path), FRAMES, *SOURCES)}
 
 
 def _read(path):
@@ -150,29 +140,26 @@ def _read_once(path, _changed):
         return hd.seg.Segmentation.from_dataset(dicom.parse(path), copy=False)
 
 
-def _frames(seg):
-    return seg.get("PerFrameFunctionalGroupsSequence") or ()
-
-
-def _sources(frame):
-    return [
-        source
-        for derivation in frame.get("DerivationImageSequence") or ()
-        for source in derivation.get("SourceImageSequence") or ()
-    ]
+def _items(data, *sequences):
+    """All items of a sequence within the items of others."""
+    items = [data]
+    for name in sequences:
+        items = [inner for item in items for inner in item.get(name) or ()]
+    return items
 
 
 def _muscle(seg, slice_, labels):
     wanted, muscle = muscle_segments(seg, labels), np.zeros(slice_.image_hu.shape, bool)
-    refuse(len(_frames(seg)) != seg.NumberOfFrames,
+    refuse(len(_items(seg, FRAMES)) != seg.NumberOfFrames,
            "not a readable SEG (its frames are not described); export it again.")  # fmt: skip
     # Frames without a pixel of muscle may be left out, so a slice can be named by the whole SEG alone.
-    named = known = slice_.frame is None and _names_as_a_whole(seg, slice_)
+    whole = _items(seg, "ReferencedSeriesSequence", "ReferencedInstanceSequence")
+    named = known = slice_.frame is None and any([_names(instance, slice_) for instance in whole])
     space = slice_.header.get("FrameOfReferenceUID")
-    shared = (seg.get("SharedFunctionalGroupsSequence") or [{}])[0]
     same_space = named or (space and space == seg.get("FrameOfReferenceUID"))
-    for number, frame in enumerate(_frames(seg), 1):
-        sources = _sources(frame)
+    shared = (seg.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    for number, frame in enumerate(_items(seg, FRAMES), 1):
+        sources = _items(frame, *SOURCES)
         if sources and not any(_names(source, slice_) for source in sources):
             continue
         plain = frames.said_plainly(frame, shared)
@@ -197,14 +184,6 @@ def _muscle(seg, slice_, labels):
     refuse(not known, f"it was drawn on other slices than {slice_.path}, or on another grid, by its references and its "
            "frames' places; give that of this slice.")  # fmt: skip
     return muscle
-
-
-def _names_as_a_whole(seg, slice_):
-    return str(slice_.header.SOPInstanceUID) in {
-        str(instance.ReferencedSOPInstanceUID)
-        for series in seg.get("ReferencedSeriesSequence") or ()
-        for instance in series.get("ReferencedInstanceSequence") or ()
-    }
 
 
 def _names(source, slice_):
@@ -238,11 +217,11 @@ def muscle_segments(seg, labels):
     wanted = set()
     for label in labels:
         if label.isdigit():
-            fits = [number for number in names if number == int(label)]
+            fits = {int(label)} & set(names)
         else:
-            whole = [number for number, name in names.items() if name.casefold() == label.casefold()]
-            words = rf"\b{re.escape(label)}"
-            fits = whole or [number for number, name in names.items() if re.search(words, name, re.IGNORECASE)]
+            words = re.compile(rf"\b{re.escape(label)}", re.IGNORECASE)
+            whole = {number for number, name in names.items() if name.casefold() == label.casefold()}
+            fits = whole or {number for number, name in names.items() if words.search(name)}
         refuse(not fits, f"no segment is called {label}; it holds {listed}.")
-        wanted.update(fits)
+        wanted |= fits
     return sorted(wanted)

@@ -4,17 +4,9 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import (
-    CTImageStorage,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGLSLossless,
-    RLELossless,
-    generate_uid,
-)
 from pydicom.valuerep import DSfloat
 
 from ..base.files import atomic
@@ -26,7 +18,8 @@ COMMENT, START_OF_TILE = b"\xff\x64", b"\xff\x90"  # markers of JPEG 2000
 EMPTY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientBirthDate",
          "PositionReferenceIndicator", "AcquisitionNumber")  # fmt: skip
 OF_EVERY_SLICE = {
-    "SpecificCharacterSet": "ISO_IR 100", "SOPClassUID": CTImageStorage, "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
+    "SpecificCharacterSet": "ISO_IR 100", "SOPClassUID": uid.CTImageStorage,
+    "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
     "Modality": "CT", "StudyID": "1", "SeriesNumber": 1, "InstanceNumber": 1, "BodyPartExamined": "ABDOMEN",
     "PatientIdentityRemoved": "YES", "PatientPosition": "HFS", "GantryDetectorTilt": 0,
     "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2",
@@ -48,7 +41,7 @@ class Encoding:
     bits: int = 12
     signed: bool = False
     padding: int | None = None
-    syntax: str = ExplicitVRLittleEndian
+    syntax: str = uid.ExplicitVRLittleEndian
 
     def store(self, image_hu):
         """Stored values of a plane of HU; ValueError where one would be rounded or cut off."""
@@ -66,8 +59,8 @@ class Encoding:
 
 PLAIN = Encoding()
 # How often a hospital's archive holds each: ours, for want of a published count.
-SYNTAX_SHARE = {ExplicitVRLittleEndian: 0.50, ImplicitVRLittleEndian: 0.15, JPEG2000Lossless: 0.15,
-                JPEGLSLossless: 0.12, RLELossless: 0.08}  # fmt: skip
+SYNTAX_SHARE = {uid.ExplicitVRLittleEndian: 0.50, uid.ImplicitVRLittleEndian: 0.15, uid.JPEG2000Lossless: 0.15,
+                uid.JPEGLSLossless: 0.12, uid.RLELossless: 0.08}  # fmt: skip
 # Slope, intercept, bits, signed, padding: the forms that the makers are known for, the first one most.
 STORED_AS = {
     "GE MEDICAL SYSTEMS": ((1, -1024, 16, True, -2000), (1, 0, 16, True, -2000), (1, -1024, 12, False, None)),
@@ -119,7 +112,7 @@ def write_slice(path, image_hu, spacing_mm, scan, encoding=PLAIN):
     digest = hashlib.sha256(data.PixelData).hexdigest()
     for name, role in (("SOPInstanceUID", "instance"), ("StudyInstanceUID", "study"), ("SeriesInstanceUID", "series"),
                        ("FrameOfReferenceUID", "frame")):  # fmt: skip
-        setattr(data, name, generate_uid(entropy_srcs=["sarco", role, str(scan.case), digest]))
+        setattr(data, name, uid.generate_uid(entropy_srcs=["sarco", role, str(scan.case), digest]))
     save(data, path, encoding.syntax, compress=encoding.syntax.is_encapsulated)
 
 
@@ -162,13 +155,13 @@ def _decimal(value):
 def save(data, path, syntax, compress=False):
     """Write a data set whose pixels are stored by the syntax, or are to be, whole or not at all."""
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if compress else syntax
+    data.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian if compress else syntax
     # Our own name, so that a new version of pydicom does not change the bytes.
-    data.file_meta.ImplementationClassUID = generate_uid(entropy_srcs=["sarco"])
+    data.file_meta.ImplementationClassUID = uid.generate_uid(entropy_srcs=["sarco"])
     data.file_meta.ImplementationVersionName = "SARCO"
     if compress:
         data.compress(syntax, generate_instance_uid=False)
-    if compress and syntax == JPEG2000Lossless:
+    if compress and syntax == uid.JPEG2000Lossless:
         _forget_encoder(data)
     with atomic(path) as beside:
         data.save_as(beside, enforce_file_format=True)

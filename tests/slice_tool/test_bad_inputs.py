@@ -18,11 +18,10 @@ from bad_inputs import CHOSEN, FIT, MASKS, MUSCLE, SLICES
 from PIL import Image
 from typer.testing import CliRunner
 
-from sarco.base.errors import SarcoError
+from sarco.base.errors import Refused, SarcoError
 from sarco.cli.app import app
 from sarco.cohort import layout
 from sarco.ct import dicom, frames, seg
-from sarco.ct.refusals import Refused
 from sarco.slice_tool import output, picture, reading, segmentation
 
 SECONDS, GIB = 5, 1 << 30
