@@ -13,6 +13,7 @@ from ..method import metrics, postprocess
 from ..method.preprocess import ORDER, to_native
 from ..method.slice import common_box, measure_slice
 from ..method.surface import area_cm2
+from ..runs.evaluation import read_case
 from . import statistics
 from .bootstrap import bootstrap, mean, slope
 from .measuring import opened, table_of
@@ -96,20 +97,9 @@ def masks(measured, network_spacing_mm, box=(slice(None), slice(None))):
 
 
 def _sweep_case(cohort, ensemble, case):
-    image, reader, true = cohort.read_slice(case), cohort.read_mask(case), cohort.read_true_mask(case)
-    if reader.shape != image.image_hu.shape:
-        raise SarcoError(f"case {case}: the mask is {reader.shape} and the slice {image.image_hu.shape}; "
-                         "run 'sarco cohort check' on the cohort.")  # fmt: skip
+    image, reader, true, facts = read_case(cohort, case)
     measured = measure_slice(image.image_hu, image.spacing_mm, ensemble)
     box = common_box([measured], reader, true, level=min(SWEEPS["threshold"]) / 2, margin_px=8)
-    facts = {
-        "case": case,
-        "split": cohort.table.loc[case, "split"],
-        "quality": cohort.table.loc[case, "quality"],
-        "pixel_spacing_mm": image.spacing_mm[0],
-        "reference_area_cm2": area_cm2(reader, image.spacing_mm),
-        "true_area_cm2": np.nan if true is None else area_cm2(true, image.spacing_mm),
-    }
     for sweep, value, mask in masks(measured, ensemble.network_spacing_mm, box):
         yield facts | {
             "sweep": sweep, "value": value,

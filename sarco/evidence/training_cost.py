@@ -1,6 +1,5 @@
 """What a training costs: counted by arithmetic, measured on this machine, or estimated from a card's peak."""
 
-import functools
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -8,10 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from .. import paper
-from ..base import environment
-from ..method.train import batch, compiled_unet
+from ..method.train import compiled_unet
 from ..method.unet import FILTERS
-from ..runs.arrays import OnDevice
+from ..runs.training import drawer, member_of
 from .network_arithmetic import multiply_adds
 
 # A multiplication and its addition are two operations; the backward pass takes twice the forward one, as it needs
@@ -62,13 +60,10 @@ def step_seconds(profile, images, masks, steps=3):
     `images` and `masks` are arrays (slices, n, n) on the grid of the profile.
     """
     model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power, profile.precision)
-    draw = functools.partial(batch, images, masks)
-    if environment.hardware()["accelerators"]:
-        draw = OnDevice(images, masks).batch
+    draw = drawer((images, masks), profile, member_of(profile, 1))
     seconds = []
     for step in range(steps + 1):
         start = time.perf_counter()
-        x, y = draw(step, seed=0, batch_size=profile.batch_size, patch_px=profile.patch_px)
-        float(np.asarray(model.train_on_batch(x, y)))
+        float(np.asarray(model.train_on_batch(*draw(step))))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[1:]))

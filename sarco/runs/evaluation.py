@@ -132,9 +132,8 @@ def _rows_a_case(ensemble, student=None):
     return (len(subsets(ensemble.size)) + (student is not None)) * len(postprocess.STEPS)
 
 
-def _evaluate_case(cohort, ensemble, student, case):
-    import pandas as pd
-
+def read_case(cohort, case):
+    """Slice, reader's mask, true one (or None), and what a row of any table says of the case, whatever is measured."""
     image = cohort.read_slice(case)
     reader, true = cohort.read_mask(case), cohort.read_true_mask(case)
     for mask in (reader, true):
@@ -152,6 +151,13 @@ def _evaluate_case(cohort, ensemble, student, case):
         "true_area_cm2": np.nan if true is None else area_cm2(true, image.spacing_mm),
         "reader_dsc": np.nan if true is None else metrics.dice(reader, true),
     }
+    return image, reader, true, facts
+
+
+def _evaluate_case(cohort, ensemble, student, case):
+    import pandas as pd
+
+    image, reader, true, facts = read_case(cohort, case)
     rows = []
     for members, chosen in ((ensemble, subsets(ensemble.size)), (student, {STUDENT: [0]})):
         if members is not None:

@@ -64,7 +64,7 @@ def train_member(training, validation, member, profile, out, progress=True):
     weights = Path(out) / f"{member.name}.npz"
     checkpoint = weights.with_suffix(".checkpoint.npz")
     recipe = _recipe(profile, member, *training, *validation)
-    model, draw = _untrained(profile, member), _drawer(training, profile, member)
+    model, draw = _untrained(profile, member), drawer(training, profile, member)
     rows = list(member.begun)
     if checkpoint.exists():
         rows = _restore(model, checkpoint, recipe)
@@ -112,7 +112,7 @@ def _untrained(profile, member):
     return model
 
 
-def _drawer(training, profile, member):
+def drawer(training, profile, member):
     """Function from a step to its batch, on the accelerator where there is one and the patch lies within a slice."""
     how = {"seed": member.seed, "batch_size": profile.batch_size, "patch_px": profile.patch_px}
     fits = max(profile.patch_px) <= training[0].shape[1]
