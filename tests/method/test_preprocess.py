@@ -39,6 +39,9 @@ def test_the_grid_of_the_paper_is_kept_where_it_already_is():
     image = rng.uniform(-150, 300, (512, 512))
     x = preprocess.to_network(image, (1.0, 1.0))
     assert np.allclose(x, (image + 150) / 450, atol=1e-3)  # float16 holds 11 bits
+    assert np.allclose(preprocess.to_native(x, (1.0, 1.0), (512, 512)), x, atol=1e-5)
+    mask = image > 0
+    assert np.array_equal(preprocess.mask_to_network(mask, (1.0, 1.0)), mask)
 
 
 def test_values_are_clipped_to_the_window():
@@ -111,6 +114,8 @@ def test_body_box_holds_the_largest_part_in_steps_of_sixteen():
     assert preprocess.body_box(x) == (slice(186, 314), slice(138, 362))  # 128 and 224 about the middle
     assert preprocess.body_box(x, margin_px=16) == (slice(178, 322), slice(130, 370))  # 144 and 240
     assert preprocess.body_box(x, margin_px=14, multiple=8) == (slice(186, 314), slice(134, 366))
+    exact = preprocess.body_box(body((112, 113), (200, 200)))  # 112 and twice 8 are eight sixteens, one more is not
+    assert [side.stop - side.start for side in exact] == [128, 144]
     # At an edge the window stays within the slice; it is never larger than that.
     assert preprocess.body_box(body((100, 200), (0, 312))) == (slice(0, 128), slice(288, 512))
     assert preprocess.body_box(body((500, 70), (3, 3), 509))[0] == slice(5, 501)
