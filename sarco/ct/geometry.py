@@ -1,6 +1,6 @@
 """How a slice lies in the patient: its upright form, the place of its pixels in mm, and its pixels on another grid.
 
-highdicom's `Volume` has no place for the slices of a tilted gantry, whose axes are not at right angles, and its
+highdicom's `Volume` refuses axes that are not at right angles to the fourth digit, as those of a tilted gantry, and its
 `match_geometry` has one tolerance for angles, sizes and places; files round each in its own way.
 """
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..base.errors import Refused, about, refuse, refusing
 from . import dicom, seg
-from . import nifti as nifti_files
 from .geometry import check_shape
 
 KINDS = {  # by SOP class; any other is a slice, or is refused as one
@@ -77,7 +76,9 @@ def read(path, kind, slice_, labels=(), nifti="affine"):
         return seg.read_mask(path, slice_, labels)
     shape = slice_.image_hu.shape
     if kind == "nifti":
-        values = nifti_files.read_mask(path, slice_, nifti)
+        from .nifti import read_mask  # which loads nibabel
+
+        values = read_mask(path, slice_, nifti)
     else:
         values = read_png(path, shape) if kind == "png" else _read_array(path, kind, shape)
     with about(path):

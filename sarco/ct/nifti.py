@@ -4,6 +4,7 @@ import gzip
 from contextlib import contextmanager
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from pydicom.dataset import Dataset
 
@@ -28,8 +29,6 @@ def read_slice(path, number=None):
 
 
 def _slice(image, path, number):
-    import nibabel as nib
-
     placed = image.header["sform_code"] or image.header["qform_code"]
     shape, axes = image.shape, nib.orientations.io_orientation(image.affine)
     refuse(len(shape) < 3 or any(size != 1 for size in shape[3:]),
@@ -73,16 +72,12 @@ def _slice(image, path, number):
 
 def _to_left_back_head(axes, shape):
     """How nibabel turns a volume so that its axes run there, and the affine from such indices to the stored ones."""
-    import nibabel as nib
-
     turn = nib.orientations.ornt_transform(axes, nib.orientations.axcodes2ornt("LPS"))
     return turn, nib.orientations.inv_ornt_aff(turn, shape)
 
 
 def _check_affines(image, axes):
     """Refuse a volume whose two affines make pixels of different size, or turn it in different ways."""
-    import nibabel as nib
-
     across = axes[:, 0] != 2
     by_sform = np.linalg.norm(image.affine[:3, :3], axis=0)[across]
     by_qform = np.array(image.header.get_zooms()[:3])[across]  # pixdim, which gives the qform its sizes
@@ -115,8 +110,6 @@ def read_mask(path, slice_, rule="affine"):
 
 def _index(image, shape, slice_, rule):
     """Index of a voxel along each axis at each pixel of the slice."""
-    import nibabel as nib
-
     wanted, by_place = slice_.image_hu.shape, rule != "stored"
     refuse(by_place and not (image.header["sform_code"] or image.header["qform_code"]),
            f"it does not say how it lies in the patient (sform and qform are 0); {AS_STORED}")  # fmt: skip
@@ -153,8 +146,6 @@ def _at_pixels(image, index):
 @contextmanager
 def _opened(path):
     """Yield a NIfTI image by nibabel, whatever the file is called; its pixels are read when they are asked for."""
-    import nibabel as nib
-
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:

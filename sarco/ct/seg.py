@@ -115,7 +115,7 @@ def read_mask(path, slice_, labels=()):
     of their names.
     """
     with about(path):
-        seg = _read(path)
+        seg = _read(path, path.stat().st_mtime_ns)
         with refusing("its frames cannot be read ({}); export it again."):
             return _muscle(seg, slice_, labels)
 
@@ -123,15 +123,14 @@ def read_mask(path, slice_, labels=()):
 def references(path):
     """SOPInstanceUID of the slices that the frames of a SEG say they were drawn on; they need not say any."""
     with about(path), refusing("not a readable SEG ({}); export it again."):
-        return {str(source.ReferencedSOPInstanceUID) for source in _items(_read(path), FRAMES, *SOURCES)}
+        return {
+            str(source.ReferencedSOPInstanceUID)
+            for source in _items(_read(path, path.stat().st_mtime_ns), FRAMES, *SOURCES)
+        }
 
 
-def _read(path):
-    return _read_once(path, path.stat().st_mtime_ns)  # for all its slices, and again when it has changed
-
-
-@functools.lru_cache(maxsize=2)
-def _read_once(path, _changed):
+@functools.lru_cache(maxsize=2)  # read once for all its slices, and again when it has changed
+def _read(path, _changed):
     import highdicom as hd
 
     with refusing("not a readable SEG ({}); export it again."), warnings.catch_warnings():

@@ -4,7 +4,7 @@ import operator
 from pathlib import Path
 
 from ..base.errors import SarcoError
-from ..ct import dicom, masks, nifti
+from ..ct import dicom, masks
 
 
 def read_slice(path, number=None, phase=None):
@@ -18,7 +18,9 @@ def read_slice(path, number=None, phase=None):
         return dicom.read_slice(path, number, phase)
     if phase not in (None, 1):
         raise SarcoError(f"{path}: no phase {phase}; it has 1.")
-    return nifti.read_slice(Path(path), number)
+    from ..ct import nifti  # which loads nibabel
+
+    return nifti.read_slice(path, number)
 
 
 def _whole(what, value):

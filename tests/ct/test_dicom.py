@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 import warnings
 from dataclasses import replace
@@ -274,6 +275,18 @@ def test_spacing_that_is_not_a_number_is_refused(path):
     path.write_bytes(content.replace(rb"0.7\0.85", rb"nan\0.85"))
     with pytest.raises(SarcoError, match="PixelSpacing"):
         dicom.read_slice(path)
+
+
+def test_a_dicom_slice_needs_neither_highdicom_nor_nibabel(path):
+    """Half a second each: they are loaded for a SEG, and for a NIfTI file."""
+    code = f"""import sys
+from sarco.cohort import importing
+from sarco.slice_tool import output, reading
+try: reading.read_slice({str(path)!r})
+except reading.SarcoError: pass
+print({{"highdicom", "nibabel"}} & {{*sys.modules}})"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done
 
 
 @pytest.mark.parametrize("syntax", write.SYNTAX_SHARE, ids=lambda uid: UID(uid).name[:9])
