@@ -57,14 +57,3 @@ DILATION_CONNECTIVITY = 1
 # Figure 2
 FIGURE_2_EPOCHS = 50  # it stops there "for clarity"
 FIGURE_2_DSC = 0.95  # its dashed line
-
-
-def __getattr__(name):
-    """What moved to `evidence.printed` and `evidence.audit`, until the chapters ask there."""
-    import importlib
-
-    if name == "RESULTS":
-        return importlib.import_module("sarco.evidence.printed").RESULTS
-    if name in ("training_slices", "draws_per_epoch", "passes_per_epoch"):
-        return lambda: {"t": TRAINING, "d": DRAWS_PER_EPOCH, "p": PASSES_PER_EPOCH}[name[0]]
-    return getattr(importlib.import_module("sarco.evidence.audit"), name)

@@ -6,14 +6,13 @@ chapters need neither jupyter-book nor myst_nb to run, and print the same on eve
 
 import base64
 import io
-import json
 import math
 import os
 import re
 from functools import cached_property
 
 from ..base.errors import SarcoError
-from ..runs import profiles
+from ..evidence.run import Run as StoredRun
 
 # TensorFlow and NumPy's BLAS read these once, when they load: no start-up notes, and a fixed number of threads, because
 # the order of additions, and with it the last digits, changes with it. The products of a phantom are small: more
@@ -31,14 +30,18 @@ SAME_CM2 = 0.1  # ten pixels or more: what another machine's last digits may mov
 GLUE_PREFIX = "application/papermill.record/"  # what myst_nb looks for
 
 
-class Run:
+class Run(StoredRun):
     """One run of the companion: its profile, cohort, ensemble and results, opened when first used.
 
     What the run does not have yet is a `SarcoError` that names the missing file.
     """
 
-    def __init__(self, profile):
-        self.profile = profile
+    wanted = ""
+
+    @property
+    def remedy(self):
+        """What to do about a file that is missing."""
+        return f"'make book PROFILE={self.profile.name}' makes it, or restore it with git"
 
     @cached_property
     def cohort(self):
@@ -55,25 +58,6 @@ class Run:
 
         self._require(self.profile.weights_dir / "manifest.json")
         return Ensemble.load(self.profile.weights_dir, engine="keras")
-
-    def results(self, name):
-        """One table of results, as a DataFrame: "cases", "cohort", "sweeps" and others of the folder of results."""
-        import pandas as pd
-
-        path = self.profile.results_dir / f"{name}.csv"
-        self._require(path)
-        return pd.read_csv(path, dtype={"case": str, "subset": str, "release": str})
-
-    def has(self, name):
-        """Whether the run has such a table: some are only made on request."""
-        return (self.profile.results_dir / f"{name}.csv").is_file()
-
-    @cached_property
-    def info(self):
-        """How the results were made: versions, hardware, wall times, checksums (run.json)."""
-        path = self.profile.results_dir / "run.json"
-        self._require(path)
-        return json.loads(path.read_text(encoding="utf-8"))
 
     def sample(self, split=None):
         """Cases ("0001") whose slice is here and whose results are stored, in order; of one split, if it is named."""
@@ -118,13 +102,12 @@ class Run:
 
     def _require(self, path):
         if not path.is_file():
-            remedy = f"'make book PROFILE={self.profile.name}' makes it, or restore it with git"
-            raise SarcoError(f"{path}: no such file; {remedy}.")
+            raise SarcoError(f"{path}: no such file; {self.remedy}.")
 
 
 def open_run(profile="published"):
     """Open a run by its profile (a name in workflow/profiles/, or the path of a YAML file), from whatever folder."""
-    return Run(profiles.load(profile))
+    return Run(profile)
 
 
 def agreement(live, stored, columns=("dsc", "area_cm2")):
