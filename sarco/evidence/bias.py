@@ -13,12 +13,8 @@ from .bootstrap import DRAWS, SEED, bootstrap, centred, mean, slope
 SIZES = (5, 10, 20, 40, 80, 160)
 
 
-def raw_errors(cases, split):
-    """Area error of each case before any correction, cm2: final mask of the whole ensemble minus the reader's."""
-    return _raw(statistics.rows(cases, split), "reference_area_cm2")
-
-
 def _raw(table, against):
+    """Area error of each case before any correction, cm2."""
     return metrics.errors(table["area_cm2"], table[against])
 
 

@@ -11,9 +11,7 @@ from ..paper import CORRECTION_LABELS
 from ..phantom.population import FEATURES
 from ..runs.evaluation import FINAL
 from .bootstrap import DRAWS as DRAWS
-from .bootstrap import Corrected as Corrected
-from .bootstrap import Held, estimate, mean
-from .bootstrap import bootstrap as bootstrap
+from .bootstrap import Corrected, Held, estimate, mean
 from .correction import correction_from_results
 from .headline import rows
 
