@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from ..base.errors import SarcoError
+from ..base.errors import SarcoError, about, refuse
 from ..base.files import atomic
 from . import saros
 from .layout import Problem
@@ -140,16 +140,16 @@ def convert(paths, case_folder):
     grid = saros.Volume(saros.find_volume(case_folder, "body-regions"))
     stored = nib.as_closest_canonical(nib.Nifti1Image(*read_series(paths, case_folder)))
     volume, affine = np.asanyarray(stored.dataobj), stored.affine
-    if volume.shape[:2] != grid.shape[:2]:
-        raise SarcoError(f"{case_folder}: the series has {volume.shape[:2]} pixels, the masks {grid.shape[:2]}.")
+    z_mm, at_mm = affine[2, 3] + affine[2, 2] * np.arange(volume.shape[2]), grid.z_mm
     corners = saros.corners((*grid.shape[:2], 1))
     apart_mm = np.abs((affine @ corners - grid.affine @ corners)[:2]).max()
-    if not apart_mm < 0.1:
-        raise SarcoError(f"{case_folder}: the series lies up to {apart_mm:.1f} mm beside the masks; it is another one.")
-    z_mm, at_mm = affine[2, 3] + affine[2, 2] * np.arange(volume.shape[2]), grid.z_mm
-    if at_mm[0] < z_mm[0] - saros.PLANE_MM or at_mm[-1] > z_mm[-1] + saros.PLANE_MM:
-        raise SarcoError(f"{case_folder}: the masks reach from {at_mm[0]:.0f} to {at_mm[-1]:.0f} mm, the series from "
-                         f"{z_mm[0]:.0f} to {z_mm[-1]:.0f} mm only.")  # fmt: skip
+    with about(case_folder):
+        refuse(volume.shape[:2] != grid.shape[:2],
+               f"the series has {volume.shape[:2]} pixels, the masks {grid.shape[:2]}.")  # fmt: skip
+        refuse(not apart_mm < 0.1, f"the series lies up to {apart_mm:.1f} mm beside the masks; it is another one.")
+        refuse(at_mm[0] < z_mm[0] - saros.PLANE_MM or at_mm[-1] > z_mm[-1] + saros.PLANE_MM,
+               f"the masks reach from {at_mm[0]:.0f} to {at_mm[-1]:.0f} mm, the series from {z_mm[0]:.0f} to "
+               f"{z_mm[-1]:.0f} mm only.")  # fmt: skip
     image = np.empty(grid.shape, np.int16)
     for k, place in enumerate(np.interp(at_mm, z_mm, np.arange(len(z_mm)))):
         low, high = int(place), min(int(place) + 1, len(z_mm) - 1)
@@ -174,18 +174,18 @@ def read_series(paths, case):
         except Exception as error:  # a broken file can fail anywhere in the parser or decoder
             raise SarcoError(f"{case}: a file of the series cannot be read ({error}); fetch it again.") from None
     sizes = {s[4].shape for s in slices}
-    if len(slices) < 2 or len(sizes) != 1:
-        raise SarcoError(f"{case}: the download holds {len(slices)} slices of {len(sizes)} sizes, where one series is "
-                         "wanted; fetch it again.")  # fmt: skip
+    with about(case):
+        refuse(len(slices) < 2 or len(sizes) != 1, f"the download holds {len(slices)} slices of {len(sizes)} sizes, "
+               "where one series is wanted; fetch it again.")  # fmt: skip
     _, along, down, spacing_mm, _ = slices[0]
     normal = np.cross(along, down)
     slices.sort(key=lambda s: s[0] @ normal)
     positions = np.array([s[0] for s in slices])
     steps = np.diff(positions, axis=0)
     step = steps.mean(0)
-    if abs(normal[2]) < 0.9999 or np.linalg.norm(step) < 0.01 or np.abs(steps - step).max() > 0.1:
-        raise SarcoError(f"{case}: the slices of the series are tilted, doubled or unevenly spaced; the case stays "
-                         "out.")  # fmt: skip
+    with about(case):
+        refuse(abs(normal[2]) < 0.9999 or np.linalg.norm(step) < 0.01 or np.abs(steps - step).max() > 0.1,
+               "the slices of the series are tilted, doubled or unevenly spaced; the case stays out.")  # fmt: skip
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = along * float(spacing_mm[1]), down * float(spacing_mm[0])
     affine[:3, 2], affine[:3, 3] = step, positions[0]

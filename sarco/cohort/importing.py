@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from ..base import tables
-from ..base.errors import SarcoError
+from ..base.errors import Refused, SarcoError, about, refuse
 from ..base.files import below, plain_name, shown, write_csv
-from ..ct import deidentify, dicom, masks
+from ..ct import deidentify, dicom, masks, seg
+from ..ct.geometry import upright
+from ..ct.header import number, value
 from ..paper import QUALITY_LABELS
 from . import layout
 from .layout import Problem
@@ -22,7 +24,7 @@ NUMBERS = ("release", "age", "height_m", "weight_kg", "reader")
 GIVEN = ("split", "quality", "sex", "phase", "notes", *NUMBERS)  # columns that a user's table may fill
 
 
-# Eleven parameters: the options of `sarco cohort import slices`.
+# As many parameters, and lines to say what they are, as `sarco cohort import slices` has options.
 def import_slices(images, mask_files, out, *, labels=(), table=None, split="test", cut=True, nifti="affine", key=None,
                   keep_header=False, check=None, progress=False):  # fmt: skip
     """Write a cohort from DICOM slices and their masks.
@@ -32,10 +34,8 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
 
     Parameters
     ----------
-    images, mask_files : str or Path
-        Folders; they may be one.
-    out : str or Path
-        Folder of the cohort. Running the import again goes on where it stopped.
+    images, mask_files, out : str or Path
+        Folders; those read may be one. Running the import again goes on where it stopped.
     labels : sequence of str
         Which labels of a label map, or segments of a SEG, are muscle.
     table : str or Path, optional
@@ -45,7 +45,7 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
     cut : bool
         Cut the masks to [-29, 150] HU, as the paper's ground truth is.
     nifti : {"affine", "stored"}
-        See `masks.from_nifti`.
+        See `sarco.ct.nifti.read_mask`.
     key : str or Path, optional
         Number the cases, and write here which is which.
     keep_header : bool
@@ -53,17 +53,11 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
         describes them go over, and no name, date or identifier (`deidentify`).
     check : callable, optional
         Gives sentences about a slice and its mask that lie upright, as `slice_tool.checks.check`: `Store.warnings`.
-    progress : bool
-        Show a bar on stderr.
 
     Returns
     -------
     Store
-
-    Raises
-    ------
-    SarcoError
-        A folder, the table or `out` cannot be used, or there is no slice at all.
+        Filled. What cannot be used at all is refused, what single files lack stands in its `problems`.
     """
     images, mask_files, out = Path(images), Path(mask_files), Path(out)
     for folder in (images, mask_files):
@@ -81,26 +75,27 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
     def take(case):
         name = names[case]
         path, row = slices[name], rows[name]
-        if row is None:
-            raise SarcoError(f"{table}: no row for {name}; add one.")
+        with about(table):
+            refuse(row is None, f"no row for {name}; add one.")
         mask_path, kind = _only(partners[name], name, path, mask_files, labels, nifti)
         digest = _digest(path)
-        if first.setdefault(digest, case) != case:
-            raise SarcoError(f"{path}: the same slice as case {first[digest]}; keep one of them.")
+        with about(path):
+            twin = first.setdefault(digest, case)
+            refuse(twin != case, f"the same slice as case {twin}; keep one of them.")
         fingerprint = f"{digest[:32]}-{_digest(mask_path)[:32]}"
         if store.keep(case, fingerprint, **row):
             return
         slice_ = dicom.read_slice(path)
-        part = not keep_header and deidentify.name_shows(slice_.header, case)
-        if part:
-            raise SarcoError(f"{path}: the file's name holds the patient's ({part}); rename it, or number the cases "
-                             "with --key.")  # fmt: skip
+        with about(path):
+            part = not keep_header and deidentify.name_shows(slice_.header, case)
+            refuse(part, f"the file's name holds the patient's ({part}); rename it, or number the cases with --key.")
         mask = fit(masks.read(mask_path, kind, slice_, labels, nifti), slice_, mask_path, cut)
-        sentences = check(slice_.upright(), dicom.upright(mask, slice_.header)) if check else ()
+        sentences = check(slice_.upright(), upright(mask, slice_.header)) if check else ()
         store.warnings += [Problem(case, f"{path}: {sentence}") for sentence in sentences]
         write = partial(shutil.copyfile, path) if keep_header else partial(deidentify.copy, path, case=case)
-        row = {**deidentify.person(slice_.header), **_scanner(slice_.header), **row}
-        store.add(case, fingerprint, slice_, mask, write, **row)
+        scan = {"slice_thickness_mm": number(slice_.header, "SliceThickness") or None,
+                "maker": str(value(slice_.header, "Manufacturer") or "") or None}  # fmt: skip
+        store.add(case, fingerprint, slice_, mask, write, **{**deidentify.person(slice_.header), **scan, **row})
 
     source = hashlib.sha256(f"{images.resolve()}|{mask_files.resolve()}|{bool(key)}".encode()).hexdigest()[:12]
     options = f"labels={','.join(labels)} cut={cut} nifti={nifti} header={'kept' if keep_header else 'removed'}"
@@ -108,15 +103,6 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
     store.fill(take, names, "slice", progress)
     store.problems += unmatched
     return store
-
-
-def _scanner(header):
-    """Columns of the cohort that say how a slice was made."""
-    try:
-        thickness_mm = float(header.get("SliceThickness"))
-    except (TypeError, ValueError):
-        thickness_mm = None
-    return {"slice_thickness_mm": thickness_mm or None, "maker": str(header.get("Manufacturer") or "") or None}
 
 
 def _digest(path):
@@ -185,7 +171,7 @@ def _partners(slices, images, mask_files, leave):
 
 def _drawn_on(name, path, slices, by_uid, images):
     """Names of the slices that a SEG says it was drawn on, or that has its name where it says none."""
-    references = masks.seg_references(path)
+    references = seg.references(path)
     for names in (by_uid[uid] for uid in sorted(references)):
         if len(names) > 1:
             raise SarcoError(f"{path}: {' and '.join(str(slices[name]) for name in names)} have one SOPInstanceUID, "
@@ -237,9 +223,9 @@ def _safe_names(slices, images):
     for name in slices:
         case = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
         twin = taken.setdefault(plain_name(case), name)
-        if twin != name:
-            raise SarcoError(f"{images}: {twin} and {name} would both become case {case}; rename one, or number the "
-                             "cases with --key.")  # fmt: skip
+        with about(images):
+            refuse(twin != name, f"{twin} and {name} would both become case {case}; rename one, or number the cases "
+                   "with --key.")  # fmt: skip
         names[case] = name
     return names
 
@@ -272,32 +258,29 @@ def _given(table, split, slices):
     default = {"split": split}
     if not table:
         return dict.fromkeys(slices, default)
-    lines = tables.read(table)
+    lines, rows = tables.read(table), {}
     columns = set(lines[0]) if lines else set()
-    if "case" not in columns or not set(GIVEN) & columns:
-        raise SarcoError(f"{table}: it needs the column case, one of {', '.join(GIVEN)}, and a row.")
-    rows = {}
-    for line in lines:
-        name = masks.stem(line["case"])
-        if name in rows:
-            raise SarcoError(f"{table}: {name} stands there twice; keep one row.")
-        if name not in slices:
-            raise SarcoError(f"{table}: no slice is called {name!r}; correct the column case.")
-        rows[name] = {**default, **_row(line, name, table)}
-        if "split" in columns and not line["split"]:
-            raise SarcoError(f"{table}: no split for {name}; fill it in.")
+    with about(table):
+        refuse("case" not in columns or not set(GIVEN) & columns, f"it needs the column case, one of "
+               f"{', '.join(GIVEN)}, and a row.")  # fmt: skip
+        for line in lines:
+            name = masks.stem(line["case"])
+            refuse(name in rows, f"{name} stands there twice; keep one row.")
+            refuse(name not in slices, f"no slice is called {name!r}; correct the column case.")
+            rows[name] = {**default, **_row(line, name)}
+            refuse("split" in columns and not line["split"], f"no split for {name}; fill it in.")
     return {name: rows.get(name, None if "split" in columns else default) for name in slices}
 
 
-def _row(line, name, table):
+def _row(line, name):
     """What a line of the user's table says, checked."""
     row = {column: line[column] for column in GIVEN if line.get(column)}
     for column in set(NUMBERS) & row.keys():
         try:
             row[column] = tables.number(row[column])
         except ValueError:
-            raise SarcoError(f"{table}: {column} of {name} is {row[column]!r}, where a number is wanted.") from None
+            raise Refused(f"{column} of {name} is {row[column]!r}, where a number is wanted.") from None
     for column, allowed in (("split", layout.SPLITS), ("quality", QUALITY_LABELS)):
-        if column in row and row[column] not in allowed:
-            raise SarcoError(f"{table}: {column} of {name} is {row[column]!r}; use one of {', '.join(allowed)}.")
+        here = row.get(column)
+        refuse(here and here not in allowed, f"{column} of {name} is {here!r}; use one of {', '.join(allowed)}.")
     return row

@@ -19,6 +19,7 @@ import numpy as np
 from ..base.errors import SarcoError
 from ..base.files import atomic, content_sha256, write_csv
 from ..ct import dicom, masks
+from ..ct.geometry import upright
 from ..method.surface import area_cm2
 from ..paper import MUSCLE_HU, VALIDATION
 
@@ -55,13 +56,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check of a cohort found: a list of `Problem`, empty for a sound cohort, and of cases.
+    """What a check of a cohort found."""
 
-    Cases are unregistered by measurement alone: more than `REGISTERED_SHARE` of the mask lies outside the HU window.
-    The column split plays no role; a problem is only the one that is not excluded.
-    """
-
-    problems: list
+    problems: list  # of `Problem`, empty for a sound cohort
+    # Cases by measurement alone: more than `REGISTERED_SHARE` of the mask lies outside the HU window. The column split
+    # plays no role; a problem is only the one that is not excluded.
     unregistered: list
 
 
@@ -73,13 +72,7 @@ class Cohort:
 
     @classmethod
     def open(cls, root):
-        """Read the table of the cohort at `root`; the slices are read when asked for.
-
-        Raises
-        ------
-        SarcoError
-            There is no cohort.csv, or it lacks a column.
-        """
+        """Read the table of the cohort at `root`, which must be there; the slices are read when asked for."""
         import pandas as pd
 
         path = Path(root) / "cohort.csv"
@@ -119,7 +112,7 @@ class Cohort:
         return self._upright(read_mask(path), case) if path.exists() else None
 
     def _upright(self, mask, case):
-        return dicom.upright(mask, dicom.read_orientation(self.path("images", case)))
+        return upright(mask, dicom.read_only(self.path("images", case), "ImageOrientationPatient"))
 
 
 def write_table(table, path):
@@ -185,12 +178,6 @@ def check(root, progress=False):
     spacing or an area that the table states otherwise, an empty mask, and a mask that is not registered to its slice
     (measured, as the share of it outside the HU window).
 
-    Parameters
-    ----------
-    root : str or Path
-    progress : bool
-        Show a bar on stderr.
-
     Returns
     -------
     Findings
@@ -244,13 +231,7 @@ def assign_splits(table, test, unregistered, seed):
 
 
 def subset(root, out, cases):
-    """Copy some cases of a cohort into a new one, with their rows.
-
-    Raises
-    ------
-    SarcoError
-        A case is not in the cohort.
-    """
+    """Copy some cases of a cohort into a new one, with their rows."""
     cohort = Cohort.open(root)
     for case in cases:
         if case not in cohort.table.index:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..ct import dicom
+from ..ct.write import Scan, draw_encoding, write_slice
 from ..method.surface import area_cm2
 from ..paper import EXCLUDED, RELEASED, TEST
 from ..phantom.phantom import SETTINGS, phantom
@@ -21,17 +21,16 @@ from . import layout
 def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), progress=True):
     """Write `cases` phantoms in the shared layout.
 
-    The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is
-    not registered to the slice, 40 validate and 982 train. Those three are found by measuring, not by name. In the
-    randomised setting every case is for training, and each group is drawn wide in a share of the cases
-    (`population.WIDE_SHARE`). In the difficult setting, subjects of the reference population are
-    drawn with one thing that networks find hard, each kind in turn; every case is for testing, and its mask is true.
+    The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is not
+    registered to the slice (found by measuring, not by name), 40 validate and 982 train. In the randomised setting
+    every case is for training, and each group is drawn wide in a share of the cases (`population.WIDE_SHARE`). In the
+    difficult setting, subjects of the reference population are drawn with one thing that networks find hard, each kind
+    in turn; every case is for testing, and its mask is true.
 
     Parameters
     ----------
     root : str or Path
         Written into; a cohort already there must be one of the same call, and is written again.
-    cases : int
     setting : {"reference", "randomised", "difficult"}
     seed : int
         The same seed gives the same bytes, whatever the number of workers.
@@ -41,17 +40,10 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
         Rows and columns of each slice.
     without : collection of str
         Randomised setting: groups (`population.GROUPS`) that keep the range of the reference population in all cases.
-    progress : bool
-        Show a bar with the time left on stderr.
 
     Returns
     -------
     Cohort
-
-    Raises
-    ------
-    SarcoError
-        `root` already holds another cohort, or an argument makes no sense.
     """
     import pandas as pd
     from tqdm import tqdm
@@ -110,10 +102,7 @@ def _written(jobs, workers):
 def phantom_of(cohort, case):
     """The phantom that a case of a cohort is, drawn again: with all that its files do not hold.
 
-    Raises
-    ------
-    SarcoError
-        The cohort was not made here with all groups, or by other code, so that the slice drawn again is another one.
+    Refused is a cohort that was not made here with all groups, or by other code: the slice drawn is then another one.
     """
     stamp = cohort.root / "recipe.txt"
     if not stamp.is_file():
@@ -144,18 +133,17 @@ def _write_case(job):
         shift = rng.uniform(15, 35, 2) / p.spacing_mm * rng.choice((-1, 1), 2)
         mask = np.roll(mask, np.rint(shift).astype(int), (0, 1))
         quality = review(mask, p.true_mask, p.spacing_mm)
-    encoding = dicom.draw_encoding(np.random.default_rng((seed, 4, index)), p.protocol.maker)
-    dicom.write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, case=case, sex=p.subject.sex,
-                      age=p.subject.age, manufacturer=p.protocol.maker, model=p.protocol.model,
-                      kernel=p.protocol.kernel, kvp=p.protocol.kvp, phase=p.subject.phase,
-                      slice_thickness_mm=p.protocol.slice_thickness_mm, encoding=encoding)  # fmt: skip
+    scan = Scan(case, p.subject.sex, p.subject.age, p.protocol.slice_thickness_mm, p.protocol.kvp, p.protocol.maker,
+                p.protocol.model, p.protocol.kernel, p.subject.phase)  # fmt: skip
+    encoding = draw_encoding(np.random.default_rng((seed, 4, index)), p.protocol.maker)
+    write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, scan, encoding)
     layout.write_mask(root / "masks" / f"{case}.png", mask)
     layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
     return {
+        **{name: getattr(p.subject, name) for name in ("sex", "age", "height_m", "phase", "weight_kg")},
         "case": case, "quality": quality, "pixel_spacing_mm": p.spacing_mm[0],
         "area_cm2": round(area_cm2(mask, p.spacing_mm), 3),
-        "true_area_cm2": round(area_cm2(p.true_mask, p.spacing_mm), 3), "sex": p.subject.sex, "age": p.subject.age,
-        "height_m": p.subject.height_m, "phase": p.subject.phase, "weight_kg": p.subject.weight_kg,
+        "true_area_cm2": round(area_cm2(p.true_mask, p.spacing_mm), 3),
         "mean_hu": round(float(p.image_hu[mask].mean()), 2) if mask.any() else float("nan"), "reader": p.reader,
         "slice_thickness_mm": p.protocol.slice_thickness_mm, "maker": p.protocol.maker,
         "notes": DIFFICULT[index % len(DIFFICULT)] if setting == "difficult" else ", ".join(p.notes),

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..base import tables
-from ..base.errors import SarcoError
-from ..ct import dicom
+from ..base.errors import Refused, SarcoError, about, refuse
+from ..ct.geometry import Slice
+from ..ct.write import HU_LIMITS, Scan, write_slice
 from ..paper import MUSCLE_HU
 from .layout import Problem
 from .store import Store, fit
@@ -27,6 +28,7 @@ NOTICE = "SAROS, doi 10.25737/SZ96-ZG60, masks CC BY 4.0"
 FILES = ("image", "body-regions", "body-parts")
 SUBCUTANEOUS, MUSCLE, IGNORE = 1, 2, 255  # regions
 TORSO = 1  # a part; 5 and 6 are arms, whose muscle the paper does not count
+COLUMNS = ("id", "split", "tcia_collection", "tcia_series_instance_uid")  # that its table must have
 SPLITS = {"fold-1": "train", "fold-2": "train", "fold-3": "train", "fold-4": "train", "fold-5": "validation",
           "test": "test"}  # fmt: skip
 # Annotated planes lie 25 mm apart, so one lies within 12.5 mm of any level that they enclose.
@@ -46,27 +48,17 @@ def import_saros(folder, out, levels=None, vertebrae=None, max_distance_mm=MAX_D
 
     Parameters
     ----------
-    folder : str or Path
-        As `sarco cohort fetch saros` or the publishers' script leaves it.
-    out : str or Path
-        Folder of the cohort. Running the import again goes on where it stopped.
-    levels : str or Path, optional
-        CSV of the L3 levels, see `table_levels`.
-    vertebrae : str or Path, optional
-        Folder of TotalSegmentator's label maps, see `vertebra_level`. One of the two must be given.
+    folder, out : str or Path
+        What `sarco cohort fetch saros` or the publishers' script leaves, and the folder of the cohort. Running the
+        import again goes on where it stopped.
+    levels, vertebrae : str or Path, optional
+        CSV of the L3 levels, see `table_levels`, or folder of TotalSegmentator's label maps, see `vertebra_level`.
     max_distance_mm : float
         A case whose nearest annotated slice lies farther from the middle of L3 is refused.
-    progress : bool
-        Show a bar on stderr.
 
     Returns
     -------
     Store
-
-    Raises
-    ------
-    SarcoError
-        The folder, the table or `out` cannot be used.
     """
     if (levels is None) == (vertebrae is None):
         raise SarcoError("L3 is not labelled in SAROS: give either --levels TABLE or --vertebrae FOLDER.")
@@ -98,8 +90,8 @@ def import_saros(folder, out, levels=None, vertebrae=None, max_distance_mm=MAX_D
         if not store.keep(case, fingerprint, split=split):
             slice_, mask, distance_mm = annotated_slice(paths, height, max_distance_mm)
             notes = f"{info[case].get('tcia_collection', '')}, {distance_mm:.1f} mm from the middle of L3".lstrip(", ")
-            write = partial(dicom.write_slice, image_hu=slice_.image_hu, spacing_mm=slice_.spacing_mm, case=case,
-                            slice_thickness_mm=PLANE_MM, source=SOURCE)  # fmt: skip
+            scan = Scan(case, slice_thickness_mm=PLANE_MM, source=SOURCE)
+            write = partial(write_slice, image_hu=slice_.image_hu, spacing_mm=slice_.spacing_mm, scan=scan)
             store.add(case, fingerprint, slice_, mask, write, split=split, slice_thickness_mm=PLANE_MM, notes=notes)
 
     store = Store(out, f"import saros max_distance_mm={max_distance_mm:g}; {NOTICE}\n", unknown)
@@ -107,22 +99,14 @@ def import_saros(folder, out, levels=None, vertebrae=None, max_distance_mm=MAX_D
 
 
 def annotated_slice(paths, height, max_distance_mm):
-    """The annotated slice nearest to L3 and its muscle, from the three files of a case.
-
-    Returns
-    -------
-    Slice
-    ndarray of bool, (rows, columns)
-    float
-        Distance from the middle of L3, in mm.
-    """
+    """The annotated slice nearest to L3, its muscle, and its distance from the middle of L3 in mm."""
     image, regions, parts = map(Volume, paths)
     for other in (regions, parts):
         same_grid(image, other)
     k, distance_mm = annotated_plane(regions, parts, height(image), max_distance_mm)
     image_hu, region = image.plane(k).astype(np.float32), regions.plane(k)
     check_hu(image_hu, region, image.path)
-    slice_ = dicom.Slice(np.rint(np.clip(image_hu, *dicom.HU_LIMITS)), image.spacing_mm, image.path)
+    slice_ = Slice(np.rint(np.clip(image_hu, *HU_LIMITS)), image.spacing_mm, image.path)
     return slice_, fit((region == MUSCLE) & (parts.plane(k) == TORSO), slice_, regions.path), distance_mm
 
 
@@ -136,21 +120,19 @@ def read_info(folder):
         raise SarcoError(f"{folder}: {len(paths)} tables called Segmentation-Info*.csv, where one is wanted; put it "
                          "there from the page of SAROS (doi 10.25737/SZ96-ZG60).")  # fmt: skip
     rows = tables.read(paths[0])
-    columns = rows[0] if rows else {}
-    missing = [c for c in ("id", "split", "tcia_collection", "tcia_series_instance_uid") if c not in columns]
-    if missing:
-        raise SarcoError(f"{paths[0]}: no column {', '.join(missing)}; download it again.")
-    unknown = sorted({row["split"] for row in rows} - set(SPLITS))
-    if unknown:
-        raise SarcoError(f"{paths[0]}: unknown split {unknown[0]!r}; it should be one of {', '.join(SPLITS)}.")
+    missing = [c for c in COLUMNS if not rows or c not in rows[0]]
+    with about(paths[0]):
+        refuse(missing, f"no column {', '.join(missing)}; download it again.")
+        for split in sorted({row["split"] for row in rows} - set(SPLITS)):
+            raise Refused(f"unknown split {split!r}; it should be one of {', '.join(SPLITS)}.")
     return {case_name(row["id"], paths[0]): row for row in rows}
 
 
 def case_name(text, path):
     """ "7", "007" and "case_007" are one case."""
     match = re.fullmatch(r"(?:case_)?(\d+)", str(text).strip())
-    if not match:
-        raise SarcoError(f"{path}: {text!r} is no id of a case; write it as case_000.")
+    with about(path):
+        refuse(not match, f"{text!r} is no id of a case; write it as case_000.")
     return f"case_{int(match[1]):03d}"
 
 
@@ -162,16 +144,15 @@ def case_folders(folder):
 
 def volume_path(place):
     """The NIfTI file of this name, packed or not; None where there is none."""
-    paths = (place.with_name(place.name + suffix) for suffix in (".nii.gz", ".nii"))
-    return next(filter(Path.is_file, paths), None)
+    return next(filter(Path.is_file, (place.with_name(place.name + end) for end in (".nii.gz", ".nii"))), None)
 
 
 def find_volume(folder, name):
     """Path of one of a case's volumes."""
     path = volume_path(folder / name)
-    if path is None:
-        wanted = "'sarco cohort fetch saros' brings the open images" if name == "image" else "download the masks again"
-        raise SarcoError(f"{folder}: no {name}.nii.gz in it; {wanted}.")
+    wanted = "'sarco cohort fetch saros' brings the open images" if name == "image" else "download the masks again"
+    with about(folder):
+        refuse(path is None, f"no {name}.nii.gz in it; {wanted}.")
     return path
 
 
@@ -186,18 +167,18 @@ class Volume:
         import nibabel as nib
 
         self.path = path
-        try:
-            self.stored = nib.load(path)
-            if len(self.stored.shape) != 3:
-                raise SarcoError(f"{path}: it has shape {self.stored.shape}, where a volume is wanted; download it "
-                                 "again.")  # fmt: skip
-        except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError) as error:
-            raise SarcoError(f"{path}: not a readable NIfTI file ({error}); download it again.") from None
-        self.axes = nib.orientations.io_orientation(self.stored.affine)
-        if np.isnan(self.axes).any():
-            raise SarcoError(f"{path}: its affine is singular, so nothing says how it lies; download it again.")
-        self.shape = tuple(self.stored.shape[axis] for axis in np.argsort(self.axes[:, 0]))
-        self.affine = self.stored.affine @ nib.orientations.inv_ornt_aff(self.axes, self.stored.shape)
+        with about(path):
+            try:
+                self.stored = nib.load(path)
+                shape = self.stored.shape
+            except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError) as error:
+                raise Refused(f"not a readable NIfTI file ({error}); download it again.") from None
+            refuse(len(shape) != 3, f"it has shape {shape}, where a volume is wanted; download it again.")
+            self.axes = nib.orientations.io_orientation(self.stored.affine)
+            singular = np.isnan(self.axes).any()
+            refuse(singular, "its affine is singular, so nothing says how it lies; download it again.")
+        self.shape = tuple(shape[axis] for axis in np.argsort(self.axes[:, 0]))
+        self.affine = self.stored.affine @ nib.orientations.inv_ornt_aff(self.axes, shape)
         # NIfTI stores single precision: what lies behind the sixth digit is rounding.
         x_mm, y_mm, _ = (round(float(v), 6) for v in np.linalg.norm(self.affine[:3, :3], axis=0))
         self.spacing_mm = (y_mm, x_mm)
@@ -233,13 +214,12 @@ def corners(shape):
 
 def same_grid(image, other):
     """Refuse two volumes of a case that do not lie on one grid."""
-    if image.shape != other.shape:
-        raise SarcoError(f"{other.path}: {other.shape} voxels, the image has {image.shape}; fetch the image again, at "
-                         f"{PLANE_MM} mm.")  # fmt: skip
-    apart_mm = np.abs((image.affine - other.affine) @ corners(image.shape))[:3].max()
-    if not apart_mm < 0.1:
-        raise SarcoError(f"{other.path}: it lies up to {apart_mm:.1f} mm beside its image, by their affines; fetch the "
-                         "image again.")  # fmt: skip
+    with about(other.path):
+        refuse(image.shape != other.shape, f"{other.shape} voxels, the image has {image.shape}; fetch the image "
+               f"again, at {PLANE_MM} mm.")  # fmt: skip
+        apart_mm = np.abs((image.affine - other.affine) @ corners(image.shape))[:3].max()
+        refuse(not apart_mm < 0.1, f"it lies up to {apart_mm:.1f} mm beside its image, by their affines; fetch the "
+               "image again.")  # fmt: skip
 
 
 # --- where L3 is, and the plane nearest to it ------------------------------------------------------------------------
@@ -251,25 +231,22 @@ def table_levels(path):
     The table has the columns id and z_mm (height in the patient, mm, as NIfTI and DICOM count it) or slice (index along
     the third axis of image.nii.gz as it is stored, from 0).
     """
-    rows = tables.read(path)
+    rows, levels = tables.read(path), {}
     columns = list(rows[0]) if rows else []
     kinds = [c for c in ("z_mm", "slice") if c in columns]
-    if "id" not in columns or len(kinds) != 1:
-        raise SarcoError(f"{path}: it has the columns {', '.join(columns) or 'none or no row'}; it needs id and one "
-                         "of z_mm, slice.")  # fmt: skip
-    levels = {}
-    for row in rows:
-        case, value = case_name(row["id"], path), row[kinds[0]]
-        try:
-            number = tables.number(value)
-        except ValueError:
-            raise SarcoError(f"{path}: {kinds[0]} of {case} is {value!r}; write a number.") from None
-        if re.fullmatch(r"-?\d{1,3},\d{3}", value):
-            raise SarcoError(f"{path}: {kinds[0]} of {case} is {value!r}, thousands or a fraction; write it with a "
-                             "point, or without a comma.")  # fmt: skip
-        if case in levels:
-            raise SarcoError(f"{path}: {case} stands there twice; keep one row.")
-        levels[case] = (kinds[0], number)
+    with about(path):
+        refuse("id" not in columns or len(kinds) != 1, f"it has the columns {', '.join(columns) or 'none or no row'}; "
+               "it needs id and one of z_mm, slice.")  # fmt: skip
+        for row in rows:
+            case, value = case_name(row["id"], path), row[kinds[0]]
+            try:
+                number = tables.number(value)
+            except ValueError:
+                raise Refused(f"{kinds[0]} of {case} is {value!r}; write a number.") from None
+            refuse(re.fullmatch(r"-?\d{1,3},\d{3}", value), f"{kinds[0]} of {case} is {value!r}, thousands or a "
+                   "fraction; write it with a point, or without a comma.")  # fmt: skip
+            refuse(case in levels, f"{case} stands there twice; keep one row.")
+            levels[case] = (kinds[0], number)
     return levels
 
 
@@ -278,12 +255,11 @@ def level_z_mm(kind, value, image):
     if kind == "z_mm":
         return value
     rows, columns, count = image.stored.shape
-    if image.axes[2, 0] != 2:
-        raise SarcoError(f"{image.path}: its third axis does not run along the body, so a slice has no height; give "
-                         "z_mm in the table.")  # fmt: skip
-    if not 0 <= value <= count - 1:
-        raise SarcoError(f"{image.path}: it has {count} slices along its third axis, and the table says L3 is at "
-                         f"{value:g}; count from 0.")  # fmt: skip
+    with about(image.path):
+        refuse(image.axes[2, 0] != 2, "its third axis does not run along the body, so a slice has no height; give z_mm "
+               "in the table.")  # fmt: skip
+        refuse(not 0 <= value <= count - 1, f"it has {count} slices along its third axis, and the table says L3 is at "
+               f"{value:g}; count from 0.")  # fmt: skip
     return float((image.stored.affine @ [(rows - 1) / 2, (columns - 1) / 2, value, 1])[2])
 
 
@@ -293,13 +269,11 @@ def vertebra_file(case, vertebrae, folder):
     Looked for are, for case_000, `vertebrae/case_000/vertebrae_L3.nii.gz`, `vertebrae/case_000.nii.gz` and
     `vertebrae/case_000/total.nii.gz` (or `segmentations.nii.gz`), and the same names in the case's own folder.
     """
-    vertebrae = Path(vertebrae)
-    names = ("vertebrae_L3", "total", "segmentations", "segmentation")
-    places = [vertebrae / case / name for name in names] + [vertebrae / case] + [folder / name for name in names]
-    path = next(filter(None, map(volume_path, places)), None)
-    if path is None:
-        raise SarcoError(f"{vertebrae}: no {case}/vertebrae_L3.nii.gz and no {case}.nii.gz; segment the vertebrae of "
-                         "this case with TotalSegmentator.")  # fmt: skip
+    names, own = ("vertebrae_L3", "total", "segmentations", "segmentation"), Path(vertebrae) / case
+    path = next(filter(None, map(volume_path, [*(own / n for n in names), own, *(folder / n for n in names)])), None)
+    with about(vertebrae):
+        refuse(path is None, f"no {case}/vertebrae_L3.nii.gz and no {case}.nii.gz; segment the vertebrae of this case "
+               "with TotalSegmentator.")  # fmt: skip
     return path
 
 
@@ -313,18 +287,18 @@ def vertebra_level(path):
     values = volume.voxels()
     alone = "vertebrae_L3" in path.name
     labels = [1] if alone else l3_labels(volume.stored.header) or [L3_LABEL]
-    is_l3 = values > 0 if alone else np.isin(values, labels)
-    if not is_l3.any():
-        raise SarcoError(f"{path}: no voxel of L3 in it (label {labels[0]}); give the level in a table.")
-    return float(np.median(np.argwhere(is_l3) @ volume.affine[2, :3] + volume.affine[2, 3]))
+    places = np.argwhere(values > 0 if alone else np.isin(values, labels))
+    with about(path):
+        refuse(not len(places), f"no voxel of L3 in it (label {labels[0]}); give the level in a table.")
+    return float(np.median(places @ volume.affine[2, :3] + volume.affine[2, 3]))
 
 
 def l3_labels(header):
     """Labels called vertebrae_L3 in the table of labels that a NIfTI header carries, if it does."""
     contents = (extension.get_content() for extension in header.extensions)
     text = b" ".join(c.encode() if isinstance(c, str) else bytes(c) for c in contents).decode("utf-8", "replace")
-    return [int(key) for key, label in re.findall(r'<Label\b[^>]*\bKey="(\d+)"[^>]*>(.*?)</Label>', text, re.DOTALL)
-            if re.search(r"\bvertebrae_L3\b", label)]  # fmt: skip
+    labels = re.findall(r'<Label\b[^>]*\bKey="(\d+)"[^>]*>(.*?)</Label>', text, re.DOTALL)
+    return [int(key) for key, label in labels if re.search(r"\bvertebrae_L3\b", label)]
 
 
 def annotated_plane(regions, parts, z_mm, max_distance_mm):
@@ -333,14 +307,13 @@ def annotated_plane(regions, parts, z_mm, max_distance_mm):
     A plane is annotated where no voxel is 255, in both masks.
     """
     annotated = ~((regions.voxels() == IGNORE).any((0, 1)) | (parts.voxels() == IGNORE).any((0, 1)))
-    if not annotated.any():
-        raise SarcoError(f"{regions.path}: no slice is annotated (255 everywhere); download the masks again.")
     distance_mm = np.where(annotated, np.abs(regions.z_mm - z_mm), np.inf)
     k = int(distance_mm.argmin())
-    if distance_mm[k] > max_distance_mm + 1e-3:
-        raise SarcoError(f"{regions.path}: the annotated slice nearest to L3 lies {distance_mm[k]:.1f} mm from its "
-                         f"middle ({z_mm:.1f} mm), farther than {max_distance_mm:g} mm; the case stays "
-                         "out.")  # fmt: skip
+    with about(regions.path):
+        refuse(not annotated.any(), "no slice is annotated (255 everywhere); download the masks again.")
+        refuse(distance_mm[k] > max_distance_mm + 1e-3, f"the annotated slice nearest to L3 lies {distance_mm[k]:.1f} "
+               f"mm from its middle ({z_mm:.1f} mm), farther than {max_distance_mm:g} mm; the case stays "
+               "out.")  # fmt: skip
     return k, float(distance_mm[k])
 
 
@@ -350,12 +323,12 @@ def check_hu(image_hu, region, path):
     Within the body no value may lie far below that of air, and the median of what is labelled muscle or subcutaneous
     tissue must lie in the window of muscle or fat.
     """
-    body = image_hu[region > 0]
-    if body.size and body.min() < LOWEST_HU:
-        raise SarcoError(f"{path}: {body.min():.0f} HU within the body, which is less than air has; the values are "
-                         "abnormal, the case stays out.")  # fmt: skip
-    for label, name, (low, high) in ((MUSCLE, "muscle", MUSCLE_HU), (SUBCUTANEOUS, "subcutaneous tissue", FAT_HU)):
-        values = image_hu[region == label]
-        if values.size and not low <= np.median(values) <= high:
-            raise SarcoError(f"{path}: what is labelled {name} has a median of {np.median(values):.0f} HU, outside "
-                             f"{[low, high]}; the values are abnormal, the case stays out.")  # fmt: skip
+    lowest = image_hu[region > 0].min(initial=0)
+    with about(path):
+        refuse(lowest < LOWEST_HU, f"{lowest:.0f} HU within the body, which is less than air has; the values are "
+               "abnormal, the case stays out.")  # fmt: skip
+        for label, name, (low, high) in ((MUSCLE, "muscle", MUSCLE_HU), (SUBCUTANEOUS, "subcutaneous tissue", FAT_HU)):
+            values = image_hu[region == label]
+            median = np.median(values) if values.size else low
+            refuse(not low <= median <= high, f"what is labelled {name} has a median of {median:.0f} HU, outside "
+                   f"{[low, high]}; the values are abnormal, the case stays out.")  # fmt: skip

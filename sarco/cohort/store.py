@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..base.errors import SarcoError
+from ..base.errors import SarcoError, about, refuse
 from ..base.files import BAD_NAME, atomic, write_csv
 from ..ct import masks
 from ..method import postprocess
@@ -25,31 +25,18 @@ def writing(where):
 class Store:
     """A cohort that is being written: each case whole or not at all, and the table in the end, however it ends.
 
-    Attributes
-    ----------
-    root : Path
-        Folder of the cohort.
-    written, kept : list of str
-        Cases that were written now, and those that were there already and have not changed.
-    problems : list of Problem
-        One for each file or case that could not be taken.
-    warnings : list of Problem
-        What about the slices written now may mislead, where they were checked.
+    `out` is its folder, and `recipe` says what it is made of: a folder that holds one of another recipe is refused.
     """
 
     def __init__(self, out, recipe, problems=()):
-        self.root, self.recipe, self.problems = Path(out), recipe, list(problems)
-        self.written, self.kept, self.warnings = [], [], []
+        self.root, self.recipe = Path(out), recipe
+        self.written, self.kept = [], []  # cases written now; those that were there already and have not changed
+        self.problems = list(problems)  # a `Problem` for each file or case that could not be taken
+        self.warnings = []  # what about the slices written now may mislead, where they were checked
         self._rows, self._prints = {}, {}
 
     def fill(self, take, cases, unit, progress):
-        """Call `take` with each case, in which it calls `keep` and `add`; one that is unfit does not stop the others.
-
-        Raises
-        ------
-        SarcoError
-            The folder holds a cohort of another recipe or anything else, or cannot be written to.
-        """
+        """Call `take` with each case, for it to call `keep` and `add`; one that is unfit does not stop the others."""
         from tqdm import tqdm
 
         with writing(self.root):
@@ -132,17 +119,10 @@ class Store:
 
 
 def fit(mask, slice_, path, cut=True):
-    """A mask that can be ground truth of its slice, cut to the HU window if asked for.
-
-    Raises
-    ------
-    SarcoError
-        It is empty, or more than `masks.MISPLACED_SHARE` of it is no soft tissue.
-    """
-    if not mask.any():
-        raise SarcoError(f"{path}: the mask is empty; draw it, or take the slice out.")
+    """A mask that can be ground truth of its slice, cut to the HU window if asked for."""
     share = layout.outside_window_share(slice_.image_hu, mask)
-    if share > masks.MISPLACED_SHARE:
-        raise SarcoError(f"{path}: {share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU; it belongs to another "
-                         "slice, or is not muscle.")  # fmt: skip
+    with about(path):
+        refuse(not mask.any(), "the mask is empty; draw it, or take the slice out.")
+        refuse(share > masks.MISPLACED_SHARE, f"{share:.0%} of the mask lies outside {list(MUSCLE_HU)} HU; it belongs "
+               "to another slice, or is not muscle.")  # fmt: skip
     return postprocess.window(mask, slice_.image_hu) if cut else mask

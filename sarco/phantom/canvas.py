@@ -8,13 +8,13 @@ import numpy as np
 AIR_HU = -1000.0
 TWIST_MM = 80.0  # how far the rotation of the spine reaches
 
+MUSCLES = ("rectus abdominis", "lateral wall", "psoas", "quadratus lumborum", "erector spinae", "multifidus")
 # What a pixel of a phantom can be; `Canvas.parts` and `Phantom.parts` hold the index.
 PARTS = (
-    "air", "table", "limb", "skin", "subcutaneous fat", "fascia", "rectus abdominis", "lateral wall", "psoas",
-    "quadratus lumborum", "erector spinae", "multifidus", "bone", "disc", "spinal canal", "ligament", "visceral fat",
-    "bowel", "bowel content", "kidney", "liver", "spleen", "gallbladder", "pancreas", "vessel", "fluid", "foreign body",
+    "air", "table", "limb", "skin", "subcutaneous fat", "fascia", *MUSCLES, "bone", "disc", "spinal canal", "ligament",
+    "visceral fat", "bowel", "bowel content", "kidney", "liver", "spleen", "gallbladder", "pancreas", "vessel", "fluid",
+    "foreign body",
 )  # fmt: skip
-MUSCLES = PARTS[6:12]
 _INDEX = {name: i for i, name in enumerate(PARTS)}
 
 
