@@ -116,11 +116,13 @@ def voxels(to_voxel, shape):
     step, origin = np.rint(to_voxel[:3, :2]), np.rint(to_voxel[:3, 3:])
     if sorted(np.abs(step).sum(1)) != [0, 1, 1] or list(np.abs(step).sum(0)) != [1, 1]:
         raise ValueError("the axes do not coincide")
-    pixels = np.indices(shape)[::-1].reshape(2, -1)
-    index = step @ pixels + origin
-    if not (np.abs(to_voxel[:3, :2] @ pixels + to_voxel[:3, 3:] - index) <= GRID_TOLERANCE).all():
+    rows, columns = shape
+    corners = np.array([[0, columns - 1, 0, columns - 1], [0, 0, rows - 1, rows - 1]])
+    if not (np.abs((to_voxel[:3, :2] - step) @ corners + to_voxel[:3, 3:] - origin) <= GRID_TOLERANCE).all():
         raise ValueError("the pixels do not coincide")
-    return index.astype(int).reshape(3, *shape)
+    row, column = np.ogrid[:rows, :columns]
+    step, origin = step.astype(int), origin.astype(int)
+    return np.stack([step[axis, 0] * column + step[axis, 1] * row + origin[axis] for axis in range(3)])
 
 
 def check_shape(shape, wanted):
