@@ -8,9 +8,8 @@ truth procedure."
 """
 
 import numpy as np
-from scipy import ndimage
 
-from ..paper import DILATION_CONNECTIVITY, MUSCLE_HU, THRESHOLD
+from ..paper import MUSCLE_HU, THRESHOLD
 
 STEPS = ("threshold", "dilation", "window")
 
@@ -40,10 +39,8 @@ def threshold(probability, level=THRESHOLD):
 
 def dilate(mask):
     """Add the four neighbours of each pixel of a mask of bool, shape (H, W), once."""
+    # The same as SciPy's dilation with a connectivity of 1, twenty times as fast.
     mask = np.asarray(mask, bool)
-    if DILATION_CONNECTIVITY != 1 or mask.ndim != 2:
-        return ndimage.binary_dilation(mask, ndimage.generate_binary_structure(mask.ndim, DILATION_CONNECTIVITY))
-    # The same as SciPy's, twenty times as fast.
     grown = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sarco.method import postprocess
 
@@ -35,3 +36,9 @@ def test_steps_run_in_order():
     assert tuple(found) == postprocess.STEPS
     assert [int(mask.sum()) for mask in found.values()] == [1, 5, 4]
     assert np.array_equal(postprocess.postprocess(probability, image_hu), found["window"])
+
+
+def test_dilation_is_scipys_at_the_edges_too():
+    mask = np.random.default_rng(0).random((12, 17)) > 0.8
+    before = mask.copy()
+    assert np.array_equal(postprocess.dilate(mask), ndimage.binary_dilation(mask)) and np.array_equal(mask, before)

@@ -107,6 +107,12 @@ def _tensor():
                      for hu in preprocess.WINDOW_HU])  # fmt: skip
 
 
+def _connectivity():
+    """Of the dilation: 1 where a pixel grows by its four neighbours, 2 where by all eight."""
+    dot = np.pad([[True]], 1)
+    return {5: 1, 9: 2}[np.count_nonzero(postprocess.dilate(dot))]
+
+
 def _iterations(run):
     history = run.results("training")
     of_epoch = history["iteration"] / history["epoch"]
@@ -215,7 +221,7 @@ RULES = dict.fromkeys(PRINTED, Background(lambda run: None)) | {
     "SCALE": Fixed(lambda run: paper.SCALE),
     "PERFECT_DSC": Fixed(lambda run: metrics.dice(np.ones((2, 2), bool), np.ones((2, 2), bool))),
     "THRESHOLD": Fixed(lambda run: _default(postprocess.threshold, "level")),
-    "DILATION_CONNECTIVITY": Fixed(lambda run: postprocess.DILATION_CONNECTIVITY),
+    "DILATION_CONNECTIVITY": Fixed(lambda run: _connectivity()),
     "CORRECTION_LABELS": Fixed(lambda run: surface.CORRECTION_LABELS),
     "CORRECTIONS": Fixed(_corrections),
     # Its results
