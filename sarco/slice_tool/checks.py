@@ -138,11 +138,11 @@ def _steps(image_hu):
 def _field(image_hu, spacing_mm, bodies):
     inside = _from_edge(image_hu)
     rim = (inside >= 0) & (inside < RIM_PX)
-    touching_px = np.count_nonzero(rim & bodies[0]) / RIM_PX if bodies else 0
-    contact_mm = touching_px * math.sqrt(math.prod(spacing_mm))
-    if contact_mm > CONTACT_MM:
-        yield (f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: "
-               "compare the picture.")  # fmt: skip
+    for body in bodies[:1]:
+        contact_mm = np.count_nonzero(rim & body) / RIM_PX * math.sqrt(math.prod(spacing_mm))
+        if contact_mm > CONTACT_MM:
+            yield (f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: "
+                   "compare the picture.")  # fmt: skip
 
 
 def _other_bodies(bodies, mask, spacing_mm):
@@ -266,10 +266,10 @@ def _tilt(header):
 
 
 def _thickness(header):
-    thickness_mm = next(iter(_numbers(header, "SliceThickness")), 0.0)
-    if thickness_mm > THICK_MM + 0.01:
-        yield (f"The slice is {thickness_mm:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with fat, "
-               "which shifts area and density.")  # fmt: skip
+    for thickness_mm in _numbers(header, "SliceThickness")[:1]:
+        if thickness_mm > THICK_MM + 0.01:
+            yield (f"The slice is {thickness_mm:g} mm thick: over {THICK_MM:g} mm, edges of muscle are averaged with "
+                   "fat, which shifts area and density.")  # fmt: skip
 
 
 def _numbers(header, name):
