@@ -9,7 +9,7 @@ import pytest
 from sarco.base.errors import SarcoError
 from sarco.cohort import layout, make
 from sarco.phantom.canvas import MUSCLES, PARTS
-from sarco.phantom.phantom import phantom
+from sarco.phantom.phantom import RARE, phantom
 from sarco.phantom.population import DIFFICULT, FEATURES, GROUPS
 
 
@@ -154,6 +154,20 @@ def test_every_rare_thing_can_be_drawn_on_purpose(feature):
     with_it = phantom(seed, "difficult", matrix=128, features=(feature,))
     assert feature in with_it.notes
     assert (with_it.image_hu != usual.image_hu).any()
+
+
+SHOWN_AS = {"rib": "bone", "iliac crest": "bone", "hernia": "visceral fat", "stoma": "foreign body",
+            "drain": "foreign body", "implant": "foreign body", "arms": "limb", "forearm": "limb",
+            "hand": "limb"}  # fmt: skip
+
+
+@pytest.mark.parametrize("feature", RARE)
+def test_a_rare_part_is_painted(feature):
+    part, more = PARTS.index(SHOWN_AS[feature]), 0
+    for seed in range(4):
+        usual, with_it = (phantom((4, seed), "difficult", 128, features=kinds) for kinds in ((), (feature,)))
+        more += (with_it.parts == part).sum() - (usual.parts == part).sum()
+    assert more > 0
 
 
 def test_parts_and_contour_agree_and_a_part_can_be_added():

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from sarco.cli.app import app
 from sarco.cohort import layout
-from sarco.ct import dicom
+from sarco.ct.write import Scan, write_slice
 
 N = 96
 SPACING_MM = (0.8, 0.7)  # between rows, between columns: never equal, so that an exchange shows
@@ -49,7 +49,7 @@ def write_ct(path, shift=0, z_mm=-300.0, orientation=(1, 0, 0, 0, 1, 0), **tags)
     """A CT slice of a named patient."""
     image, _ = plane(shift)
     path.parent.mkdir(parents=True, exist_ok=True)
-    dicom.write_slice(path.with_suffix(".tmp"), image, SPACING_MM, case=path.stem, manufacturer="GE")
+    write_slice(path.with_suffix(".tmp"), image, SPACING_MM, Scan(path.stem, manufacturer="GE"))
     header = pydicom.dcmread(path.with_suffix(".tmp"))
     path.with_suffix(".tmp").unlink()
     header.PatientName, header.PatientID, header.PatientBirthDate = "DUPONT^Jean", "HOSP-4711", "19301224"
@@ -259,6 +259,10 @@ def test_a_file_named_after_the_patient_is_numbered_or_refused(folders, tmp_path
     assert "cases written 1, kept 1" in done.output  # a number, once given, stays
     done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "named" / "key.csv")
     assert done.exit_code == 2 and "may not lie in the cohort" in done.output
+    for text, words in (("case,file\n1,a\n1,b\n", "two files have one case"), ("case,file\nx,a\n", "not a key")):
+        (tmp_path / "key.csv").write_text(text)
+        done = run("import", "slices", images, masks, tmp_path / "named", "--key", tmp_path / "key.csv")
+        assert done.exit_code == 2 and words in done.output, done.output
 
 
 def _bad(folders):
