@@ -80,7 +80,7 @@ def missing_rmse_change_percent():
 
 @dataclass(frozen=True)
 class Reading:
-    """Two ways to read an error that is printed as "value ± SD (range)"; both take the SD as that of |error|.
+    """Two ways to read an error that is printed as "value ± SD (range)"; both take the SD as that of the absolute error.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Reading:
     rmse_cm2 : float
         RMSE, if the value is the mean absolute error.
     ratio_if_rmse, ratio_if_mae : float
-        SD of |error| over its mean. `NORMAL_RATIO` for normal errors of mean 0.
+        SD of the absolute error over its mean. `NORMAL_RATIO` for normal errors of mean 0.
     """
 
     name: str
@@ -108,7 +108,7 @@ def readings():
     """
     found = []
     for name, printed in RESULTS.items():
-        if printed.unit == "cm2":
+        if printed.unit == "cm2" and printed.sd is not None:
             value, sd = printed.value, printed.sd
             mae = math.sqrt(value**2 - sd**2)
             found.append(Reading(name, mae, math.hypot(value, sd), sd / mae, sd / value))
