@@ -1,5 +1,5 @@
-"""What computes the networks, from arrays to arrays: Keras, which is always there, and OpenVINO, fast on a CPU.
+"""What computes the networks, and the files that their weights lie in.
 
-`choose` picks one, `weights` reads and writes the arrays that it computes with. No slice, file of an image or table
-comes in here.
+From arrays to arrays: Keras is always there, OpenVINO is fast on a CPU, and `choose` picks one. `weights` reads and
+writes the arrays that they compute with. No slice, picture or table comes in here.
 """

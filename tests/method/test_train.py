@@ -37,6 +37,9 @@ def test_the_network_learns_with_adam_on_that_schedule():
     model = train.compiled_unet(2, 10, learning_rate=0.25, power=1, precision="mixed_bfloat16")
     assert type(model.optimizer).__name__ == "Adam" and model.loss is train.dice_loss
     assert float(model.optimizer.learning_rate) == 0.25 and model.layers[1].compute_dtype == "bfloat16"
+    usual = train.compiled_unet(2, 10)
+    assert float(usual.optimizer.learning_rate) == pytest.approx(paper.LEARNING_RATE)
+    assert usual.layers[1].compute_dtype == "float32"
 
 
 def test_every_slice_is_seen_once_a_pass():
