@@ -7,6 +7,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def _parsed(path, text):
     if path.suffix == ".ipynb":
         cells = json.loads(text)["cells"]
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        text = re.sub(r"^( *)[%!].*", r"\1pass", text, flags=re.MULTILINE)  # a command to the notebook, as %pip
     tree = ast.parse(text, path)
     at_once, ever = (
         [file for node in nodes for folder, name in _names(node, path) for file in _files(folder, name)]
