@@ -132,7 +132,7 @@ def ablation(summary):
     table = summary.assign(variant=[label(name) for name in summary.index])
     fig, axis = canvas(0.42 * len(table) + 1.3)
     axis.axvline(summary.dsc_mean["all"], color=GREY, linewidth=1, linestyle=":")
-    intervals(axis, table, "dsc_mean", "variant", color=BLUE, label="mean, with 95 % interval")
+    intervals(axis, table, "dsc_mean", "variant", color=BLUE, markersize=7, label="mean, with 95 % interval")
     sns.scatterplot(table, x="dsc_min", y="variant", color=RED, marker="v", s=60, label="worst case", ax=axis)
     axis.set(xlabel="DSC on the difficult slices", ylabel="")
     legend_above(axis, 2)

@@ -31,7 +31,7 @@ def class_changes(table, titles):
     percent = table.assign(**{column: 100 * table[column] for column in ("share", "low", "high")})
     kinds = table.what.nunique()
     fig, axis = canvas(0.28 * len(table) + 1.2)
-    intervals(axis, percent.replace({"cutoff": titles}), "share", "cutoff", hue="what", dodge=0.65,
+    intervals(axis, percent.replace({"cutoff": titles}), "share", "cutoff", hue="what", dodge=0.65, markersize=7,
               palette=[BLUE, GREEN, ORANGE, PURPLE, "black"][:kinds], markers=list("osDv^")[:kinds])  # fmt: skip
     axis.set(xlabel="people who change class (%)", xlim=(0, None))
     legend_above(axis, 2)

@@ -88,7 +88,7 @@ def band_line(axis, table, x, y, **kwargs):
 
 def intervals(axis, table, x, y, **kwargs):
     """A point for each row at the value of column `x`, on a bar: columns low and high, or of its name."""
-    look = {"linestyle": "none", "markersize": 6, "err_kws": {"linewidth": 2}}
-    sns.pointplot(_three(table, x), x=x, y=y, orient="y", ax=axis, **_AS_PRINTED, **look, **kwargs)
+    look = {"linestyle": "none", "markersize": 5, "err_kws": {"linewidth": 2}} | kwargs
+    sns.pointplot(_three(table, x), x=x, y=y, orient="y", ax=axis, **_AS_PRINTED, **look)
     axis.set_ylabel("")
     axis.grid(axis="y", visible=False)
