@@ -36,7 +36,7 @@ def test_turn_scale_and_shift_take_their_whole_range():
     middle = (np.array(PATCH) - 1) / 2
     shifts = np.array([matrix @ middle + offset - centre for matrix, offset in draws]) / PATCH
     limits = [(scales, *paper.SCALE), (turns, *paper.ROTATION_DEG)]
-    for values, low, high in (*limits, *((one, -augment.SHIFT_SHARE, augment.SHIFT_SHARE) for one in shifts.T)):
+    for values, low, high in (*limits, *((one, -0.06, 0.06) for one in shifts.T)):
         slack = 0.01 * (high - low)
         assert low - 1e-9 <= values.min() < low + slack and high - slack < values.max() <= high + 1e-9
     assert np.abs(np.corrcoef(np.column_stack([scales, turns, shifts]).T) - np.eye(4)).max() < 0.1
@@ -65,6 +65,8 @@ def test_the_shift_is_a_share_of_the_patch():
     _, still = augment.augment(image, image > 0, PATCH, Fixed())
     _, moved = augment.augment(image, image > 0, PATCH, Fixed(shift=(0.0625, -0.0625)))
     assert np.array_equal(moved[:-2, 3:], still[2:, :-3])  # 2 rows of 32 up, 3 columns of 48 to the right
+    _, between = augment.augment(image, image > 0, PATCH, Fixed(shift=(0.5 / 32, 0)))
+    assert np.array_equal(between[:-1], (still[:-1] + still[1:]) / 2)  # half a row: linear
 
 
 def test_the_same_draw_gives_the_same_patch_and_air_is_nothing():
