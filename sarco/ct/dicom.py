@@ -244,10 +244,9 @@ def _padded(header, stored, image_hu):
         padded |= image_hu == around[0]
     if not padded.any():
         return padded
-    parts, count = ndimage.label(padded)
-    outside = np.zeros(count + 1, bool)
-    outside[np.r_[parts[0], parts[-1], parts[:, 0], parts[:, -1]]] = True
-    return padded & (outside[parts] | (image_hu < AIR_HU))
+    edge = np.ones(padded.shape, bool)
+    edge[1:-1, 1:-1] = False
+    return padded & (ndimage.binary_propagation(edge & padded, mask=padded) | (image_hu < AIR_HU))
 
 
 def check_hounsfield(image_hu):

@@ -127,8 +127,7 @@ def read_png(path, shape=None):
     with about(path), refusing("not a readable PNG ({}); write the mask again."), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the size, which is compared before anything is unpacked
         with Image.open(path) as image:
-            if shape is not None:
-                check_shape(image.size[::-1], shape)
+            check_shape(image.size[::-1], shape or image.size[::-1])
             return _shown(image)
 
 

@@ -17,7 +17,7 @@ COMMENT, START_OF_TILE = b"\xff\x64", b"\xff\x90"  # markers of JPEG 2000
 # The standard wants these to be there; empty will do.
 EMPTY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientBirthDate",
          "PositionReferenceIndicator", "AcquisitionNumber")  # fmt: skip
-OF_EVERY_SLICE = {
+OF_EVERY_SLICE = dict.fromkeys(EMPTY, "") | {
     "SpecificCharacterSet": "ISO_IR 100", "SOPClassUID": uid.CTImageStorage,
     "ImageType": ["DERIVED", "SECONDARY", "AXIAL"],
     "Modality": "CT", "StudyID": "1", "SeriesNumber": 1, "InstanceNumber": 1, "BodyPartExamined": "ABDOMEN",
@@ -103,8 +103,6 @@ def write_slice(path, image_hu, spacing_mm, scan, encoding=PLAIN):
     if image_hu.ndim != 2 or not np.isfinite(image_hu).all():
         raise ValueError(f"image_hu must be a plane of finite numbers, got shape {image_hu.shape}")
     data = Dataset()
-    for name in EMPTY:
-        setattr(data, name, "")
     for name, value in OF_EVERY_SLICE.items():
         setattr(data, name, value)
     _describe(data, scan)
