@@ -141,7 +141,7 @@ class Target:
 def main(folder, runs):
     import atheris
 
-    with atheris.instrument_imports(include=["pydicom", "nibabel", "sarco.cohort"]):
+    with atheris.instrument_imports(include=["pydicom", "nibabel", "sarco.ct"]):
         import nibabel
         import pydicom
 
