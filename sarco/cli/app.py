@@ -67,7 +67,7 @@ def _main(
     pass
 
 
-def command(group, name, example, more=""):
+def command(group, name, example, codes=""):
     """Make a function a command: with an example in its help, and the sentence of a SarcoError for a traceback.
 
     The function has a parameter for each option, however many.
@@ -89,7 +89,8 @@ def command(group, name, example, more=""):
             print(sentence, file=sys.stderr)
             raise typer.Exit(code)
 
-        return group.command(name, epilog=f"Example:  `{example}`{more}")(wrapper)
+        exit_codes = f"\n\nExit codes: {codes}." if codes else ""
+        return group.command(name, epilog=f"Example:  `{example}`{exit_codes}")(wrapper)
 
     return register
 

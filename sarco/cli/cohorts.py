@@ -76,18 +76,15 @@ def check(root: CohortRoot, json_: Json = False):
     from ..cohort import layout
 
     report = layout.check(root, progress=True)
+    lines = [f"{problem.case}: {problem.message}" if problem.case else problem.message for problem in report.problems]
+    if not lines and report.unregistered:
+        lines = [f"{root}: not registered by measurement, and excluded: {', '.join(report.unregistered)}."]
     if json_:
         print_json({"root": str(root), "unregistered": report.unregistered, "problems": _problems(report.problems)})
     else:
-        for problem in report.problems:
-            print(f"{problem.case}: {problem.message}" if problem.case else problem.message)
+        print(*lines, *(() if report.problems else [f"{root}: no problem found."]), sep="\n")
     if report.problems:
         raise typer.Exit(PROBLEMS_FOUND)
-    if json_:
-        return
-    if report.unregistered:
-        print(f"{root}: not registered by measurement, and excluded: {', '.join(report.unregistered)}.")
-    print(f"{root}: no problem found.")
 
 
 @command(importing, "slices", "sarco cohort import slices dicom masks build/mine")

@@ -60,12 +60,8 @@ WithPatient = Annotated[
 ]
 
 
-@command(
-    app,
-    "segment",
-    "sarco segment slice.dcm --out results`  or  `sarco segment folder --out results",
-    "\n\nExit codes: 0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted.",
-)
+@command(app, "segment", "sarco segment slice.dcm --out results`  or  `sarco segment folder --out results",
+         codes="0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted")  # fmt: skip
 def segment(
     slices: Annotated[
         list[Path],
@@ -122,12 +118,8 @@ def segment(
         raise typer.Exit(PROBLEMS_FOUND if done.numbers else BAD_INPUT)
 
 
-@command(
-    app,
-    "measure",
-    "sarco measure slice.dcm corrected.png --before results/slice.json",
-    "\n\nExit codes: 0 measured, 2 slice or mask is unfit, 130 interrupted.",
-)
+@command(app, "measure", "sarco measure slice.dcm corrected.png --before results/slice.json",
+         codes="0 measured, 2 slice or mask is unfit, 130 interrupted")  # fmt: skip
 def measure(
     slice_: Annotated[Path, Argument(metavar="SLICE", help="The slice, DICOM or NIfTI.")],
     mask: Annotated[Path, Argument(help="Mask on its grid: DICOM SEG, NIfTI, PNG or NumPy.")],

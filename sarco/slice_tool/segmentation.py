@@ -196,26 +196,15 @@ class Segmenter:
         alone = {str(k): [k] for k in range(size)} if size > 1 else {}
         measured = measure_subsets(image.image_hu, image.spacing_mm, self.ensemble, {"all": range(size)} | alone)
         spread = members_spread(np.stack([measured[name].mask for name in alone]), image.spacing_mm) if alone else {}
-        made_with = {
-            "engine": "{name} {version} in {precision}".format(**self.ensemble.engine.made_with),
-            "weights": {
-                "profile": self.manifest.get("profile"),
-                "commit": self.manifest.get("commit"),
-                "sha256": weights_sha256(self.manifest),
-            },
-        }
+        manifest, engine = self.manifest, "{name} {version} in {precision}".format(**self.ensemble.engine.made_with)
+        weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
-            stored,
-            as_stored(measured["all"].mask, stored.header),
-            person or Person(),
+            stored, as_stored(measured["all"].mask, stored.header), person or Person(),
             [*self._warnings, *_disagreement(spread, self.limit)],
-            versions=environment.versions() | made_with,
+            versions=environment.versions() | {"engine": engine, "weights": weights}, members=size,
             probability=as_stored(measured["all"].probability, stored.header),
-            members=size,
-            correction=self.correction,
-            disagreement_limit=self.limit,
-            **spread,
-        )
+            correction=self.correction, disagreement_limit=self.limit, **spread,
+        )  # fmt: skip
 
 
 def _learned(results, manifest, student):
@@ -286,10 +275,8 @@ def _about_area(found):
     if correction is not None and corrected is None:
         yield "The area is smaller than its correction, so no corrected area is given."
     elif correction is not None and not correction.smallest_cm2 <= corrected <= correction.largest_cm2:
-        yield (
-            f"The area lies outside {correction.smallest_cm2:.0f} to {correction.largest_cm2:.0f} cm², where the "
-            "networks' error is known: the slice may not be at L3, and the interval does not hold."
-        )
+        yield (f"The area lies outside {correction.smallest_cm2:.0f} to {correction.largest_cm2:.0f} cm², where the "
+               "networks' error is known: the slice may not be at L3, and the interval does not hold.")  # fmt: skip
 
 
 def _about_class(found):
@@ -298,10 +285,8 @@ def _about_class(found):
         return
     low, high = min(found.smi_cm2_m2, *interval), max(found.smi_cm2_m2, *interval)
     if low <= class_.smi_limit_cm2_m2 <= high:
-        yield (
-            f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
-            f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain."
-        )
+        yield (f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
+               f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain.")  # fmt: skip
 
 
 # These two have a parameter for each option of their commands.

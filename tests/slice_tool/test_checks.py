@@ -549,7 +549,7 @@ def test_a_slice_that_is_tilted():
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
 def test_a_slice_that_is_thick():
-    for thickness, thick in ((None, False), (3, False), (5, False), (5.01, False), (5.011, True), (10, True)):
+    for thickness, thick in ((None, False), (3, False), ([3, 10], False), (5.01, False), (5.011, True), (10, True)):
         found = list(checks._thickness(header_of(SliceThickness=thickness)))
         assert len(found) == thick
     assert found[0].startswith("The slice is 10 mm thick: over 5 mm, edges of muscle")
