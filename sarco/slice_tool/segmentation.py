@@ -126,8 +126,7 @@ class Segmentation:
 
     @property
     def class_(self):
-        """Of the index as found, by the cut-off that was named (`sarco.evidence.correction.WARRANT`): a
-        `sarco.evidence.cutoffs.Class`, or None."""
+        """`sarco.evidence.cutoffs.Class` of the index as found, by the cut-off that was named; None without one."""
         return self.person.cutoff and cutoffs.classify(self.person, self.smi_cm2_m2, self.mean_hu)
 
 
