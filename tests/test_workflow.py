@@ -105,7 +105,7 @@ def test_path_of_this_machine_is_refused(tmp_path):
 # --- what a step depends on -----------------------------------------------------------------------
 
 SEED, PICKED = 13, 5
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "_build", "data", "tests")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "_build", "results", "sample", "weights", "tests")
 
 
 def _entries(root):
@@ -242,6 +242,7 @@ def test_a_change_makes_the_steps_again_that_depend_on_it(hollow, root):
     assert change("workflow/profiles/smoke.yaml", "live_cases: 1", "live_cases: 2").keys() == book
     assert "reference_cohort" in change("workflow/profiles/smoke.yaml", "reference_cases: 30", "reference_cases: 31")
     assert change("_config.yml", "title: ", "title: A ").keys() == {"pages_of_book"}
+    assert change("data/paper.csv", "test_rmse,", "test_rmse ,").keys() == book
     (hollow / "build/smoke/results/bench.csv").touch()
     assert _planned(hollow, **here).keys() == book
 

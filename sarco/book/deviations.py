@@ -39,15 +39,7 @@ def learned_from(profile, manifest):
 def rows(profile, manifest, spacings_mm, training_slices):
     """Every setting in which the run is not the paper: what it is, the paper's, this run's.
 
-    Parameters
-    ----------
-    profile : sarco.runs.profiles.Profile
-    manifest : dict
-        Of the members, as `Ensemble.manifest`.
-    spacings_mm : sequence of float
-        Pixels of the slices of the cohort.
-    training_slices : int
-        Of the cohort.
+    The manifest is that of the members; the cohort tells the pixels of its slices, and how many are for training.
     """
     learned, randomised = learned_from(profile, manifest), profile.training_setting == "randomised"
     rates = [f"{part.learning_rate:g}" for part, _ in phases(profile, manifest)]

@@ -80,18 +80,10 @@ def missing_rmse_change_percent():
 
 @dataclass(frozen=True)
 class Reading:
-    """Two ways to read an error that is printed as "value ± SD (range)"; both take the SD as that of the absolute error.
+    """An error that is printed as "value ± SD (range)", read both ways: the SD is that of the absolute error.
 
-    Attributes
-    ----------
-    name : str
-        In `RESULTS`.
-    mae_cm2 : float
-        Mean absolute error, if the value is the RMSE.
-    rmse_cm2 : float
-        RMSE, if the value is the mean absolute error.
-    ratio_if_rmse, ratio_if_mae : float
-        SD of the absolute error over its mean. `NORMAL_RATIO` for normal errors of mean 0.
+    `mae_cm2` is the mean absolute error, if the value is the RMSE, and `rmse_cm2` the RMSE, if the value is the mean
+    absolute error; the ratios are SD over mean, so read, which is `NORMAL_RATIO` for normal errors of mean 0.
     """
 
     name: str
