@@ -65,22 +65,9 @@ class Run(StoredRun):
         return sorted(case for case in self.cohort.cases(split) if case in stored)
 
     def read_case(self, case):
-        """A slice with the reader's mask and the true one; a phantom whose files are not here is drawn again.
+        """A slice (`sarco.ct.dicom.Slice`), the reader's mask and the true one, or None; a phantom is drawn again.
 
-        Parameters
-        ----------
-        case : str
-
-        Returns
-        -------
-        image : sarco.ct.dicom.Slice
-        reader, true : (H, W) bool array
-            The true mask is None where the cohort has none.
-
-        Raises
-        ------
-        SarcoError
-            What is drawn again is not the phantom whose results are stored.
+        That is done where its files are not here; it is a `SarcoError` if its stored results are of another phantom.
         """
         from ..cohort.make import draw_case
         from ..ct.dicom import Slice
@@ -312,16 +299,9 @@ def show(figure):
 
 
 def blocks(model):
-    """Blocks of a U-net, read from its layers, in the order of the data.
+    """Blocks of a U-net (keras.Model), read from its layers, in the order of the data.
 
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    list of (int, int, int)
-        Level (0 is full resolution, each pooling adds 1), filters, number of 3 x 3 convolutions.
+    Each is (level, filters, number of 3 x 3 convolutions); level 0 is full resolution, and each pooling adds 1.
     """
     blocks, level = [], 0
     fresh = True  # the next convolution opens a block

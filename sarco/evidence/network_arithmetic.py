@@ -102,3 +102,17 @@ def effective_receptive_field(model, image, share=0.95):
     rows, columns = (np.abs(np.arange(n) - m) for n, m in zip(image.shape, middle, strict=True))
     within = np.cumsum(np.bincount(np.maximum.outer(rows, columns).ravel(), energy.ravel()))
     return 2 * int(np.searchsorted(within, share)) + 1, energy
+
+
+def fields_at_border(model, image, share, places=6):
+    """`effective_receptive_field` (pixels) at some places of a mask's border where the network is not sure.
+
+    `image` and `share` (of each pixel that is muscle) are as the network sees them; beyond them is air.
+    """
+    border = np.argwhere((share > 0.4) & (share < 0.6))
+    half = len(image) // 2
+    around = np.pad(np.asarray(image, np.float32), half)
+    for row, column in border[:: max(1, len(border) // places)][:places]:
+        centred = around[row : row + 2 * half, column : column + 2 * half]
+        if 0.01 < float(model(centred[None, ..., None])[0, half, half, 0]) < 0.99:  # else no slope to speak of
+            yield effective_receptive_field(model, centred)[0]
