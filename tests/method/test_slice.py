@@ -81,3 +81,10 @@ def test_the_common_box_holds_all_with_a_margin():
     mask = np.zeros((20, 30), bool)
     mask[1, 28] = True
     assert common_box(found, mask, None) == (slice(0, 12), slice(10, 31))
+
+
+def test_what_was_measured_is_shown_short_and_stays(three, image_hu):
+    found = measure_slice(image_hu, SPACING_MM, three)
+    assert repr(found) == "Measured(spacing_mm=(0.8, 1.0))" and found in {found}
+    with pytest.raises(AttributeError):
+        found.spacing_mm = (1.0, 1.0)
