@@ -123,8 +123,8 @@ def read_info(folder):
     missing = [c for c in COLUMNS if not rows or c not in rows[0]]
     with about(paths[0]):
         refuse(missing, f"no column {', '.join(missing)}; download it again.")
-        for split in sorted({row["split"] for row in rows} - set(SPLITS)):
-            raise Refused(f"unknown split {split!r}; it should be one of {', '.join(SPLITS)}.")
+        for split in sorted({row["split"] for row in rows}):
+            refuse(split not in SPLITS, f"unknown split {split!r}; it should be one of {', '.join(SPLITS)}.")
     return {case_name(row["id"], paths[0]): row for row in rows}
 
 

@@ -45,26 +45,14 @@ class Canvas:
     """Pixel grid of one slice, in the patient's millimetres.
 
     x grows to the right of the image (the patient's left), y to the back. The origin is the centre of the ring of
-    abdominal muscle. Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an
-    index into `PARTS`. `ring` holds the coordinates along the abdominal wall (`anatomy.frame.Ring`), `cavity` where
-    organs may lie and `metal` where there is some, once they are known.
+    abdominal muscle, and lies `centre_mm` (x, y) from the centre of the image. `scale` (1 = as drawn) and `angle`
+    (radians) are of the whole body, `warp_mm` is the amplitude of its smooth bending, whose wavelength is some 60 mm.
+    `twist` is y of a centre on the midline, rotation (radians) and sideways shift (mm) there; both fade away over
+    80 mm. So the spine turns, and what hangs on it.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    shape : tuple of int
-        Rows, columns.
-    spacing_mm : tuple of float
-        Row and column spacing.
-    centre_mm : tuple of float
-        Where the origin lies, (x, y) from the centre of the image.
-    scale, angle : float
-        Size (1 = as drawn) and rotation (radians) of the whole body.
-    warp_mm : float
-        Amplitude of the smooth bending; its wavelength is some 60 mm.
-    twist : tuple of float
-        y of a centre on the midline, rotation (radians) and sideways shift (mm) there; both fade away over 80 mm.
-        So the spine turns, and what hangs on it.
+    Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an index into `PARTS`.
+    `ring` holds the coordinates along the abdominal wall (`anatomy.frame.Ring`), `cavity` where organs may lie and
+    `metal` where there is some, once they are known.
     """
 
     # Eight parameters: they are all that tells the grid and the pose of a body.

@@ -173,18 +173,10 @@ def _grow(pool, seed, wanted_cm2, spacing_mm):
 
 
 def wrong(mask, true_mask):
-    """Pixels that the review counts as wrong.
+    """Pixels that the review counts as wrong: those added and those missed, bool (rows, columns) like both masks.
 
-    An edge that is off by one pixel is a matter of taste. What goes further is wrong, with all of its pixels.
-
-    Parameters
-    ----------
-    mask, true_mask : ndarray of bool, (rows, columns)
-        Both cut to the HU window.
-
-    Returns
-    -------
-    added, missed : ndarray of bool, (rows, columns)
+    The masks are cut to the HU window. An edge that is off by one pixel is a matter of taste. What goes further is
+    wrong, with all of its pixels.
     """
     win = box.around(mask | true_mask, 2)
     both = np.zeros((2, *mask.shape), bool)
