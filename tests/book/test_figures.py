@@ -175,7 +175,7 @@ def test_a_band_is_that_of_the_table(drawings):
     assert [line.get_ydata().tolist() for line in error.lines[:2]] == [[0.2, 0.1], [0.4, -0.3]]
     assert [list(line.get_xdata()) for line in dsc.lines[2:]] == [[0.4, 0.4]]  # the paper's value
     learned, _ = drawings["few_cases"]().axes
-    assert _bands(learned) == [[(5, 1, 6), (10, 2, 5)]]
+    assert _bands(learned) == [[(5, 1, 6), (10, 2, 5)]] and learned.lines[0].get_ydata().tolist() == [3.5, 3.5]
     one, _ = [axis for axis in drawings["assumed_readers"]().axes if axis.get_visible()]
     assert _bands(one) == [[(0, 2.5, 3.8), (3, 2.5, 3.8)]] and _dots(one) == [[[0, 3], [3, 3]]]
 
@@ -189,6 +189,9 @@ def test_an_interval_is_that_of_the_table_and_none_of_seaborns(drawings):
     assert np.allclose(_bars(axis), [(5, 3, 9), (6, 3, 9), (7, 3, 9), (8, 3, 9)])
     (axis,) = drawings["ablation"]().axes
     assert np.allclose(_bars(axis), [(0.96, 0.9, 0.97), (0.92, 0.9, 0.97)]) and _dots(axis) == [[[0.7, 0], [0.7, 1]]]
+    (axis,) = drawings["changes"]().axes
+    (bars,) = [part for part in axis.collections if isinstance(part, LineCollection)]
+    assert [bar[:, 0].tolist() for bar in bars.get_segments()] == [[-1, 3], [-4.5, 4.5]]
     # Also where the value lies outside, or has no interval.
     _, axis = style.canvas(3)
     table = pd.DataFrame({"at": [0, 1], "of": ["b", "a"], "value": [5.0, 2.0], "low": [1, np.nan], "high": [4, np.nan]})
@@ -245,9 +248,12 @@ def test_errors_are_painted_where_they_are(slice_hu, mask):
     painted = _painted(right)
     assert painted.keys() == {style.GREEN, style.RED}
     assert (painted[style.RED] == (mask & ~missed)).all()
-    steps = figures.steps(slice_hu, SPACING, mask / 2, {"threshold": mask, "window": missed})
-    painted = _painted(steps.axes[2])
-    assert painted.keys() == {style.GREEN, style.ORANGE} and (painted[style.ORANGE] == (mask & ~missed)).all()
+    steps = {"threshold": missed, "dilation": mask, "window": missed}
+    for axis, colour in zip(
+        figures.steps(slice_hu, SPACING, mask / 2, steps).axes[2:], (style.SKY, style.ORANGE), strict=True
+    ):
+        painted = _painted(axis)
+        assert painted.keys() == {style.GREEN, colour} and (painted[colour] == (mask & ~missed)).all()
     painted = _painted(figures.disagreement(slice_hu, SPACING, mask / 4, mask, missed | ~mask).axes[1])
     assert (painted[style.ORANGE] == (mask & ~missed)).all() and (painted[style.SKY] == ~mask).all()
 
