@@ -1,5 +1,6 @@
 """CT slices in and out of DICOM."""
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pydicom.uid import (
 )
 
 from sarco.base.errors import SarcoError
-from sarco.ct import dicom, write
+from sarco.ct import dicom, masks, write
 from sarco.ct.geometry import as_stored
 from sarco.ct.write import Encoding, Scan, write_slice
 
@@ -275,6 +276,14 @@ def test_spacing_that_is_not_a_number_is_refused(path):
     path.write_bytes(content.replace(rb"0.7\0.85", rb"nan\0.85"))
     with pytest.raises(SarcoError, match="PixelSpacing"):
         dicom.read_slice(path)
+
+
+def test_no_identifier_is_worth_3_gb(path):
+    """A small file that unpacks to more than there is memory is not unpacked to see what it is called."""
+    bad_inputs.deflated(bad_inputs.squeeze_bomb)(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert masks.sop_instance_uid(path) is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
 
 
 def test_a_dicom_slice_needs_neither_highdicom_nor_nibabel(path):
