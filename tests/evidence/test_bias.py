@@ -6,6 +6,7 @@ import pytest
 from results import N, made
 
 from sarco.evidence import bias, headline, statistics
+from sarco.evidence.bootstrap import DRAWS, SEED
 from sarco.method import metrics
 
 
@@ -39,6 +40,20 @@ def test_left_out_is_worse_than_the_papers_way_and_no_worse_than_chance():
     assert table.rmse_cm2["along a line", bias.JUDGED[1]] == pytest.approx(metrics.rmse(left_out, y))
     stage = statistics.stages(cases, "test", ["rmse_cm2"]).set_index("stage").loc["bias correction"]
     assert list(table.loc[(ours, "test"), ["low", "high"]]) == pytest.approx([stage.low, stage.high])
+
+
+def test_a_case_that_was_drawn_twice_is_left_out_twice():
+    cases, _ = made(n=16)
+    validation = statistics.rows(cases, "validation")
+    errors = (validation.area_cm2 - validation.reference_area_cm2).to_numpy()
+    good = (validation.quality != "D").to_numpy()
+    rmse = []
+    for drawn in np.random.default_rng(SEED).integers(0, 16, (DRAWS, 16)):
+        learned = [errors[drawn[(drawn != i) & good[drawn]]].mean() for i in drawn]
+        rmse.append(metrics.root_mean_square(errors[drawn] - learned))
+    found = bias.corrections(cases).set_index(["correction", "judged"])
+    ours = found.loc["minus the mean error (the paper's)", bias.JUDGED[1]]
+    assert [ours.low, ours.high] == pytest.approx(np.percentile(rmse, [2.5, 97.5]))
 
 
 def test_one_case_is_no_line():

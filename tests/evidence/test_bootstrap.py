@@ -6,7 +6,7 @@ import results
 from scipy import stats
 
 from sarco.evidence import statistics
-from sarco.evidence.bootstrap import DRAWS, SEED, Corrected, bootstrap, estimate, mean, slope
+from sarco.evidence.bootstrap import DRAWS, SEED, Corrected, Held, bootstrap, estimate, mean, slope
 from sarco.evidence.correction import correction_from_results
 
 
@@ -36,7 +36,15 @@ def test_networks_are_averaged_and_a_change_is_paired():
     before = np.random.default_rng(0).normal(0, 5, (3, 20))
     assert estimate(before, mean) == pytest.approx(estimate(before.mean(axis=0), mean))
     assert estimate(before + 0.5, mean, before) == pytest.approx((0.5, 0.5, 0.5))  # although the cases differ by far
-    assert estimate([4.0], mean) == (4, 4, 4)
+    # Of one case there is no interval, however many taught the correction.
+    assert estimate([4.0], mean) == estimate(Corrected(np.array([6.0]), np.array([1.0, 3.0])), mean) == (4, 4, 4)
+
+
+def test_the_prediction_interval_knows_that_two_cases_taught_it():
+    taught = np.array([0.0, 2.0])  # mean 1, SD sqrt(2); Student's t with one degree of freedom is 12.7
+    half = 12.706 * np.sqrt(2) * np.sqrt(1.5)
+    held = Held(np.array([1 + half - 0.1, 1 + half + 0.1, 1 - half - 0.1]), taught)
+    assert list(held.drawn(held.errors_cm2, taught)) == [1, 0, 0]
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says():

@@ -27,6 +27,10 @@ def test_labels_change_only_near_the_limit():
     table = class_changes.changes(people, cases).set_index(["cutoff", "what"])
     assert table.share["prado-2008", "network for reader"] == 0.5
     assert table.share["martin-2013", "network for reader"] == 0
+    # At the limit itself Prado 2008 calls low, and Martin 2013 does not.
+    for cutoff, beyond in (("prado-2008", 0.01), ("martin-2013", -0.01)):
+        at = people.assign(reference_area_cm2=limits[cutoff], corrected_cm2=limits[cutoff] + beyond)
+        assert class_changes.changes(at, cases).set_index(["cutoff", "what"]).share[cutoff, "network for reader"] == 1
     # A difference of no size changes nobody; one without end changes half of them.
     for sd_cm2, share in ((1e-6, 0.0), (1e6, 0.5)):
         expected = class_changes.changes(people, cases, sd_cm2).set_index(["cutoff", "what"])

@@ -94,6 +94,9 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     limit = disagreement.learn(table)
     assert limit == disagreement.Limit("members_dsc", 0.95, 18, 3, 4, 3)
     assert limit.over(0.94) and not limit.over(0.96)
+    # To catch the one by ten looks costs as much as to miss it: then rather none is marked.
+    even = disagreement.told(elsewhere([9, *[0] * 15], [1.0, *range(2, 12), *[0.5] * 5], 0.9), CORRECTION)
+    assert disagreement.learn(even, ["members_sd_cm2"]) == disagreement.Limit("members_sd_cm2", 11.0, 16, 1, 0, 0)
     marked = limit.over(table.members_dsc)
     judged = disagreement.judge(marked, table.large)
     assert judged["sensitivity"] == (3, 3, pytest.approx(0.438, abs=1e-3), 1)  # Wilson's interval
