@@ -19,7 +19,7 @@ def dice(a, b):
     Returns
     -------
     float
-        2 |a and b| / (|a| + |b|), from 0 to 1. Two empty masks agree: 1.
+        ``2 |a and b| / (|a| + |b|)``, from 0 to 1. Two empty masks agree: 1.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def mean_error(predicted, true):
 
 
 def mean_absolute_error(predicted, true):
-    """Mean of |predicted minus true|."""
+    """Mean of the absolute errors, predicted minus true."""
     return float(mean_absolute(errors(predicted, true)))
 
 
