@@ -51,7 +51,7 @@ def test_values_are_clipped_to_the_window():
     assert x.min() == 0 and x.max() == 1
 
 
-@pytest.mark.parametrize("bad", [np.full((8, 8), np.nan), np.full((8, 8), np.inf), np.zeros((8, 8, 2))])
+@pytest.mark.parametrize("bad", [np.diag([0, np.nan]), np.diag([0, np.inf]), np.zeros((8, 8, 2))])
 def test_bad_slices_are_refused(bad):
     with pytest.raises(ValueError, match=r"finite|\(rows, columns\)"):
         preprocess.to_network(bad, (1, 1))

@@ -39,7 +39,7 @@ def test_the_network_learns_with_adam_on_that_schedule():
     assert float(model.optimizer.learning_rate) == 0.25 and model.layers[1].compute_dtype == "bfloat16"
     usual = train.compiled_unet(2, 10)
     assert float(usual.optimizer.learning_rate) == pytest.approx(paper.LEARNING_RATE)
-    assert usual.layers[1].compute_dtype == "float32"
+    assert usual.layers[1].compute_dtype == "float32" and not usual.jit_compile  # its sums may come in another order
 
 
 def test_every_slice_is_seen_once_a_pass():
