@@ -32,23 +32,9 @@ def read(path):
 
 
 def defaults(notebook, path):
-    """Return the parameters of a chapter and their default values.
+    """Return the parameters of a chapter and their default values; `path` is named in what is refused.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-    path : Path
-        Named in the errors.
-
-    Returns
-    -------
-    dict
-        Value by name.
-
-    Raises
-    ------
-    SarcoError
-        No cell, or more than one, has the tag `parameters`, or it holds more than `name = literal` lines.
+    One cell must have the tag `parameters`, and hold nothing but lines of `name = literal`.
     """
     tagged = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
@@ -83,25 +69,10 @@ def changed(given, known, path):
 
 
 def run(source, parameters, timeout_s):
-    """Execute a chapter in a fresh kernel and return it, normalised; the source is only read.
+    """Execute a chapter in a fresh kernel, at most `timeout_s` a cell, and return it, normalised; `source` stays.
 
-    Parameters
-    ----------
-    source : Path
-    parameters : dict
-        Value by name. A value equal to its default is not injected, so that a run with the defaults
-        has the cells of the source.
-    timeout_s : int
-        Longest time for one cell, s.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-
-    Raises
-    ------
-    SarcoError
-        A parameter is refused, or a cell failed; the message then ends with that cell.
+    A parameter equal to its default is not injected, so that a run with the defaults has the cells of the source. Where
+    a cell fails, the sentence ends with that cell.
     """
     import papermill
 
