@@ -84,3 +84,12 @@ def test_readers_and_shares_change_what_depends_on_them_and_nothing_else(cohort)
     for factor in assumptions.SHARES:
         more = headline.rows(assumptions.with_share(cases, test[:1], factor), "test")
         assert len(more) == len(test) - 1 + factor and not more.duplicated("case").any()
+    # The share that is told is the share in the table.
+    labels = cohort.table.reset_index()
+    labels["quality"] = ["D" if case == test[0] else "A" for case in labels["case"]]
+    run = SimpleNamespace(results={"cases": cases, "cohort": labels, "readers": readers}.get)
+    shares = [(value, table) for name, _, value, table in assumptions.alternatives(run) if "label" in name]
+    for value, table in shares:
+        of_label = headline.rows(table, "test")["case"].str.startswith(test[0])
+        assert value == pytest.approx(100 * of_label.mean())
+    assert len(shares) == len(assumptions.SHARES)

@@ -53,6 +53,7 @@ def test_each_setting_does_what_it_says():
     final = area["threshold", 0.5]
     for name, value in sweeps.PAPERS.items():
         assert value is None or area[name, value] == final, name
+    assert final == area["dilation_px", 1] < area["dilation_px", 2] < area["dilation_px", 3]
     assert area["dilation_px", 0] == area["dilation_mm", 0.0] == area["threshold_alone", 0.5] < final
     assert area["high_hu", 100.0] < 0.6 * final  # the right half has 125 HU
 
