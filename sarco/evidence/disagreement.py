@@ -117,7 +117,7 @@ class Limit:
         return DOUBTS[self.doubt].sign * (value - self.value) > 0
 
 
-def told(table, correction):
+def with_errors(table, correction):
     """Slices of cases.csv or elsewhere.csv whose members' disagreement and truth are known, one row each.
 
     Further columns are error_cm2 (what the correction leaves, since the mean error is known beforehand) and large
@@ -131,7 +131,7 @@ def told(table, correction):
 
 
 def learn(table, doubts=tuple(DOUBTS)):
-    """The `Limit` of least cost on a table of `told`; None without any large error, or where all are.
+    """The `Limit` of least cost on a table of `with_errors`; None without any large error, or where all are.
 
     Of equal costs it is the first of `doubts`, keys of `DOUBTS`, and the one that marks fewer slices.
     """

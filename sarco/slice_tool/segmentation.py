@@ -234,7 +234,7 @@ def _limit(path, correction, manifest):
         table = pd.read_csv(path, dtype={"team": str})  # digits alone, or with an e, would become a number
         if set(table["team"]) != {team(manifest)}:
             raise ValueError("it belongs to other weights")
-        limit = disagreement.learn(disagreement.told(table, correction))
+        limit = disagreement.learn(disagreement.with_errors(table, correction))
         if limit is not None:
             return limit, []
     except FileNotFoundError:

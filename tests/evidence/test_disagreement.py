@@ -74,11 +74,11 @@ def elsewhere(errors, sd, dsc):
 
 def test_errors_are_those_against_the_truth_that_the_correction_leaves():
     table = elsewhere([0, 6, -6, 4], [1.0, 2.0, 3.0, np.nan], 0.9)
-    found = disagreement.told(table, CORRECTION)
+    found = disagreement.with_errors(table, CORRECTION)
     assert found.error_cm2.tolist() == pytest.approx([0, 6, -6])  # of the last the disagreement is not known
     assert found.large.tolist() == [False, True, True]
     # A table that was made before there were such columns tells nothing, and no limit.
-    old = disagreement.told(table.drop(columns=list(disagreement.DOUBTS)), CORRECTION)
+    old = disagreement.with_errors(table.drop(columns=list(disagreement.DOUBTS)), CORRECTION)
     assert old.empty and disagreement.learn(old) is None
 
 
@@ -86,7 +86,7 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     errors = [9, -9, 9, *[0] * 15]
     sd = [5, 4, 1.0, 6, 3, *np.linspace(1.1, 2, 13)]  # one large error hides below all the others
     dsc = [0.8, 0.7, 0.9, 0.95, 0.85, *np.linspace(0.96, 0.99, 13)]  # finds all for one false alarm
-    table = disagreement.told(elsewhere(errors, sd, dsc), CORRECTION)
+    table = disagreement.with_errors(elsewhere(errors, sd, dsc), CORRECTION)
     # By SD: one missed and one marked for nothing are 11; to catch it as well, 15 would be.
     limit = disagreement.learn(table, ["members_sd_cm2"])
     assert limit == disagreement.Limit("members_sd_cm2", 3.0, 18, 3, 3, 2)
@@ -95,7 +95,7 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     assert limit == disagreement.Limit("members_dsc", 0.95, 18, 3, 4, 3)
     assert limit.over(0.94) and not limit.over(0.96)
     # To catch the one by ten looks costs as much as to miss it: then rather none is marked.
-    even = disagreement.told(elsewhere([9, *[0] * 15], [1.0, *range(2, 12), *[0.5] * 5], 0.9), CORRECTION)
+    even = disagreement.with_errors(elsewhere([9, *[0] * 15], [1.0, *range(2, 12), *[0.5] * 5], 0.9), CORRECTION)
     assert disagreement.learn(even, ["members_sd_cm2"]) == disagreement.Limit("members_sd_cm2", 11.0, 16, 1, 0, 0)
     marked = limit.over(table.members_dsc)
     judged = disagreement.judge(marked, table.large)
@@ -106,7 +106,7 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
 
 
 def test_a_slice_does_not_set_the_limit_that_it_is_judged_by():
-    table = disagreement.told(elsewhere([9, 0, 0], [3.0, 2.0, 1.0], 0.9), CORRECTION)
+    table = disagreement.with_errors(elsewhere([9, 0, 0], [3.0, 2.0, 1.0], 0.9), CORRECTION)
     assert disagreement.learn(table).over(table.members_sd_cm2).tolist() == [True, False, False]
     # Without the only large error there is no limit; without the second slice the limit is the third's.
     assert disagreement.left_out(table).tolist() == [False, True, False]
