@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sarco.base import paths
 from sarco.base.errors import SarcoError
 from sarco.engines import weights
 from sarco.method.ensemble import Ensemble
@@ -24,13 +25,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_is_read_is_what_was_written(folder):
+def test_what_is_read_is_what_was_written(folder, monkeypatch):
     manifest = weights.read_manifest(folder)
     first, second = weights.read_members(folder, manifest)
     assert [array.dtype for array in first] == [np.float32] * 2
     assert first[0].shape == (2, 3) and first[1].tolist() == second[1].tolist() == [0, 1, 2]
     assert (first[0].max(), second[0].max()) == (0.25, 0.5)
     assert len(Ensemble.load(folder, members=1).weights) == 1 and Ensemble.load(folder).size == 2
+    monkeypatch.setattr(paths, "weights_dir", lambda: folder)
+    assert Ensemble.load().size == 2
 
 
 def test_checksums_identify_the_members():

@@ -46,4 +46,5 @@ def test_a_member_is_built_from_its_weights_alone():
     made = ensemble.Ensemble({"spacing_mm": 4.0}, weights=[kept, kept])
     assert (made.size, made.network_spacing_mm, len(made.members)) == (2, 4.0, 2)
     given = [SimpleNamespace(get_weights=lambda: kept)]
-    assert ensemble.Ensemble({}, given).members is given
+    again = ensemble.Ensemble({}, given)
+    assert again.members is given and again.weights == [kept]

@@ -47,6 +47,7 @@ def test_every_slice_is_seen_once_a_pass():
     first, second = np.split(np.concatenate(passes), 2)
     assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4] and list(first) != list(second)
     assert list(train.draw_slices(5, 2, 3, 2)) == list(passes[2])
+    assert list(first) == [2, 4, 3, 0, 1]  # a member is made again from its seed
     assert any(list(train.draw_slices(5, step, 4, 2)) != list(passes[step]) for step in range(5))
 
 
