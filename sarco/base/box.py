@@ -4,18 +4,7 @@ import numpy as np
 
 
 def around(mask, margin_px=0):
-    """Rows and columns that hold a mask, and so many pixels around them.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, (rows, columns)
-    margin_px : int
-
-    Returns
-    -------
-    tuple of slice
-        To be used as an index; the whole picture for an empty mask.
-    """
+    """Rows and columns, as slices, that hold a mask (bool) and so many pixels around it; all for an empty mask."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return slice(None), slice(None)

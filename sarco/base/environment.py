@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -15,13 +16,9 @@ def versions():
     """Version of sarco, of Python and of each installed package that a number can depend on, by name."""
     found = {"sarco": __version__, "python": platform.python_version()}
     for name in PACKAGES:
-        # TensorFlow's package for CPUs only goes by another name.
-        for package in (name, f"{name}-cpu"):
-            try:
+        for package in (f"{name}-cpu", name):  # TensorFlow's for CPUs only goes by another name
+            with suppress(metadata.PackageNotFoundError):
                 found[name] = metadata.version(package)
-                break
-            except metadata.PackageNotFoundError:
-                continue
     return found
 
 
@@ -67,17 +64,14 @@ def _accelerators():
 
 
 def commit():
-    """Commit of the code, with "-dirty" where the code differs from it; None where no repository tracks the code.
-
-    An installed package may well lie within the repository of something else.
-    """
+    """Commit of the code, with "-dirty" where the code differs from it; None where no repository tracks the code."""
 
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, timeout=20,
                               check=True).stdout.strip()  # fmt: skip
 
     code = Path(__file__).resolve().parents[1].name
-    try:
+    try:  # an installed package may well lie within the repository of something else
         git("ls-files", "--error-unmatch", "--", f"{code}/base/{Path(__file__).name}")
         changed = git("status", "--porcelain", "--", code, "workflow")
         return git("rev-parse", "HEAD") + ("-dirty" if changed else "")

@@ -34,10 +34,7 @@ def about(path):
 
 @contextmanager
 def refusing(sentence):
-    """Refuse whatever fails in the block, with what the library says at the sentence's {}.
-
-    Each library fails in its own way on each broken part of a file.
-    """
+    """Refuse whatever fails in the block, each library in its own way, with what it says at the sentence's {}."""
     try:
         yield
     except SarcoError:

@@ -112,7 +112,7 @@ def sweep(paths):
 def lock(path, wait=True):
     """Lock a file for this process alone; the lock ends with the process, however that ends.
 
-    Returns a FileLock, or None if another process holds it and `wait` is false. Where a disk cannot lock, nothing is.
+    A FileLock, or None if another process holds it and `wait` is false. Where a disk cannot lock, nothing is.
     """
     import filelock
 

@@ -11,10 +11,9 @@ SEPARATORS = ",;\t"
 
 
 def read(path):
-    """Rows of a table.
+    """Lines of a table that are not empty, each a dict of its cells by the names of their columns, in lower case.
 
-    Cells are separated by commas, by semicolons or by tabs; the text is UTF-8, with or without a mark in front, or
-    UTF-16 with one. Each line that is not empty is a dict of its cells by the names of their columns, in lower case.
+    Commas, semicolons or tabs lie between cells; the text is UTF-8, with or without a mark in front, or UTF-16 with it.
     """
     try:
         raw = Path(path).read_bytes()

@@ -11,12 +11,9 @@ UNSAID = "not printed"
 
 
 def phases(profile, manifest):
-    """The runs that the members went through, each a profile, and the seed of the phantoms that they learned from.
-
-    A manifest that holds no `training_seed` is of a time when all phases had the seed of the profile.
-    """
+    """The runs that the members went through, each a profile, and the seed of the phantoms that they learned from."""
     *before, last = (part for part, _ in profiles.parts(profile))
-    if "training_seed" not in manifest:
+    if "training_seed" not in manifest:  # of a time when all phases had the seed of the profile
         return [(part, part.seed) for part in (*before, last)]
     return [*((part, profiles.cohort_seed(part, "training")) for part in before), (last, manifest["training_seed"])]
 
@@ -37,10 +34,7 @@ def learned_from(profile, manifest):
 
 
 def rows(profile, manifest, spacings_mm, training_slices):
-    """Every setting in which the run is not the paper: what it is, the paper's, this run's.
-
-    The manifest is that of the members; the cohort tells the pixels of its slices, and how many are for training.
-    """
+    """Settings in which a run (profile, members' manifest, cohort) is not the paper: name, the paper's, its own."""
     learned, randomised = learned_from(profile, manifest), profile.training_setting == "randomised"
     rates = [f"{part.learning_rate:g}" for part, _ in phases(profile, manifest)]
     blurred = sum(manifest["spacing_mm"] / one > preprocess.STRONG_REDUCTION for one in spacings_mm) / len(spacings_mm)
@@ -74,7 +68,7 @@ def rows(profile, manifest, spacings_mm, training_slices):
 
 
 def table(run):
-    """The same of a run that is open (`sarco.book.chapter.Run`), as a DataFrame of texts."""
+    """The same of an open `book.chapter.Run`, as a DataFrame of texts."""
     from .chapter import paper_and_run
 
     cohort = run.results("cohort")

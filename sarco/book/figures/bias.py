@@ -7,11 +7,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, legen
 
 @theme()
 def scatter(predicted_cm2, reference_cm2, corrected_cm2=None):
-    """The paper's figure 6: the reader's area against the predicted one, with a regression line.
-
-    With `corrected_cm2` before and after the bias correction (panel A), with the line through the latter; without it
-    `predicted_cm2` alone (panel B).
-    """
+    """The paper's figure 6, the reader's area against the predicted one: panel A, or without `corrected_cm2` B."""
     clouds = [(predicted_cm2, "before the correction", BLUE, "o", 36), (corrected_cm2, "after it", GREEN, "*", 100)]
     if corrected_cm2 is None:
         clouds = [(predicted_cm2, "predicted", BLUE, "o", 36)]
@@ -64,10 +60,7 @@ def reader_study(first_cm2, second_cm2, limits_cm2, published_cm2):
 
 @theme()
 def few_cases(table, published):
-    """The mean error that so many cases teach, 95 of 100 draws, and how often it does harm.
-
-    `table` as `sarco.evidence.bias.few_cases` gives it; `published`, the paper's number of cases, is marked by a line.
-    """
+    """The mean error (cm²) that so many cases teach, 95 of 100 draws, and how often it harms; `published` is a line."""
     table = table.assign(learned=(table.low + table.high) / 2, harm=100 * table.worse)
     fig, (above, below) = canvas(4.2, 2, sharex=True)
     band_line(above, table, "cases", "learned", color=BLUE, marker="o")
@@ -84,10 +77,7 @@ def few_cases(table, published):
 
 @theme()
 def transfer(table):
-    """RMSE of each group of people before a correction, after that of its own, and after that of each other group.
-
-    `table` as `sarco.evidence.bias.transfer` gives it; several may be joined, with a column group.
-    """
+    """RMSE (cm²) of each group of people uncorrected, by its own correction, and by that of each other group."""
     import pandas as pd
 
     own = table.learned_on == table.applied_to
@@ -97,11 +87,10 @@ def transfer(table):
     kinds = {"not corrected": before, "by its own": table[own], "by another's": table[~own]}
     marks = pd.concat(kinds, names=["kind"]).reset_index("kind")
     span = marks.groupby("people", sort=False).rmse_cm2.agg(["min", "max"])
-    fig, axis = canvas(0.36 * len(span) + 1.1)
+    fig, axis = canvas(0.36 * len(span) + 1.1, grid="x")
     axis.hlines(span.index, span["min"], span["max"], color="#BBBBBB", linewidth=1.2, zorder=0)
     sns.scatterplot(marks, x="rmse_cm2", y="people", hue="kind", style="kind", size="kind", sizes=[50, 70, 35], ax=axis,
                     palette=["white", BLUE, ORANGE], markers=list("osD"), edgecolor="black", linewidth=0.8)  # fmt: skip
     axis.set(xlabel="RMSE (cm²)", ylabel="", ylim=(len(span) - 0.5, -0.5))
-    axis.grid(axis="y", visible=False)
     legend_above(axis, 3)
     return fig

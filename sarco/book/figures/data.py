@@ -34,10 +34,9 @@ def cohort_flow(released, excluded, train, validation, test):
 
 @theme()
 def by_age(cohort, literature, groups):
-    """Muscle area and attenuation by age group and sex, each beside the mean and SD of the literature.
+    """Muscle area (cm²) and HU by age group (name, from, up to) and sex, beside mean and SD of the literature.
 
-    `cohort` has the columns sex (F, M), age (years), area_cm2 and hu; `literature`, by sex, for each of the `groups`
-    (name, from, up to but without) the mean and SD of the area (cm2), then of the attenuation (HU).
+    Of `cohort` the columns sex, age, area_cm2 and hu; `literature`, by sex, has area, its SD, HU, its SD by group.
     """
     import pandas as pd
 
@@ -46,7 +45,7 @@ def by_age(cohort, literature, groups):
         group=pd.cut(cohort.age, [*lows, highs[-1]], right=False, labels=names),
         who=cohort.sex.map({"F": "women, this run", "M": "men, this run"}),
     )
-    fig, axes = canvas(5.6, 2, sharex=True)
+    fig, axes = canvas(5.6, 2, grid="y", sharex=True)
     panels = ("area_cm2", "muscle area (cm²)", 0), ("hu", "mean attenuation (HU)", 2)
     for axis, (column, label, first) in zip(axes, panels, strict=True):
         sns.boxplot(cohort, x="group", y=column, hue="who", hue_order=["women, this run", "men, this run"], ax=axis,
@@ -57,17 +56,15 @@ def by_age(cohort, literature, groups):
             axis.errorbar(np.arange(len(groups)) + shift, mean, sd, fmt=marker, color="black", markersize=4,
                           capsize=2.5, linewidth=1.1, label=f"{who}, literature")  # fmt: skip
         axis.set(xlabel="age (years)", ylabel=label)
-        axis.grid(axis="x", visible=False)
     legend_above(axes[0], 2)
     return fig
 
 
 @theme()
 def contact_sheet(slices, columns=3, boxes=None, field_mm=None):
-    """Small pictures side by side, each with the outline of its mask.
+    """Small pictures (label, HU, spacing in mm, mask), each with the outline of its mask.
 
-    `slices` are (label, image_hu, spacing_mm, mask), of which `boxes` (as `box_of` finds them; the body unless given)
-    are shown: each as large as its place allows or, with `field_mm` (height, width) about its middle, all in one scale.
+    Of each a box is seen (the body unless given), as large as can be, or `field_mm` about its middle, all in one scale.
     """
     boxes = boxes or [body_box(image_hu) for _, image_hu, _, _ in slices]
     sides_mm = [size_mm(row[1], row[2], box) for row, box in zip(slices, boxes, strict=True)]
@@ -98,10 +95,9 @@ def slice_with_masks(image_hu, spacing_mm, reader, true=None):
 
 @theme()
 def quality_labels(rows, field_mm=100):
-    """What readers get wrong: their contour against the true one, with the pixels that the review counts.
+    """The reader's contour and the true one, about the pixels that the review counts: wrongly added, or missed.
 
-    `rows` are (label, image_hu, spacing_mm, reader, true, added, missed), the last two the wrong pixels; masks are
-    (H, W) bool. Each picture is a square about the wrong pixels or, where there are none, the middle of the mask.
+    `rows` are (label, image_hu, spacing_mm, reader, true, added, missed); of all but `field_mm` is cut away.
     """
     fig, axes = sheet([row[0] for row in rows], 2, WIDTH / 2, legend=0.5)
     for axis, (_, image_hu, spacing_mm, reader, true, added, missed) in zip(axes, rows, strict=False):
@@ -123,10 +119,7 @@ def quality_labels(rows, field_mm=100):
 
 @theme()
 def ablation(summary):
-    """DSC of each variant of the domain randomisation: mean with its interval, and the worst case.
-
-    `summary` as `sarco.evidence.ablation.summarise` gives it: index variant; columns dsc_mean, low, high, dsc_min.
-    """
+    """DSC of each variant of the domain randomisation: mean with its interval, and the worst case."""
     from ...evidence.ablation import label
 
     table = summary.assign(variant=[label(name) for name in summary.index])

@@ -9,10 +9,9 @@ from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, lette
 
 @theme()
 def by_members(band, orders, plateaus, papers_plateau):
-    """The paper's figures 2B and 2C, over many orders: DSC and RMSE against the number of members in the mean.
+    """The paper's figures 2B and 2C, over many orders: DSC and RMSE (cm²) against the members in the mean.
 
-    `band` as `sarco.evidence.member_orders.band` returns it; of `orders` (order, members, dsc, rmse_cm2) the first is
-    drawn alone. A dot marks the `plateaus` of "dsc" and "rmse_cm2", in members, and a line the paper's, if in reach.
+    Of `orders` the first is drawn alone; dots mark the `plateaus` (members), a line the paper's, if in reach.
     """
     fig, axes = canvas(5.2, 2, sharex=True)
     one = orders[orders["order"] == orders["order"].min()]
@@ -35,10 +34,7 @@ def by_members(band, orders, plateaus, papers_plateau):
 
 @theme()
 def disagreement(image_hu, spacing_mm, spread, reader, predicted):
-    """Where the members disagree, and below where their ensemble is wrong.
-
-    `spread` is the SD of the members' probabilities, 0 to 0.5; `reader` and `predicted` are masks, (H, W) bool.
-    """
+    """SD of the members' probabilities over a slice, and below where their ensemble is wrong."""
     fig, (above, below) = views(image_hu, spacing_mm, 2, room=0.9)
     picture = overlay(above, spread, "inferno", 0.5)
     outline(above, reader, SKY, 0.6)
@@ -51,11 +47,7 @@ def disagreement(image_hu, spacing_mm, spread, reader, predicted):
 
 @theme()
 def uncertainty(table, curve, bins=5):
-    """Whether disagreement tells the error: case by case, and in what is left when the doubtful are handed over.
-
-    `table` has the columns sd_cm2 and error_cm2, one row a case, of which the median error of `bins` equal groups is
-    drawn; `curve` is as `sarco.evidence.disagreement.risk_coverage` returns it.
-    """
+    """Error (cm²) against disagreement, case by case and the medians of groups; RMSE if the doubtful are left out."""
     import pandas as pd
 
     fig, (above, below) = canvas(6.2, 2)

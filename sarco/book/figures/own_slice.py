@@ -17,10 +17,7 @@ def overview(image_hu, spacing_mm, probability, mask):
 
 @theme()
 def own_slice(image_hu, spacing_mm, mask, fat, spread):
-    """A slice with the muscle found and the fat within it, and where the networks that found it disagree.
-
-    `mask` and `fat` are (H, W) bool; `spread` is the SD of the members' probabilities.
-    """
+    """A slice with the muscle found and the fat within it, and beside it the SD of the members' probabilities."""
     fig, (left, right) = views(image_hu, spacing_mm, 1, 2)
     paint(left, fat, SKY)
     outline(left, mask, RED)
@@ -30,14 +27,11 @@ def own_slice(image_hu, spacing_mm, mask, fat, spread):
 
 @theme()
 def changes(labels, means_cm2, spreads_cm2, own):
-    """How far two measurements of one muscle lie apart, and how far the network lies from a reader.
-
-    Each has a label, the mean of its differences (None where not known), their SD, and whether it is of this run.
-    """
+    """Mean (None: unknown) and SD of the difference (cm²) of two measurements of a muscle; this run's are red."""
     places = np.arange(len(labels))
     means, spreads = np.array(means_cm2, float), np.array(spreads_cm2, float)
     colours = np.where(own, RED, BLUE)
-    fig, axis = canvas(0.36 * len(labels) + 0.7)
+    fig, axis = canvas(0.36 * len(labels) + 0.7, grid="x")
     axis.axvline(0, color="black", linewidth=0.8)
     middle = np.nan_to_num(means)  # about 0, without a dot, where the mean is not known
     axis.hlines(places, middle - spreads, middle + spreads, color=colours, linewidth=4)
@@ -45,5 +39,4 @@ def changes(labels, means_cm2, spreads_cm2, own):
     axis.set(xlabel="difference of the area (cm²): mean, and one SD to each side", ylim=(len(labels) - 0.5, -0.5))
     axis.set_yticks(places, labels)
     axis.tick_params(axis="y", length=0)
-    axis.grid(axis="y", visible=False)
     return fig

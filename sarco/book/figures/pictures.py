@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch
 from skimage import measure, morphology
 
+from ...base import box as boxes
 from .style import WIDTH, canvas
 
 CT_WINDOW_HU = (-160, 240)  # the usual soft tissue window
@@ -17,18 +18,14 @@ WHOLE = (slice(None), slice(None))
 def body_box(image_hu, margin=8):
     """Rows and columns, as slices, that hold the body and `margin` pixels; all where nothing is denser than air."""
     dense = morphology.opening(np.asarray(image_hu) > -300, morphology.diamond(2))
-    parts = measure.regionprops(measure.label(dense, connectivity=1))
-    return _around(max(parts, key=lambda part: part.num_pixels), margin) if parts else WHOLE
+    parts = measure.label(dense, connectivity=1)
+    largest = np.bincount(parts[dense], minlength=1).argmax()
+    return boxes.around(dense & (parts == largest), margin)
 
 
 def box_of(mask, margin=6):
     """Rows and columns, as slices, that hold every pixel of a mask and `margin` pixels about it."""
-    return _around(measure.regionprops(np.asarray(mask, np.uint8))[0], margin)
-
-
-def _around(part, margin):
-    top, left, bottom, right = part.bbox
-    return slice(max(top - margin, 0), bottom + margin), slice(max(left - margin, 0), right + margin)
+    return boxes.around(mask, margin)
 
 
 def size_mm(image_hu, spacing_mm, box):

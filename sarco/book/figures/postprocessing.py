@@ -8,10 +8,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, RED, SKY, band_line, canvas, legen
 
 @theme()
 def steps(image_hu, spacing_mm, probability, masks):
-    """Post-processing, step after step: what each step adds in blue, what it takes away in orange.
-
-    `masks` are those after each step, by the step's name and in order.
-    """
+    """Post-processing, mask after mask (by the step's name): added pixels are blue, removed ones orange."""
     fig, (first, *others) = views(image_hu, spacing_mm, 2, 2, room=0.8)
     overlay(first, probability)
     first.set_title("mean probability", pad=3)
@@ -28,10 +25,7 @@ def steps(image_hu, spacing_mm, probability, masks):
 
 @theme()
 def dilation_by_pixel(gain, labels):
-    """Area that a dilation adds to the mask of each case, against the size of its pixels, with lines through all.
-
-    `gain` as `sarco.evidence.settings.dilation_gain` gives it; `labels` names the columns (cm2) that are drawn.
-    """
+    """Area (cm²) that a dilation adds to each mask against the size of its pixels (mm), with lines through all."""
     fig, axis = canvas(3.4)
     for (column, label), colour, marker in zip(labels.items(), (BLUE, ORANGE), "os", strict=False):
         sns.regplot(gain, x="pixel_spacing_mm", y=column, ci=None, color=colour, marker=marker, label=label, ax=axis,
@@ -43,11 +37,7 @@ def dilation_by_pixel(gain, labels):
 
 @theme()
 def sweep(summary, curves, xlabel, papers, ticks=None):
-    """A setting of the post-processing against the DSC on top and the mean error of the area below.
-
-    `summary` as `sarco.evidence.settings.summarise` gives it; `curves` labels the sweeps that are drawn, and `ticks`
-    some values; `papers` is the paper's value, marked by a line.
-    """
+    """DSC and mean error (cm²) against a setting of the post-processing: labelled `curves`, and the paper's value."""
     fig, axes = canvas(4.4, 2, sharex=True)
     for axis, column, ylabel in zip(axes, ("dsc", "mean_error_cm2"), ("DSC", "mean error (cm²)"), strict=True):
         for (name, label), colour, marker in zip(curves.items(), (BLUE, RED), "os", strict=False):
@@ -66,8 +56,7 @@ def sweep(summary, curves, xlabel, papers, ticks=None):
 def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None):
     """The paper's figure 3: what each step adds to a measure, or takes from it; bad steps are orange.
 
-    `labels` and `values` are of each step, the baseline first; `better` is "higher" or "lower"; `changes` has the
-    interval of each change, drawn as a whisker about where the step ends (NaN: none).
+    The baseline is first; `changes` has the interval of each change, a whisker about where the step ends (NaN: none).
     """
     before, after = np.array(values[:-1], float), np.array(values[1:], float)
     first, last, spread = values[0], values[-1], max(np.ptp(values), 10.0**-decimals)
@@ -75,7 +64,7 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None)
     good = after >= before if better == "higher" else after <= before
     low, high = before + np.transpose(changes) if changes is not None else np.full((2, len(after)), np.nan)
     places = np.arange(len(values) + 1)
-    fig, axis = canvas(3.3)
+    fig, axis = canvas(3.3, grid="y")
     axis.bar(places, [first - floor, *(after - before), last - floor], 0.6, [floor, *before, floor], linewidth=0,
              color=[GREY, *np.where(good, GREEN, ORANGE), BLUE])  # fmt: skip
     axis.hlines(values, places[:-1] + 0.3, places[:-1] + 1.3, color="black", linewidth=0.8)
@@ -89,16 +78,12 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None)
         axis.text(place, top + 0.04 * spread, text, ha="center", va="bottom", fontsize=9)
     axis.set_xticks(places, [*labels, "result"], fontsize=9)
     axis.set(ylabel=ylabel, ylim=(floor, max(values) + 0.22 * spread))
-    axis.grid(axis="x", visible=False)
     return fig
 
 
 @theme()
 def examples(rows):
-    """The paper's figure 4: ground truth on the left; true and false positives, false negatives on the right.
-
-    `rows` are (label, image_hu, spacing_mm, reference, predicted); masks are (H, W) bool.
-    """
+    """The paper's figure 4, of (label, HU, spacing in mm, reference, predicted): ground truth left, errors right."""
     heights = [picture_height(image_hu, spacing_mm, 2) + 0.25 for _, image_hu, spacing_mm, _, _ in rows]
     fig, axes = canvas(sum(heights) + 0.3, len(rows), 2, height_ratios=heights, squeeze=False)
     for (left, right), (label, image_hu, spacing_mm, reference, predicted) in zip(axes, rows, strict=True):

@@ -11,27 +11,19 @@ from .style import BLUE, GREY, ORANGE, PURPLE, RED, SKY, WIDTH, band_line, canva
 
 @theme()
 def violins(cases):
-    """The paper's figure 5: distribution of DSC by quality label of the reader's mask.
-
-    `cases` has the columns quality and dsc, one row a case.
-    """
-    fig, axis = canvas(3.3)
+    """The paper's figure 5: distribution of the DSC of cases by quality label of the reader's mask."""
+    fig, axis = canvas(3.3, grid="y")
     counts = cases.quality.value_counts().sort_index()
     sns.violinplot(cases, x="quality", y="dsc", order=counts.index, color=SKY, saturation=1, linecolor="#333333",
                    linewidth=1, cut=0, density_norm="width", inner_kws={"box_width": 6}, ax=axis)  # fmt: skip
     axis.set_xticks(range(len(counts)), [f"{quality}\nn = {n}" for quality, n in counts.items()])
     axis.set(xlabel="quality label of the reader's mask", ylabel="DSC")
-    axis.grid(axis="x", visible=False)
     return fig
 
 
 @theme()
 def subgroups(table, overall):
-    """DSC and mean error of the area in groups of people, each with its interval.
-
-    `table` as `sarco.evidence.statistics.subgroups` gives it; `overall` has the dsc and mean_error_cm2 of everybody,
-    drawn as a line.
-    """
+    """DSC and mean error (cm²) in groups of people, each with its interval, and lines for those `overall`."""
     # Groups are a row apart, under a heading.
     table = table.assign(place=np.arange(len(table)) + 1 + 1.4 * table.groupby("group", sort=False).ngroup())
     headings = (table.place - 1)[~table.group.duplicated()]
@@ -53,10 +45,7 @@ def subgroups(table, overall):
 
 @theme()
 def worst(rows):
-    """Where network and reader are wrong: their wrong pixels, each in a colour, about the true contour.
-
-    `rows` are (label, image_hu, spacing_mm, true, reader, network); masks are (H, W) bool.
-    """
+    """Pixels where network or reader, or both, are wrong, of (label, HU, spacing in mm, true, reader, network)."""
     boxes = [box_of(true | reader | network, margin=12) for *_, true, reader, network in rows]
     shapes = [np.divide(*size_mm(row[1], row[2], box)) for box, row in zip(boxes, rows, strict=True)]
     fig, axes = sheet([row[0] for row in rows], 2, WIDTH / 2 * np.median(shapes), legend=0.5)
@@ -75,11 +64,9 @@ def worst(rows):
 
 @theme()
 def assumed_readers(table, panels, evidence):
-    """Results against the SD of the readers that are assumed, each with its 95 % interval and the paper's value.
+    """Results (`panels`: title, paper's value) against the SD (cm²) of the readers that are assumed, with intervals.
 
-    `table` has a row for each name and SD (column at, cm2): value, low, high, and came_out, whether the verdict is the
-    paper's side. `panels` has the title of each result and what the paper prints; `evidence` SDs (cm2) by the letter
-    that is drawn on their line.
+    A dot is filled where the verdict is the paper's side; lines with letters mark the SDs of `evidence`.
     """
     columns = 3
     rows = -(-len(panels) // columns)
@@ -92,8 +79,7 @@ def assumed_readers(table, panels, evidence):
         axis.axhline(papers, color=RED, linestyle="--", linewidth=1.4)
         for sign, sd_cm2 in evidence.items():
             axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
-            top = axis.get_xaxis_transform()
-            axis.text(sd_cm2, 1, sign, transform=top, ha="center", va="bottom", fontsize=8, color=GREY)
+            axis.text(sd_cm2, 1, sign, transform=axis.get_xaxis_transform(), ha="center", fontsize=8, color=GREY)
         axis.set(xlabel="", ylabel="")
         axis.set_title(textwrap.fill(title, 24), fontsize=8, pad=12)
         axis.tick_params(labelsize=8)

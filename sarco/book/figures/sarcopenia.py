@@ -5,11 +5,7 @@ from .style import BLUE, GREEN, ORANGE, PURPLE, RED, canvas, intervals, legend_a
 
 @theme()
 def muscle_index(table, cutoffs):
-    """Share of women and of men whose skeletal muscle index lies under a value, with the published limits.
-
-    `table` has the columns sex (F, M) and smi (cm2/m2); `cutoffs` are titles, and limits by sex, or by sex and whether
-    the BMI is 25 or more.
-    """
+    """Share of women and of men whose skeletal muscle index (cm²/m²) lies under a value, with the published limits."""
     fig, axes = canvas(5.4, 2, sharex=True)
     for axis, sex, label in zip(axes, "FM", ("women", "men"), strict=True):
         sns.ecdfplot(table[table.sex == sex], x="smi", stat="percent", color="black", linewidth=1.6, ax=axis)
@@ -24,10 +20,7 @@ def muscle_index(table, cutoffs):
 
 @theme()
 def class_changes(table, titles):
-    """Share of people who change class with whose area is taken, by cut-off.
-
-    `table` as `sarco.evidence.class_changes.changes` gives it; `titles` of each cut-off.
-    """
+    """Share (%) of people who change class with whose area is taken, by cut-off."""
     percent = table.assign(**{column: 100 * table[column] for column in ("share", "low", "high")})
     kinds = table.what.nunique()
     fig, axis = canvas(0.28 * len(table) + 1.2)

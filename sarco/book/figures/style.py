@@ -48,10 +48,11 @@ def theme():
         yield
 
 
-def canvas(height, rows=1, columns=1, width=WIDTH, **kwargs):
-    """A figure, sides in inches, and its axes."""
+def canvas(height, rows=1, columns=1, width=WIDTH, grid="both", **kwargs):
+    """A figure, sides in inches, and its axes with a grid along "x", "y" or both."""
     fig = Figure(figsize=(width, height), layout="constrained")
-    return fig, fig.subplots(rows, columns, **kwargs)
+    with matplotlib.rc_context({"axes.grid.axis": grid}):
+        return fig, fig.subplots(rows, columns, **kwargs)
 
 
 def letter(axis, text):

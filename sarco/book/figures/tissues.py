@@ -45,15 +45,10 @@ def tissue_masks(parts):
 
 @theme()
 def anatomy(image_hu, spacing_mm, parts):
-    """One slice, and below its tissues, each with the colour and the number of the legend.
-
-    `parts`, (H, W), as `Phantom.parts` holds it.
-    """
+    """One slice, and below its tissues, each with the colour and the number of the legend."""
     masks = tissue_masks(parts)
     colours = {name: TISSUES[name][0] for name in masks}
-    numbers = np.zeros(np.shape(parts), int)
-    for number, mask in enumerate(masks.values(), 1):
-        numbers[mask] = number
+    numbers = np.select(list(masks.values()), range(1, len(masks) + 1))
     width = 4.2  # narrower than the others: the legend is to be read on a telephone
     height = 2 * picture_height(image_hu, spacing_mm, width=width) + 0.21 * -(-len(masks) // 2) + 0.2
     fig, (above, below) = canvas(height, 2, width=width)
@@ -79,10 +74,7 @@ def anatomy(image_hu, spacing_mm, parts):
 
 @theme()
 def attenuation(images_hu, parts, groups, window_hu):
-    """Attenuation (HU) of each tissue of some phantoms, one row each; the muscle window is shaded.
-
-    `parts` are those of each image; `groups` names the rows, and the tissues (of `TISSUES`) that each pools.
-    """
+    """Attenuation (HU) in phantoms, a row for each group of tissues; the muscle window is shaded."""
     fig, axes = canvas(0.62 * len(groups) + 0.7, len(groups), sharex=True)
     pooled = [(np.asarray(image), tissue_masks(p)) for image, p in zip(images_hu, parts, strict=True)]
     for axis, (name, tissues) in zip(axes, groups.items(), strict=True):

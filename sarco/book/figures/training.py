@@ -21,10 +21,7 @@ def schedule(iteration, learning_rate, others=()):
 
 @theme()
 def augmentation(pictures):
-    """Slices as the network sees them, each with the outline of the mask that was moved along.
-
-    `pictures` are (label, image, mask), images in [0, 1].
-    """
+    """Slices as the network sees them, (label, image, mask), each with the outline of the mask that was moved along."""
     fig, axes = sheet([row[0] for row in pictures], 3, WIDTH / 3)
     for axis, (_, image, mask) in zip(axes, pictures, strict=False):
         axis.imshow(np.asarray(image, float), vmin=0, vmax=1)
@@ -34,10 +31,7 @@ def augmentation(pictures):
 
 @theme()
 def training_history(history, goal=0.95):
-    """The paper's figure 2A: validation DSC by epoch, mean over the members, with the band from worst to best.
-
-    `history` has the columns member, epoch, validation_dsc.
-    """
+    """The paper's figure 2A: validation DSC by epoch, mean over the members, with the band from worst to best."""
     fig, axis = canvas(2.9)
     shown = {"data": history, "x": "epoch", "y": "validation_dsc", "ax": axis}
     sns.lineplot(**shown, units="member", estimator=None, color=GREY, linewidth=0.5, alpha=0.6)

@@ -11,11 +11,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, canvas, theme
 
 @theme()
 def network(blocks, size=512):
-    """The paper's figure 1: one U-net, drawn from its own layers.
-
-    `blocks` are (level, filters, convolutions) as `sarco.book.blocks(model)` reads them: level 0 has full resolution,
-    each pooling adds 1. `size` is that of the input, in pixels.
-    """
+    """The paper's figure 1, from `book.blocks(model)`: one U-net, drawn from its own layers; `size` in pixels."""
     fig, axis = canvas(3.9)
     axis.set_axis_off()
     deepest, last = max(level for level, _, _ in blocks), len(blocks) - 1
@@ -45,10 +41,8 @@ def network(blocks, size=512):
         y, va = (0.06 - level, "bottom") if level < deepest else (-0.06 - level - halves[level][1], "top")
         axis.text(deepest, y, f"{size // 2**level} x {size // 2**level}", ha="center", va=va, color=GREY)
     across = halves[0][0]
-    for start, end, x, label in (
-        (-0.65, -across, -1.05, "CT\nslice"),
-        (last + across, last + 0.65, last + 1.5, "muscle\nprobability"),
-    ):
+    ends = (-0.65, -across, -1.05, "CT\nslice"), (last + across, last + 0.65, last + 1.5, "muscle\nprobability")
+    for start, end, x, label in ends:
         arrow((start, 0), (end, 0), "black")
         axis.text(x, 0, label, ha="center", va="center")
     kinds = {"encoder": BLUE, "bottleneck": PURPLE, "decoder": GREEN}
@@ -61,10 +55,7 @@ def network(blocks, size=512):
 
 @theme()
 def receptive_field(energy, boxes, spacing_mm=1.0):
-    """Share of the gradient's energy, (n, n), that each input pixel gives to the output pixel in the middle.
-
-    `boxes` are (label, side in pixels, colour) of squares that are drawn about it.
-    """
+    """Energy of the middle output pixel's gradient by input pixel, and squares (label, pixels, colour) about it."""
     fig, axis = canvas(4.9)
     half = energy.shape[0] * spacing_mm / 20
     decades = np.log10(np.maximum(energy / energy.max(), 1e-8))
