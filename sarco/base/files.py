@@ -36,10 +36,9 @@ def plain_name(name):
 
 
 def below(folder, leave=()):
-    """Files in a folder and below it, in a fixed order.
+    """Files in a folder and below it, in a fixed order, but hidden ones, the operating system's, and those to `leave`.
 
-    Hidden ones and those of the operating system are left out. A link to a folder elsewhere is followed, once; a link
-    to nothing is listed, because someone misses that file. `leave` are files and folders to leave out as well.
+    A link to a folder elsewhere is followed, once; a link to nothing is listed, because someone misses that file.
     """
 
     def stop(error):

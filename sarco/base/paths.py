@@ -15,10 +15,8 @@ def data_dir():
     """`data/` of the repository, or the folder that the variable SARCO_DATA names."""
     folder = Path(os.environ.get("SARCO_DATA", root() / "data"))
     if not folder.is_dir():
-        raise SarcoError(
-            f"{folder}: no data folder there; clone the repository and install it with 'pip install -e .', "
-            "or set SARCO_DATA to its data folder."
-        )
+        raise SarcoError(f"{folder}: no data folder there; clone the repository and install it with "
+                         "'pip install -e .', or set SARCO_DATA to its data folder.")  # fmt: skip
     return folder
 
 

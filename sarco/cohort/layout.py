@@ -99,7 +99,7 @@ class Cohort:
         return self.root / kind / f"{case}.{'dcm' if kind == 'images' else 'png'}"
 
     def read_slice(self, case):
-        """The CT slice, as `dicom.read_slice` returns it, upright."""
+        """The CT slice, as `sarco.ct.dicom.read_slice` returns it, upright."""
         return dicom.read_slice(self.path("images", case)).upright()
 
     def read_mask(self, case):

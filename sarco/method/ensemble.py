@@ -85,7 +85,7 @@ class Ensemble:
 
     @cached_property
     def members(self):
-        """The networks: list of keras.Model."""
+        """The networks, a list of keras.Model."""
         return [network(weights) for weights in self.weights]
 
     @cached_property

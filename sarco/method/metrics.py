@@ -41,7 +41,7 @@ def errors(predicted, true):
     Raises
     ------
     ValueError
-        Empty, different lengths, or NaN. Every function below raises the same.
+        Empty, different lengths, or NaN. All measures of two series raise the same.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     if predicted.shape != true.shape or predicted.ndim != 1 or not predicted.size:
@@ -84,16 +84,16 @@ def limits_of_agreement(predicted, true):
 
 
 def mean_absolute(errors):
-    """Mean absolute error of each sample."""
+    """Mean absolute error of each sample, a row of errors."""
     return np.abs(errors).mean(axis=-1)
 
 
 def root_mean_square(errors):
-    """RMSE of each sample."""
+    """RMSE of each sample, a row of errors."""
     return np.sqrt(np.square(errors).mean(axis=-1))
 
 
 def limits(errors):
-    """Limits of agreement of each sample, low and high."""
+    """Limits of agreement of each sample, a row of errors: low and high."""
     mean, half = errors.mean(axis=-1), 1.96 * errors.std(axis=-1, ddof=1)
     return mean - half, mean + half

@@ -40,7 +40,7 @@ class Measured:
 
     @cached_property
     def masks(self):
-        """Mask after each of `postprocess.STEPS`: dict of str to ndarray of bool, (rows, columns)."""
+        """Mask, bool (rows, columns), after each of `postprocess.STEPS`, by its name."""
         return postprocess.steps(self.probability, self.image_hu)
 
     @property

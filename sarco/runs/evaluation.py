@@ -84,7 +84,7 @@ def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_cs
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; one row for each case, subset and step.
+        Columns `sarco.runs.evaluation.COLUMNS`; one row for each case, subset and step.
 
     Raises
     ------

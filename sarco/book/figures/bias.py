@@ -82,8 +82,7 @@ def transfer(table):
 
     own = table.learned_on == table.applied_to
     table = table.assign(people=table.group + ": " + table.applied_to, rmse_cm2=table.after_cm2)
-    before = table.drop_duplicates("people")
-    before = before.assign(rmse_cm2=before.before_cm2)
+    before = table.assign(rmse_cm2=table.before_cm2).drop_duplicates("people")
     kinds = {"not corrected": before, "by its own": table[own], "by another's": table[~own]}
     marks = pd.concat(kinds, names=["kind"]).reset_index("kind")
     span = marks.groupby("people", sort=False).rmse_cm2.agg(["min", "max"])

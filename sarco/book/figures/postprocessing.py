@@ -68,10 +68,8 @@ def waterfall(labels, values, ylabel, better="higher", decimals=3, changes=None)
     axis.bar(places, [first - floor, *(after - before), last - floor], 0.6, [floor, *before, floor], linewidth=0,
              color=[GREY, *np.where(good, GREEN, ORANGE), BLUE])  # fmt: skip
     axis.hlines(values, places[:-1] + 0.3, places[:-1] + 1.3, color="black", linewidth=0.8)
-    known = np.isfinite(high - low)
-    if known.any():
-        ends = np.array([after - low, high - after])[:, known]
-        axis.errorbar(places[1:-1][known], after[known], ends, fmt="none", color="black", linewidth=1.2, capsize=4)
+    whiskers = after - low, high - after
+    axis.errorbar(places[1:-1], after, whiskers, fmt="none", color="black", linewidth=1.2, capsize=4)
     tops = [first, *np.fmax(np.maximum(before, after), high), last]
     texts = [f"{first:.{decimals}f}", *(f"{step:+.{decimals}f}" for step in after - before), f"{last:.{decimals}f}"]
     for place, top, text in zip(places, tops, texts, strict=True):

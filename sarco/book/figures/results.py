@@ -79,7 +79,8 @@ def assumed_readers(table, panels, evidence):
         axis.axhline(papers, color=RED, linestyle="--", linewidth=1.4)
         for sign, sd_cm2 in evidence.items():
             axis.axvline(sd_cm2, color=GREY, linestyle=":", linewidth=1.2)
-            axis.text(sd_cm2, 1, sign, transform=axis.get_xaxis_transform(), ha="center", fontsize=8, color=GREY)
+            axis.text(sd_cm2, 1, sign, transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=8,
+                      color=GREY)  # fmt: skip
         axis.set(xlabel="", ylabel="")
         axis.set_title(textwrap.fill(title, 24), fontsize=8, pad=12)
         axis.tick_params(labelsize=8)
