@@ -95,13 +95,13 @@ class Segmentation:
 
     @property
     def area_corrected_cm2(self):
-        """Minus the mean error on validation slices; None without a correction, or where it is larger than the area."""
+        """The area minus the mean error on validation slices; None without a correction, or if it would be negative."""
         corrected_cm2 = self.correction and self.correction.apply(self.area_cm2)
         return None if corrected_cm2 is None or corrected_cm2 < 0 else corrected_cm2
 
     @property
     def interval_cm2(self):
-        """95 % prediction interval of the corrected area: `sarco.evidence.correction.INTERVAL_MEANING`."""
+        """95 % prediction interval of the corrected area, as `sarco.evidence.correction.INTERVAL_MEANING` says."""
         return None if self.area_corrected_cm2 is None else self.correction.interval(self.area_cm2)
 
     def _index(self, area_cm2):
@@ -110,12 +110,12 @@ class Segmentation:
 
     @property
     def smi_cm2_m2(self):
-        """Skeletal muscle index: the area as found over the height squared; None without a height."""
+        """Skeletal muscle index, the area as found over the height squared; None without a height."""
         return self._index(self.area_cm2)
 
     @property
     def smi_corrected_cm2_m2(self):
-        """The same of the corrected area."""
+        """The index of the corrected area."""
         return self._index(self.area_corrected_cm2)
 
     @property
@@ -168,7 +168,7 @@ class Segmenter:
 
     @cached_property
     def fingerprint(self):
-        """What a result depends on beside its slice: members, correction, code; hexadecimal."""
+        """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
         made_from = [
             weights_sha256(self.manifest), repr(self.correction), repr(self.limit), self._warnings,
             environment.versions(), self.engine, self._engine_here, digest(__name__, f"{__package__}.output"),
@@ -181,7 +181,7 @@ class Segmenter:
 
         Parameters
         ----------
-        image : sarco.ct.dicom.Slice
+        image : sarco.ct.geometry.Slice
         person : sarco.evidence.cutoffs.Person, optional
 
         Returns
