@@ -90,7 +90,7 @@ def drawings(slice_hu, mask):
         "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
         "subgroups": lambda: figures.subgroups(measured, {"dsc": 0.95, "mean_error_cm2": 2.0}),
         "sweep": lambda: figures.sweep(measured, {"one": "one", "other": "other"}, "level", 0.4),
-        "training_history": lambda: figures.training_history(history),
+        "training_history": lambda: figures.training_history(history, 0.95),
         "transfer": lambda: figures.transfer(moved),
         "uncertainty": lambda: figures.uncertainty(doubt, curve),
         "violins": lambda: figures.violins(cases),
@@ -366,9 +366,9 @@ def test_the_band_of_a_training_is_from_the_worst_to_the_best_member(drawings):
 
 
 def test_groups_of_disagreement_are_equally_large():
-    table = pd.DataFrame({"sd_cm2": [1.0, 2, 4, 8], "error_cm2": [1.0, -3, 5, -7]})
+    table = pd.DataFrame({"sd_cm2": np.arange(10.0), "error_cm2": [1, -3, 5, -7, 2, 2, -4, 0, 9, 1]})
     curve = pd.DataFrame({"share": [0.5, 1.0], "rmse_cm2": [2.0, 3.0], "best_cm2": [1.0, 3.0]})
-    above, _ = figures.uncertainty(table, curve, bins=2).axes
-    [groups] = [line for line in above.lines if line.get_label() == "median of 2 groups of cases"]
-    assert groups.get_xydata().tolist() == [[1.5, 2], [6, 6]]
-    assert _dots(above) == [[[1, 1], [2, 3], [4, 5], [8, 7]]]
+    above, _ = figures.uncertainty(table, curve).axes
+    [groups] = [line for line in above.lines if line.get_label() == "median of 5 groups of cases"]
+    assert groups.get_xydata().tolist() == [[0.5, 2], [2.5, 6], [4.5, 2], [6.5, 2], [8.5, 5]]
+    assert _dots(above) == [np.transpose([table.sd_cm2, table.error_cm2.abs()]).tolist()]

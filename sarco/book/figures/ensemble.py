@@ -46,13 +46,13 @@ def disagreement(image_hu, spacing_mm, spread, reader, predicted):
 
 
 @theme()
-def uncertainty(table, curve, bins=5):
+def uncertainty(table, curve):
     """Error (cm²) against disagreement, case by case and the medians of groups; RMSE if the doubtful are left out."""
     import pandas as pd
 
     fig, (above, below) = canvas(6.2, 2)
     table = table.assign(error_cm2=table.error_cm2.abs())
-    groups = pd.qcut(table.sd_cm2.rank(method="first"), min(bins, len(table)), labels=False)
+    groups = pd.qcut(table.sd_cm2.rank(method="first"), min(5, len(table)), labels=False)
     medians = table.groupby(groups)[["sd_cm2", "error_cm2"]].median()
     shown = {"x": "sd_cm2", "y": "error_cm2", "ax": above}
     sns.scatterplot(table, **shown, color=BLUE, s=16, alpha=0.55, label="one case")

@@ -7,7 +7,7 @@ from .style import BLUE, GREY, ORANGE, WIDTH, canvas, sns, theme
 
 
 @theme()
-def schedule(iteration, learning_rate, others=()):
+def schedule(iteration, learning_rate, others):
     """Learning rate against iteration, with `others`, pairs of label and learning rate, for comparison."""
     fig, axis = canvas(2.7)
     for (label, values), style in zip(others, ("--", ":", "-."), strict=False):
@@ -30,7 +30,7 @@ def augmentation(pictures):
 
 
 @theme()
-def training_history(history, goal=0.95):
+def training_history(history, goal):
     """The paper's figure 2A: validation DSC by epoch, mean over the members, with the band from worst to best."""
     fig, axis = canvas(2.9)
     shown = {"data": history, "x": "epoch", "y": "validation_dsc", "ax": axis}

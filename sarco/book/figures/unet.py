@@ -10,7 +10,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, canvas, theme
 
 
 @theme()
-def network(blocks, size=512):
+def network(blocks, size):
     """The paper's figure 1, from `book.blocks(model)`: one U-net, drawn from its own layers; `size` in pixels."""
     fig, axis = canvas(3.9)
     axis.set_axis_off()
@@ -54,7 +54,7 @@ def network(blocks, size=512):
 
 
 @theme()
-def receptive_field(energy, boxes, spacing_mm=1.0):
+def receptive_field(energy, boxes, spacing_mm):
     """Energy of the middle output pixel's gradient by input pixel, and squares (label, pixels, colour) about it."""
     fig, axis = canvas(4.9)
     half = energy.shape[0] * spacing_mm / 20
