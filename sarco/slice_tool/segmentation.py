@@ -41,8 +41,10 @@ class Segmentation:
     spacing_mm : tuple of float
         Distance between rows, then between columns.
     area_cm2 : float
-    mean_hu, sd_hu : float or None
+    mean_hu : float or None
         Attenuation of the mask; None where the mask is empty.
+    sd_hu : float or None
+        Of its pixels.
     low_attenuation_cm2 : float
         Of the mask, -29 to 29 HU.
     intermuscular_fat_cm2 : float
@@ -63,9 +65,12 @@ class Segmentation:
         Mean of the members, before post-processing.
     correction : sarco.evidence.correction.Correction or None
         None also where these members' error on validation slices is not known.
-    members_sd_cm2, members_dsc, disagreement_share : float or None
-        SD of the areas that the members find alone; mean DSC of the pairs of their masks; of the pixels that any of
-        them calls muscle, the share that not all do. None for fewer than two.
+    members_sd_cm2 : float or None
+        SD of the areas that the members find alone; None, as the next two, for fewer than two members.
+    members_dsc : float or None
+        Mean DSC of the pairs of their masks.
+    disagreement_share : float or None
+        Of the pixels that any of them calls muscle, the share that not all do.
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
     """
@@ -182,6 +187,7 @@ class Segmenter:
         Parameters
         ----------
         image : sarco.ct.geometry.Slice
+            As `sarco.slice_tool.reading.read_slice` returns it.
         person : sarco.evidence.cutoffs.Person, optional
 
         Returns
