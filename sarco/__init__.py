@@ -5,11 +5,16 @@
 
 __all__ = ["SarcoError", "__version__", "measure", "segment"]
 
+from typing import TYPE_CHECKING
+
 from .base import __version__
 from .base.errors import SarcoError
 
+if TYPE_CHECKING:
+    from .slice_tool.segmentation import measure, segment
 
-def __getattr__(name):
+
+def __getattr__(name: str) -> object:
     if name in ("measure", "segment"):
         from .slice_tool import segmentation
 

@@ -11,7 +11,7 @@ from ..paper import RELEASED, TEST
 try:
     import resource
 except ImportError:  # Windows does not count a process's processor time and memory this way
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

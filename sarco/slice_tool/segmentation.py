@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +15,7 @@ from ..base.errors import SarcoError
 from ..base.files import content_sha256
 from ..base.sources import digest
 from ..ct import composition, masks
-from ..ct.geometry import as_stored, upright
+from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
 from ..engines.weights import read_manifest, team, weights_sha256
 from ..evidence import cutoffs, disagreement
@@ -24,6 +26,7 @@ from ..runs.evaluation import members_spread, read_cases
 from . import checks
 from .reading import read_mask, read_slice
 
+AnyPath = str | os.PathLike[str]
 MISREGISTERED_SHARE = 0.05  # of a mask outside the HU window, from which it is said
 
 
@@ -99,40 +102,46 @@ class Segmentation:
     disagreement_limit: disagreement.Limit | None = None
 
     @property
-    def area_corrected_cm2(self):
+    def area_corrected_cm2(self) -> float | None:
         """The area minus the mean error on validation slices; None without a correction, or if it would be negative."""
-        corrected_cm2 = self.correction and self.correction.apply(self.area_cm2)
-        return None if corrected_cm2 is None or corrected_cm2 < 0 else corrected_cm2
+        if self.correction is None:
+            return None
+        corrected_cm2 = self.correction.apply(self.area_cm2)
+        return None if corrected_cm2 < 0 else corrected_cm2
 
     @property
-    def interval_cm2(self):
+    def interval_cm2(self) -> tuple[float, float] | None:
         """95 % prediction interval of the corrected area, as `sarco.evidence.correction.INTERVAL_MEANING` says."""
-        return None if self.area_corrected_cm2 is None else self.correction.interval(self.area_cm2)
+        if self.correction is None or self.area_corrected_cm2 is None:
+            return None
+        return self.correction.interval(self.area_cm2)
 
     def _index(self, area_cm2):
         height_m = self.person.height_m
         return None if area_cm2 is None or height_m is None else area_cm2 / height_m**2
 
     @property
-    def smi_cm2_m2(self):
+    def smi_cm2_m2(self) -> float | None:
         """Skeletal muscle index, the area as found over the height squared; None without a height."""
         return self._index(self.area_cm2)
 
     @property
-    def smi_corrected_cm2_m2(self):
+    def smi_corrected_cm2_m2(self) -> float | None:
         """The index of the corrected area."""
         return self._index(self.area_corrected_cm2)
 
     @property
-    def smi_interval_cm2_m2(self):
+    def smi_interval_cm2_m2(self) -> tuple[float, float] | None:
         """Of the corrected index, as `interval_cm2`."""
-        interval = self.person.height_m and self.interval_cm2
-        return interval and tuple(map(self._index, interval))
+        if self.person.height_m is None or self.interval_cm2 is None:
+            return None
+        low_cm2, high_cm2 = self.interval_cm2
+        return self._index(low_cm2), self._index(high_cm2)
 
     @property
-    def class_(self):
+    def class_(self) -> cutoffs.Class | None:
         """`sarco.evidence.cutoffs.Class` of the index as found, by the cut-off that was named; None without one."""
-        return self.person.cutoff and cutoffs.classify(self.person, self.smi_cm2_m2, self.mean_hu)
+        return None if self.person.cutoff is None else cutoffs.classify(self.person, self.smi_cm2_m2, self.mean_hu)
 
 
 class Segmenter:
@@ -156,7 +165,8 @@ class Segmenter:
         There is no manifest of weights, or no student.
     """
 
-    def __init__(self, weights=None, results=None, quick=False, engine=engines.AUTO):
+    def __init__(self, weights: AnyPath | None = None, results: AnyPath | None = None, quick: bool = False,
+                 engine: str = engines.AUTO) -> None:  # fmt: skip
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
         self.quick, self.engine = quick, engine
@@ -181,7 +191,7 @@ class Segmenter:
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
-    def segment(self, image, person=None):
+    def segment(self, image: Slice, person: Person | None = None) -> Segmentation:
         """Find the muscle in a slice that was read.
 
         Parameters
@@ -297,8 +307,10 @@ def _about_class(found):
 # These two have a parameter for each option of their commands.
 
 
-def segment(path, weights=None, results=None, *, quick=False, engine=engines.AUTO, number=None, phase=None,
-            height_m=None, weight_kg=None, sex=None, cutoff=None):  # fmt: skip
+def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | None = None, *, quick: bool = False,
+            engine: str = engines.AUTO, number: int | None = None, phase: int | None = None,
+            height_m: float | None = None, weight_kg: float | None = None, sex: str | None = None,
+            cutoff: str | None = None) -> Segmentation:  # fmt: skip
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
 
     Parameters
@@ -331,8 +343,10 @@ def segment(path, weights=None, results=None, *, quick=False, engine=engines.AUT
     return Segmenter(weights, results, quick, engine).segment(image, person)
 
 
-def measure(path, mask, *, number=None, phase=None, labels=(), nifti="affine",
-            height_m=None, weight_kg=None, sex=None, cutoff=None):  # fmt: skip
+def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = None, phase: int | None = None,
+            labels: Iterable[str] = (), nifti: str = "affine", height_m: float | None = None,
+            weight_kg: float | None = None, sex: str | None = None,
+            cutoff: str | None = None) -> Segmentation:  # fmt: skip
     """Measure a mask on its slice: one corrected by hand, or drawn by other software.
 
     Parameters
@@ -358,14 +372,12 @@ def measure(path, mask, *, number=None, phase=None, labels=(), nifti="affine",
     """
     person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path, number, phase)
-    mask_path = None
-    if not isinstance(mask, np.ndarray):
-        mask_path = Path(mask)
-        mask = read_mask(mask_path, image, labels, nifti)
-    if mask.dtype != bool or mask.shape != image.image_hu.shape:
-        raise SarcoError(f"{path}: a mask is bool of shape {image.image_hu.shape}, not {mask.dtype} of {mask.shape}.")
-    kept = postprocess.window(mask, image.image_hu)
-    whole_px, warnings = np.count_nonzero(mask), []
+    mask_path = None if isinstance(mask, np.ndarray) else Path(mask)
+    given = mask if isinstance(mask, np.ndarray) else read_mask(Path(mask), image, labels, nifti)
+    if given.dtype != bool or given.shape != image.image_hu.shape:
+        raise SarcoError(f"{path}: a mask is bool of shape {image.image_hu.shape}, not {given.dtype} of {given.shape}.")
+    kept = postprocess.window(given, image.image_hu)
+    whole_px, warnings = np.count_nonzero(given), []
     lost_px = whole_px - np.count_nonzero(kept)
     if lost_px > masks.MISPLACED_SHARE * whole_px:
         raise SarcoError(f"{mask_path or path}: {lost_px / whole_px:.0%} of the mask lies outside [-29, 150] HU; it "

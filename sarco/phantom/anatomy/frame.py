@@ -32,7 +32,7 @@ class Frame:
     muscle_hu: float
     bone_hu: float
     contrast: float  # 0 plain to 1 full enhancement
-    muscles: SimpleNamespace = None  # their sizes, `muscle.draw_muscles`
+    muscles: SimpleNamespace | None = None  # their sizes, `muscle.draw_muscles`
 
     @property
     def skin(self):
