@@ -47,7 +47,7 @@ class Segmentation:
     mean_hu : float or None
         Attenuation of the mask; None where the mask is empty.
     sd_hu : float or None
-        Of its pixels.
+        SD of the same.
     low_attenuation_cm2 : float
         Of the mask, -29 to 29 HU.
     intermuscular_fat_cm2 : float
