@@ -230,6 +230,9 @@ def test_body_box_finds_the_body_and_not_the_table(slice_hu):
     rows, columns = figures.body_box(slice_hu, margin=0)
     assert 10 <= rows.start <= 16 and 74 <= rows.stop <= 80
     assert 12 <= columns.start <= 18 and 110 <= columns.stop <= 116
+    with_a_hand = slice_hu.copy()
+    with_a_hand[76:86, 2:10] = 50
+    assert figures.body_box(with_a_hand, margin=0) == (rows, columns)
     assert figures.body_box(np.full((20, 20), -1000)) == (slice(None), slice(None))
 
 
@@ -366,9 +369,10 @@ def test_the_band_of_a_training_is_from_the_worst_to_the_best_member(drawings):
 
 
 def test_groups_of_disagreement_are_equally_large():
-    table = pd.DataFrame({"sd_cm2": np.arange(10.0), "error_cm2": [1, -3, 5, -7, 2, 2, -4, 0, 9, 1]})
+    errors = [1, -3, 9, 5, -7, 0, 2, 2, -8, -4, 0, 1, 9, 1, 2]
+    table = pd.DataFrame({"sd_cm2": np.arange(15.0), "error_cm2": errors})
     curve = pd.DataFrame({"share": [0.5, 1.0], "rmse_cm2": [2.0, 3.0], "best_cm2": [1.0, 3.0]})
     above, _ = figures.uncertainty(table, curve).axes
     [groups] = [line for line in above.lines if line.get_label() == "median of 5 groups of cases"]
-    assert groups.get_xydata().tolist() == [[0.5, 2], [2.5, 6], [4.5, 2], [6.5, 2], [8.5, 5]]
+    assert groups.get_xydata().tolist() == [[1, 3], [4, 5], [7, 2], [10, 1], [13, 2]]
     assert _dots(above) == [np.transpose([table.sd_cm2, table.error_cm2.abs()]).tolist()]
