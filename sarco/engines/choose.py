@@ -45,6 +45,7 @@ def choose(name=AUTO):
 
 def make(name, weights, networks):
     """The engine of a choice with its members ready: their weights, and a function that builds them for Keras."""
-    if ENGINES[choose(name)] is keras.Keras:
-        return keras.Keras(networks())
-    return OpenVINO(weights, precision="float32" if name == FLOAT32 else None)
+    engine = ENGINES[choose(name)]
+    if engine is keras.Keras:
+        return engine(networks())
+    return engine(weights, precision="float32" if name == FLOAT32 else None)
