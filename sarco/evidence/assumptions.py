@@ -15,8 +15,8 @@ from ..method.slice import measure_subsets
 from ..method.surface import area_cm2
 from ..phantom.phantom import reading
 from ..runs.evaluation import FINAL
-from .headline import rows
 from .measuring import alone_and_all, opened, table_of
+from .steps import rows
 
 # Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
 SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

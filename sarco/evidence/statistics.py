@@ -13,7 +13,7 @@ from ..runs.evaluation import FINAL
 from .bootstrap import DRAWS as DRAWS
 from .bootstrap import Corrected, Held, estimate, mean
 from .correction import correction_from_results
-from .headline import rows
+from .steps import rows
 
 # Limits of agreement of two readers for the muscle area at L3, 116 people: doi 10.1186/s12891-022-05032-2. Its title
 # speaks of the thigh, which it proposes in place of L3; it measured both.

@@ -9,7 +9,7 @@ import pytest
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
 from sarco.cohort.layout import Cohort
-from sarco.evidence import assumptions, headline
+from sarco.evidence import assumptions, steps
 from sarco.method.preprocess import mask_to_network
 from sarco.method.surface import area_cm2
 from sarco.phantom.phantom import phantom, reading
@@ -56,7 +56,10 @@ def test_the_phantom_of_a_case_is_drawn_again(cohort, tmp_path):
 def test_the_same_masks_are_set_against_each_reader(cohort):
     truth, case = Truth(cohort), cohort.cases("test")[0]
     found = pd.DataFrame(assumptions._read(cohort, truth, case), columns=list(assumptions.COLUMNS))
-    assert list(found["scale"]) == list(assumptions.SCALES) and set(found["subset"]) == {"1-2"}
+    # A reader who errs more agrees less with the truth, and so with the networks that draw the truth.
+    assert set(found["subset"]) == {"1-2"} and found["scale"].is_monotonic_increasing
+    for dsc in (found["reader_dsc"], found["dsc"]):
+        assert dsc.is_monotonic_decreasing and dsc.iloc[-1] < dsc.iloc[0]
     own = found[found["scale"] == 1].iloc[0]
     spacing = cohort.read_slice(case).spacing_mm
     assert own["reference_area_cm2"] == pytest.approx(area_cm2(cohort.read_mask(case), spacing))
@@ -76,13 +79,13 @@ def test_readers_and_shares_change_what_depends_on_them_and_nothing_else(cohort)
     # Of three slices at 128 px the SD grows by whole pixels, so only its ends are sure.
     found = list(by_sd)
     assert found[0] == min(found) == 0 and found[-1] == max(found) and len(found) == len(assumptions.SCALES)
-    final = headline.rows(cases, "test")
+    final = steps.rows(cases, "test")
     table = list(by_sd.values())[assumptions.SCALES.index(1.0)]
     assert (table.set_index("case")["dsc"] == final.set_index("case")["dsc"]).all()
     assert (by_sd[0].reference_area_cm2 - by_sd[0].true_area_cm2).abs().max() < 0.001
     assert (by_sd[0].set_index("case").area_cm2 == final.set_index("case").area_cm2).all()
     for factor in assumptions.SHARES:
-        more = headline.rows(assumptions.with_share(cases, test[:1], factor), "test")
+        more = steps.rows(assumptions.with_share(cases, test[:1], factor), "test")
         assert len(more) == len(test) - 1 + factor and not more.duplicated("case").any()
     # The share that is told is the share in the table.
     labels = cohort.table.reset_index()
@@ -90,6 +93,6 @@ def test_readers_and_shares_change_what_depends_on_them_and_nothing_else(cohort)
     run = SimpleNamespace(results={"cases": cases, "cohort": labels, "readers": readers}.get)
     shares = [(value, table) for name, _, value, table in assumptions.alternatives(run) if "label" in name]
     for value, table in shares:
-        of_label = headline.rows(table, "test")["case"].str.startswith(test[0])
+        of_label = steps.rows(table, "test")["case"].str.startswith(test[0])
         assert value == pytest.approx(100 * of_label.mean())
     assert len(shares) == len(assumptions.SHARES)

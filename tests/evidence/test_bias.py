@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from results import N, made
 
-from sarco.evidence import bias, headline, statistics
+from sarco.evidence import bias, statistics, steps
 from sarco.evidence.bootstrap import DRAWS, SEED
 from sarco.method import metrics
 
@@ -28,7 +28,7 @@ def test_left_out_is_worse_than_the_papers_way_and_no_worse_than_chance():
         assert same == left_out if name == "none" else same < left_out
     ours = "minus the mean error (the paper's)"
     assert table.rmse_cm2[ours, "test"] == pytest.approx(
-        headline.summarise(cases[cases.subset != "student"], "test").rmse_cm2["bias correction"]
+        steps.summarise(cases[cases.subset != "student"], "test").rmse_cm2["bias correction"]
     )
     assert table.rmse_cm2["none", "test"] > table.rmse_cm2[ours, "test"]
     # Each left out, computed the long way; and the same intervals as everywhere.

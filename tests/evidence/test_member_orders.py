@@ -11,7 +11,7 @@ from untrained import write_members
 
 from sarco.cli.app import app
 from sarco.cohort import make
-from sarco.evidence import headline, member_orders
+from sarco.evidence import member_orders, steps
 from sarco.runs import evaluation, profiles
 
 
@@ -88,7 +88,7 @@ def test_committed_table_belongs_to_the_committed_cases():
     table, cases = pd.read_csv(folder / "orders.csv"), evaluation.read_cases(folder / "cases.csv")
     for step in member_orders.STEPS:
         curve = member_orders.band(table, step)
-        known = headline.by_members(cases, "validation", step)
+        known = steps.by_members(cases, "validation", step)
         assert curve.members.max() == known.members.max()
         assert curve.dsc.iloc[-1] == pytest.approx(known.dsc_mean.iloc[-1], abs=2e-4)
         assert curve.rmse_cm2.iloc[-1] == pytest.approx(known.rmse_cm2.iloc[-1], abs=0.02)

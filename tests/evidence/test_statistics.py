@@ -6,9 +6,8 @@ import pytest
 from results import N, made
 
 from sarco.base.errors import SarcoError
-from sarco.evidence import headline, statistics
+from sarco.evidence import statistics, steps
 from sarco.evidence.correction import correction_from_results
-from sarco.method import metrics
 from sarco.runs.evaluation import STUDENT
 
 
@@ -17,22 +16,21 @@ def run():
     return made()
 
 
-def test_measures_are_those_of_metrics():
-    rng = np.random.default_rng(3)
-    one, other = rng.uniform(50, 150, (2, 40))
-    error = metrics.errors(one, other)
-    wanted = {
-        "rmse_cm2": metrics.rmse(one, other),
-        "mae_cm2": metrics.mean_absolute_error(one, other),
-        "mean_error_cm2": metrics.mean_error(one, other),
-        "loa_low_cm2": metrics.limits_of_agreement(one, other)[0],
-        "loa_high_cm2": metrics.limits_of_agreement(one, other)[1],
-    }
-    for name, value in wanted.items():
-        assert statistics.MEASURES[name].reduce(error) == pytest.approx(value)
-        # Many samples at once give what each gives alone.
-        both = statistics.MEASURES[name].reduce(np.stack([error, 2 * error]))
-        assert both == pytest.approx([value, 2 * value])
+@pytest.mark.parametrize(
+    ("name", "of_two"),
+    [
+        # Of errors of 3 and -1 cm2, which have an SD of the root of 8.
+        ("rmse_cm2", 5**0.5),
+        ("mae_cm2", 2),
+        ("mean_error_cm2", 1),
+        ("loa_low_cm2", 1 - 1.96 * 8**0.5),
+        ("loa_high_cm2", 1 + 1.96 * 8**0.5),
+    ],
+)
+def test_a_measure_is_what_its_name_says_of_many_samples_at_once(name, of_two):
+    measure = statistics.MEASURES[name]
+    assert measure.of == "error_cm2"
+    assert measure.reduce(np.array([[3.0, -1.0], [6.0, -2.0]])) == pytest.approx([of_two, 2 * of_two])
 
 
 def test_coverage_counts_the_readers_within_the_prediction_interval(run):
@@ -65,7 +63,7 @@ def test_headlines_know_reader_and_truth(run):
 def test_stages_are_those_of_the_summary_and_leave_the_student_out(run):
     cases, _ = run
     members = cases[cases.subset != STUDENT]
-    summary = headline.summarise(members, "test")
+    summary = steps.summarise(members, "test")
     table = statistics.stages(cases, "test").set_index(["measure", "stage"])
     for stage in statistics.STAGES:
         assert table.value["rmse_cm2", stage] == pytest.approx(summary.rmse_cm2[stage])

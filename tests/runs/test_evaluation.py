@@ -6,7 +6,7 @@ import pytest
 from toys import SPACING_MM, ToyCohort, ToyEnsemble, disc
 
 from sarco.base.errors import SarcoError
-from sarco.evidence import headline
+from sarco.evidence import steps
 from sarco.method import metrics, postprocess, surface
 from sarco.method.preprocess import to_native
 from sarco.runs import evaluation
@@ -60,7 +60,7 @@ def test_the_student_stands_beside_the_members_and_is_none(cohort):
     both = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, student=ToyEnsemble([8]), progress=False)
     taught = both[both.subset == "student"]
     assert len(taught) == 7 * 3 and (taught.members == 1).all()
-    for table in (headline.summarise, headline.by_members):
+    for table in (steps.summarise, steps.by_members):
         pd.testing.assert_frame_equal(table(both, "test"), table(alone, "test"))
 
 

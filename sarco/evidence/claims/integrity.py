@@ -14,7 +14,7 @@ from ...base.errors import SarcoError
 from ...method import postprocess
 from ...runs import evaluation
 from ...runs.evaluation import STUDENT
-from .. import assumptions, headline, member_orders, other_populations, speed, statistics, sweeps
+from .. import assumptions, member_orders, other_populations, speed, statistics, steps, sweeps
 from ..printed import PRINTED, address
 from .rules import RULES, Measured
 
@@ -73,7 +73,7 @@ def _lacks(run, file, what, claim, also="", shown=""):
 
 def _check_same_run(run, name, here, column):
     """Refuse a table whose cases have another area than in cases.csv, where they must have the same, or none."""
-    splits = (headline.rows(run.results("cases"), split) for split in ("validation", "test"))
+    splits = (steps.rows(run.results("cases"), split) for split in ("validation", "test"))
     ours = {case: cm2 for rows in splits for case, cm2 in zip(rows["case"], rows[column], strict=True)}
     for case, cm2 in zip(here["case"], here[column], strict=True):
         if case not in ours or abs(cm2 - ours[case]) > SAME_CM2:

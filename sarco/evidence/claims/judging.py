@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache, partial
 
-from .. import assumptions, headline, statistics
+from .. import assumptions, statistics, steps
 from ..printed import PRINTED
 from ..run import Run
 from . import verdicts
@@ -98,7 +98,7 @@ def _measured(run, printed, judged, others):
         yield replace(mae, verdict=NOT_JUDGED, note=f"read so: {alone}; counted above")
     if printed.sd is not None:
         yield _settled(judged[f"{name}_sd"], others.get(f"{name}_sd"))
-        yield from rule.extremes(printed, headline.summarise(run.results("cases"), printed.split).loc[rule.stage])
+        yield from rule.extremes(printed, steps.summarise(run.results("cases"), printed.split).loc[rule.stage])
 
 
 def _settled(claim, others, than=0, note=""):

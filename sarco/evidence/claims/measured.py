@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import paper
 from ...method import metrics
-from .. import audit, headline
+from .. import audit, steps
 from ..bootstrap import Corrected, bootstrap, estimate, mean
 from ..printed import RESULTS, address
 from . import verdicts
@@ -59,7 +59,7 @@ class Measured:
             yield replace(claim, name=f"{printed.key}_sd", kind="spread", claim=printed.label(f", SD{self.beside}"))
 
     def extremes(self, printed, summary):
-        """The ends of its range, from a row of `headline.summarise`."""
+        """The ends of its range, from a row of `steps.summarise`."""
         column = "dsc_{}" if self.measure == "dsc" else "absolute_error_{}_cm2"
         for end, short, theirs in (("lowest", "min", printed.low), ("highest", "max", printed.high)):
             value = float(OF_A_CASE[self.measure](summary[column.format(short)]))
@@ -96,7 +96,7 @@ class Direction:
 
     def claims(self, printed, cases, at_stage):
         """Its one claim."""
-        value, low, high = self.of(headline.rows(cases, printed.split), partial(at_stage, printed.split))
+        value, low, high = self.of(steps.rows(cases, printed.split), partial(at_stage, printed.split))
         off = (None, None) if low is None else (low - printed.than, high - printed.than)
         yield claim_of(printed, (value, low, high), verdicts.of_direction(printed.sign, *off))
 

@@ -10,7 +10,7 @@ import numpy as np
 from ... import paper
 from ...method import metrics, postprocess, preprocess, surface, unet
 from ...phantom import readers
-from .. import headline, member_orders, statistics
+from .. import member_orders, statistics, steps
 from ..bootstrap import bootstrap, estimate, mean
 from ..correction import Correction
 from ..network_arithmetic import encoder_receptive_field, weight_count
@@ -55,7 +55,7 @@ class Plateau:
         if run.has("orders"):
             estimate = member_orders.plateau(run.results("orders"), "threshold", "dsc")
         else:
-            dsc = headline.by_members(run.results("cases"), "validation")["dsc_mean"]
+            dsc = steps.by_members(run.results("cases"), "validation")["dsc_mean"]
             estimate = member_orders.plateau_of(dsc.to_numpy(), "dsc"), None, None
         _, low, high = estimate
         if run.made_with["members"] <= printed.value:  # then no plateau is seen beyond it

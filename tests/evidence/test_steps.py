@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sarco.base.errors import SarcoError
-from sarco.evidence import headline
+from sarco.evidence import steps
 
 
 def made_up(errors, dsc=None):
@@ -42,7 +42,7 @@ def table():
 
 
 def test_summary_follows_the_paper(table):
-    summary = headline.summarise(table, "test")
+    summary = steps.summarise(table, "test")
     assert list(summary.index) == ["baseline", "ensemble", "post-processing", "bias correction"]
     assert list(summary.n) == [3] * 4
     # Two members that miss by -6 and +8 are a baseline of 7, although their errors nearly cancel.
@@ -58,7 +58,7 @@ def test_summary_follows_the_paper(table):
 
 
 def test_by_members_starts_from_the_average_member(table):
-    curve = headline.by_members(table, "test")
+    curve = steps.by_members(table, "test")
     assert list(curve.members) == [1, 2]
     assert curve.rmse_cm2[0] == 7
     assert curve.dsc_mean[1] == pytest.approx(0.93)
@@ -66,4 +66,4 @@ def test_by_members_starts_from_the_average_member(table):
 
 def test_a_split_without_slices_is_refused(table):
     with pytest.raises(SarcoError, match="train"):
-        headline.summarise(table, "train")
+        steps.summarise(table, "train")

@@ -13,15 +13,15 @@ def rows(cases, split, step=FINAL, which="all"):
 
     SarcoError if there is none of that split.
     """
-    found = cases[(cases["split"] == split) & (cases["step"] == step)]
+    chosen = cases[(cases["split"] == split) & (cases["step"] == step)]
     if which == "student":
-        found = found[found["subset"] == STUDENT]
+        chosen = chosen[chosen["subset"] == STUDENT]
     else:
         size = cases["members"].max() if which == "all" else 1
-        found = found[(found["members"] == size) & (found["subset"] != STUDENT)]
-    if found.empty:
+        chosen = chosen[(chosen["members"] == size) & (chosen["subset"] != STUDENT)]
+    if chosen.empty:
         raise SarcoError(f"cases.csv: no {split} slice; run 'sarco evaluate' on a cohort that has some.")
-    return found.sort_values(["subset", "case"], ignore_index=True)
+    return chosen.sort_values(["subset", "case"], ignore_index=True)
 
 
 def _statistics(dsc, predicted_cm2, true_cm2):
@@ -50,12 +50,12 @@ def _summary(rows, correction=None):
     """Statistics of each subset in `rows`, averaged over the subsets."""
     import pandas as pd
 
-    found = []
+    summaries = []
     for _, block in rows.groupby("subset"):
         area = block["area_cm2"].to_numpy()
         predicted = area if correction is None else correction.apply(area)
-        found.append(_statistics(block["dsc"].to_numpy(), predicted, block["reference_area_cm2"].to_numpy()))
-    return pd.DataFrame(found).mean()
+        summaries.append(_statistics(block["dsc"].to_numpy(), predicted, block["reference_area_cm2"].to_numpy()))
+    return pd.DataFrame(summaries).mean()
 
 
 def summarise(cases, split):
