@@ -76,7 +76,7 @@ def masks(measured, network_spacing_mm, box=(slice(None), slice(None))):
     native = measured.probability[box]
     distance_mm = reach_mm(native, spacing_mm)
 
-    def final(probability=native, level=paper.THRESHOLD, pixels=1, **ends):
+    def final(probability=native, level=postprocess.LEVEL, pixels=1, **ends):
         mask = postprocess.threshold(probability, level)
         for _ in range(pixels):
             mask = postprocess.dilate(mask)
@@ -109,7 +109,7 @@ def _sweep_case(cohort, ensemble, case):
         }  # fmt: skip
 
 
-def run(profile, progress=True):
+def write_sweeps(profile, progress=True):
     """Write results/sweeps.csv of a profile: all validation cases, and the first `TEST_CASES` of the test set.
 
     Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.

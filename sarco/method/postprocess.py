@@ -4,17 +4,18 @@ The paper: "Only pixels with a probability of being muscle tissue over 0.5 were 
 using a morphological dilation with a squared connectivity of 1, and thresholded at [-29; 150] HU to follow the ground
 truth procedure."
 
-"Squared connectivity of 1" is SciPy's and scikit-image's name for the four neighbours.
+Its "squared connectivity of 1" is SciPy's and scikit-image's name for the four neighbours.
 """
 
 import numpy as np
 
 from ..paper import MUSCLE_HU, THRESHOLD
 
-STEPS = ("threshold", "dilation", "window")
+LEVEL = THRESHOLD
+STEPS = ("threshold", "dilation", "window")  # the names in tables; the window is that of HU
 
 
-def threshold(probability, level=THRESHOLD):
+def threshold(probability, level=LEVEL):
     """Keep the pixels whose probability is over `level` ("over 0.5": a pixel at the level is not kept).
 
     Parameters
@@ -41,16 +42,16 @@ def dilate(mask):
     """Add the four neighbours of each pixel of a mask of bool, shape (H, W), once."""
     # The same as SciPy's dilation with a connectivity of 1, twenty times as fast.
     mask = np.asarray(mask, bool)
-    grown = mask.copy()
-    grown[1:] |= mask[:-1]
-    grown[:-1] |= mask[1:]
-    grown[:, 1:] |= mask[:, :-1]
-    grown[:, :-1] |= mask[:, 1:]
-    return grown
+    dilated = mask.copy()
+    dilated[1:] |= mask[:-1]
+    dilated[:-1] |= mask[1:]
+    dilated[:, 1:] |= mask[:, :-1]
+    dilated[:, :-1] |= mask[:, 1:]
+    return dilated
 
 
 def window(mask, image_hu, low=MUSCLE_HU[0], high=MUSCLE_HU[1]):
-    """Drop the pixels whose attenuation is not that of muscle, as was done to the ground truth.
+    """Cut a mask at the HU window of muscle, as was done to the ground truth.
 
     Parameters
     ----------
@@ -82,9 +83,9 @@ def steps(probability, image_hu):
         On the grid of the slice.
     image_hu : array, shape (H, W)
     """
-    kept = threshold(probability)
-    grown = dilate(kept)
-    return dict(zip(STEPS, (kept, grown, window(grown, image_hu)), strict=True))
+    thresholded = threshold(probability)
+    dilated = dilate(thresholded)
+    return dict(zip(STEPS, (thresholded, dilated, window(dilated, image_hu)), strict=True))
 
 
 def postprocess(probability, image_hu):

@@ -1,8 +1,11 @@
-"""One slice from HU to cm2: every other step of this room, in the order of the paper.
+"""One slice from HU to cm2: pre-processing, networks, post-processing and area, in the order of the paper.
 
 The paper: "The average of the 15 outputs (one for each model) was used as final prediction." And: "The predicted masks
-were then resampled back to the image original resolution". And: "From the final mask (P), the predicted surface was
-estimated as the sum of non-zero pixels multiplied by the pixel size."
+were then resampled back to the image original resolution using a linear interpolation of order 3." And: "From the final
+mask (P), the predicted surface was estimated as the sum of non-zero pixels multiplied by the pixel size."
+
+A reading: the outputs are averaged on the network's grid, and their mean is resampled before it is thresholded, for the
+threshold is of a probability. Order 3 is read as in `preprocess`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,7 +14,6 @@ from functools import cached_property, reduce
 import numpy as np
 
 from ..base import box
-from ..paper import THRESHOLD
 from . import postprocess
 from .ensemble import average
 from .preprocess import to_native
@@ -54,7 +56,7 @@ class Measured:
         return area_cm2(self.mask, self.spacing_mm)
 
     def within(self, part):
-        """The same in a part of the slice (a tuple of slice), where masks take less time."""
+        """The same in a part of the slice (a tuple of slice), where masks take less time: for the evaluation."""
         return replace(self, probability=self.probability[part], image_hu=self.image_hu[part])
 
 
@@ -98,10 +100,11 @@ def measure_subsets(image_hu, spacing_mm, ensemble, subsets):
     }
 
 
-def common_box(found, *masks, level=THRESHOLD, margin_px=2):
-    """Rows and columns that hold every mask of some `Measured` and the masks given.
+def common_box(found, *masks, level=postprocess.LEVEL, margin_px=2):
+    """Rows and columns that hold every mask of some `Measured` and the masks given, a None among them passed over.
 
-    The margin has room for what the dilation adds, a pixel; a None among the masks is passed over.
+    For the evaluation and the sweeps, which make many masks of one slice and look at them there alone, see
+    `Measured.within`. The margin has room for what the dilation adds, a pixel.
     """
     thresholds = (postprocess.threshold(each.probability, level) for each in found)
     return box.around(reduce(np.logical_or, (*thresholds, *(m for m in masks if m is not None))), margin_px)

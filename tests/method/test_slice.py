@@ -44,10 +44,10 @@ def test_the_mean_of_all_members_decides(three, image_hu):
 
 def test_threshold_dilation_window_and_area(three, image_hu):
     found = measure_slice(image_hu, SPACING_MM, three)
-    kept, grown, final = found.masks.values()
+    thresholded, dilated, final = found.masks.values()
     assert list(found.masks) == ["threshold", "dilation", "window"]
-    assert np.array_equal(kept, found.probability > 0.5)
-    assert kept.sum() < grown.sum() and np.array_equal(final, grown & (image_hu > -29))
+    assert np.array_equal(thresholded, found.probability > 0.5)
+    assert thresholded.sum() < dilated.sum() and np.array_equal(final, dilated & (image_hu > -29))
     assert found.mask is final
     assert found.area_cm2 == pytest.approx(final.sum() * 0.8 / 100)
 
