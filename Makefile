@@ -16,7 +16,7 @@ SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rul
 .PHONY: help install book test check chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
-	@echo "make book [PROFILE=published|smoke|laptop|colab|paper] [CLUSTER=workflow/cluster]"
+	@echo "make book [PROFILE=published|smoke|laptop|further|colab|paper] [CLUSTER=workflow/cluster]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED)  ## make .venv from the locked packages (every other target does it too)
