@@ -36,6 +36,13 @@ def test_what_is_read_is_what_was_written(folder, monkeypatch):
     assert Ensemble.load().size == 2
 
 
+def test_a_checksum_is_the_sha256_of_the_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    # The example of the standard, FIPS 180-2.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert weights.checksum(tmp_path / "file") == expected
+
+
 def test_checksums_identify_the_members():
     manifest = {"members": [{"sha256": "b"}, {"sha256": "a"}]}
     assert weights.weights_sha256(manifest) == ["b", "a"]

@@ -109,9 +109,13 @@ def test_a_dilation_overestimates_only_where_the_mask_was_not_too_large_before(r
 def test_findings_say_which_way_they_came_out(run):
     cases, _ = run
     table = statistics.effects(cases, swept(-2, 3), "test")
-    assert list(table.index) == list(statistics.EFFECTS)
-    assert table.verdict["bias correction lowers RMSE"] == table.verdict["more members raise DSC"] == "as in the paper"
-    assert table.verdict["post-processing raises DSC"] == "unclear"  # the same DSC at every step
+    assert table.verdict.to_dict() == {
+        "post-processing raises DSC": "unclear",  # the same DSC at every step
+        "dilation overestimates": "as in the paper",
+        "bias correction lowers RMSE": "as in the paper",
+        "more members raise DSC": "as in the paper",
+        "more members lower RMSE": "as in the paper",
+    }
     # Test masks that are too small: the learned correction now makes it worse, and that is said.
     worse = cases.copy()
     worse.loc[(worse.split == "test") & (worse.step == "window"), "area_cm2"] -= 8

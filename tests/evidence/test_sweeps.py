@@ -45,7 +45,6 @@ def test_each_setting_does_what_it_says():
     grid[256:384, 256:384] = probability
     found = Measured(to_native(grid, spacing_mm, image.shape, 0.8), image, spacing_mm, grid)
     area = {(name, value): mask.sum() for name, value, mask in sweeps.masks(found, 0.8)}
-    assert set(area) == {(name, value) for name, values in sweeps.SWEEPS.items() for value in values}
     for name, values in sweeps.SWEEPS.items():
         sizes = [area[name, value] for value in values]
         falling = name.startswith("threshold") or name == "low_hu"
