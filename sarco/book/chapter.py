@@ -65,7 +65,7 @@ class Run(StoredRun):
         return sorted(case for case in self.cohort.cases(split) if case in stored)
 
     def read_case(self, case):
-        """A slice (`sarco.ct.dicom.Slice`), the reader's mask and the true one, or None; a phantom is drawn again.
+        """A slice (`sarco.ct.geometry.Slice`), the reader's mask and the true one, or None; a phantom is drawn again.
 
         That is done where its files are not here; it is a `SarcoError` if its stored results are of another phantom.
         """
@@ -226,16 +226,16 @@ def interval_table(frame, columns, caption, name, missing=None):
     """
     import pandas as pd
 
-    texts = {heading: column(frame, told, missing) for heading, told in columns.items()}
+    texts = {heading: column(frame, field, missing) for heading, field in columns.items()}
     table(pd.DataFrame(texts, dtype=str), caption, name)
 
 
-def column(frame, told, missing=None):
-    """Write one column of a DataFrame, told as "dsc:.3f", as a list of texts.
+def column(frame, field, missing=None):
+    """Write one column of a DataFrame, by a field as "dsc:.3f", as a list of texts.
 
     The interval is that of dsc_low and dsc_high, if there are such columns. Others are named: "change low high:+.1f".
     """
-    name, _, spec = told.partition(":")
+    name, _, spec = field.partition(":")
     names = [name] if name in frame else name.split()
     if f"{name}_low" in frame:
         names += [f"{name}_low", f"{name}_high"]

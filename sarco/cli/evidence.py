@@ -17,7 +17,7 @@ def sweeps(profile: Profile, json_: Json = False):
     prepare_inference()
     from ..evidence import sweeps
 
-    print_written(sweeps.run(profile), json_)
+    print_written(sweeps.write_sweeps(profile), json_)
 
 
 @command(app, "orders", "sarco orders --profile smoke")
@@ -26,7 +26,7 @@ def orders(profile: Profile, json_: Json = False):
     prepare_inference()
     from ..evidence import member_orders
 
-    print_written(member_orders.run(profile), json_)
+    print_written(member_orders.write_orders(profile), json_)
 
 
 @command(app, "elsewhere", "sarco elsewhere --profile smoke")
@@ -35,7 +35,7 @@ def elsewhere(profile: Profile, json_: Json = False):
     prepare_inference()
     from ..evidence import other_populations
 
-    print_written(other_populations.run(profile), json_)
+    print_written(other_populations.write_elsewhere(profile), json_)
 
 
 @command(app, "readings", "sarco readings --profile smoke")
@@ -44,7 +44,7 @@ def readings(profile: Profile, json_: Json = False):
     prepare_inference()
     from ..evidence import assumptions
 
-    print_written(assumptions.run(profile), json_)
+    print_written(assumptions.write_readers(profile), json_)
 
 
 @command(app, "bench", "sarco bench --slices 500 --out data/results")
@@ -64,7 +64,8 @@ def bench(
 
     folder = out or paths.root() / "build" / "bench"
     say = functools.partial(print, file=sys.stderr if json_ else sys.stdout, flush=True)
-    speed.run(profiles.load(profile), folder, slices=slices, members=members, torch_python=torch_python, say=say)
+    chosen = profiles.load(profile)
+    speed.write_bench(chosen, folder, slices=slices, members=members, torch_python=torch_python, say=say)
     print((folder / "bench.json").read_text(encoding="utf-8") if json_ else folder / "bench.csv")
 
 

@@ -106,7 +106,7 @@ def segment(
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
     segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine)
-    done = batch.run(jobs, out, segmenter, (number, phase), with_patient, many)
+    done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
     if json_:
         print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:
@@ -156,7 +156,7 @@ def measure(
         name, digest = f"{output.file_name(slice_)}_measured", content_sha256(slice_)
         output.refuse_other(out / name, slice_, digest)
         files = output.write(done.now, out, name, with_patient=with_patient, made_from=f"{digest}-measured")
-    measured = numbers.of(done.now, with_patient)
+    measured = numbers.numbers_of(done.now, with_patient)
     if json_:
         print_json(measured | {"changes": done.changes, "mask_change": done.mask_change})
         return

@@ -1,7 +1,7 @@
 """Which group of the domain randomisation matters: train without one, and look at slices that are difficult.
 
 Each variant is one network. All start from the same weights, see as many phantoms in the same order and take as many
-steps; what differs is which groups of `cohort.population.GROUPS` were drawn wider than nature when the phantoms were
+steps; what differs is which groups of `phantom.population.GROUPS` were drawn wider than nature when the phantoms were
 made. They are scored on one fixed cohort of difficult reference phantoms, with the paper's post-processing.
 """
 

@@ -26,7 +26,7 @@ SHARE_OF_LABEL, SHARE_OF_ASCITES = "the share of label D", "the share of ascites
 SHARES = (0, 1, 2)  # times the cohort's
 
 
-def run(profile, progress=True):
+def write_readers(profile, progress=True):
     """Write results/readers.csv of a profile: the same masks against readers that are nearer to the truth.
 
     Returns its path. A SarcoError says that the results are committed ones, what is missing, or that the cohort is not

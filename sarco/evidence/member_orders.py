@@ -78,7 +78,7 @@ def _measure_case(cohort, ensemble, case, subsets):
     return *scores.transpose(2, 1, 0), area_cm2(reader, ct.spacing_mm)
 
 
-def run(profile, count=ORDERS, progress=True):
+def write_orders(profile, count=ORDERS, progress=True):
     """Write results/orders.csv of a profile: `count` orders on the validation slices, as in the paper.
 
     Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.

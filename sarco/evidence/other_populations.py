@@ -49,7 +49,7 @@ def evaluate(ensemble, cohort, progress=True):
     return table_of(rows, cohort.cases(), columns=COLUMNS[1:-1], decimals=DECIMALS, what="score", progress=progress)
 
 
-def run(profile, progress=True):
+def write_elsewhere(profile, progress=True):
     """Write results/elsewhere.csv of a profile.
 
     Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.

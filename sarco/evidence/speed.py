@@ -19,8 +19,8 @@ from ..base.files import atomic, write_csv
 from ..cohort.layout import Cohort
 from ..engines import openvino as openvino_engine
 from ..engines.keras import Keras
-from ..engines.weights import CONVOLUTIONS, shape
-from ..method.ensemble import Ensemble, network
+from ..engines.weights import shape
+from ..method.ensemble import MARGIN_PX, Ensemble, network
 from ..method.preprocess import body_box, to_network
 from ..method.train import compiled_unet
 from ..runs import evaluation
@@ -126,7 +126,7 @@ def onnx_model(weights):
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, arrays, names = [], [], (f"t{i}" for i in itertools.count())
-    layers = openvino_engine.folded(weights)
+    layers, (_, depth, convolutions) = openvino_engine.folded(weights), shape(weights)
 
     def constant(array):
         arrays.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), next(names)))
@@ -142,12 +142,12 @@ def onnx_model(weights):
         return add(activation, add("Conv", x, constant(kernel.transpose(3, 2, 0, 1)), constant(bias), pads=edges))
 
     def block(x):
-        for _ in range(CONVOLUTIONS):
+        for _ in range(convolutions):
             x = convolve(x)
         return x
 
     x, skips = "image", []
-    for _ in range(shape(weights)[1]):
+    for _ in range(depth):
         x = block(x)
         skips.append(x)
         x = add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
@@ -233,8 +233,8 @@ def _networks(team, weights_dir, images, on_gpu):
     best = min((value for value, _ in alone.values() if value is not None), default=None)
     yield _row("ours, against the better engine", best and best / ours, "times as fast", "both as above")
     peak = half if made_with["precision"] == "bfloat16" else max(numpy, single or 0)
-    boxes = [one[body_box(one, margin_px=16)].shape for one in images]
-    operations = 2 * statistics.mean(multiply_adds(box, shape(weights)[0]) for box in boxes)
+    boxes = [one[body_box(one, MARGIN_PX)].shape for one in images]
+    operations = 2 * statistics.mean(multiply_adds(box, *shape(weights)) for box in boxes)
     # The products were of the processor.
     share = None if on_gpu and made_with["name"] == Keras.name else 100 * 1e-9 * operations / ours / peak
     yield _row("ours, share of the peak", share, "%", "of the matrix product in its precision", NO_PEAK)
@@ -273,7 +273,7 @@ def _training(torch_python):
         yield _row(f"training, PyTorch {name}", value, "steps a second", how, missing=seconds)
 
 
-def run(profile, out, *, slices=20, members=15, torch_python=None, say=print):
+def write_bench(profile, out, *, slices=20, members=15, torch_python=None, say=print):
     """Measure, say each row as soon as it is there, and write bench.csv and bench.json to the folder `out`.
 
     The members of a profile and the slices of its cohort are repeated where there are fewer than asked for; 500 slices

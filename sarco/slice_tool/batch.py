@@ -137,7 +137,7 @@ def _targets(files):
 # --- one after another --------------------------------------------------------------------------------
 
 
-def run(jobs, out, segmenter, which=(None, None), with_patient=False, many=False):
+def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, many=False):
     """Segment slices with a `Segmenter`, write the files of each (`output.write`), and say what was done: `Batch`.
 
     `which` are number and phase of `read_slice`. Of many there is a table, OUT/table.csv, and table.xlsx where openpyxl
@@ -173,9 +173,9 @@ def run(jobs, out, segmenter, which=(None, None), with_patient=False, many=False
             try:
                 if measured is None:
                     image = _read(job, which)
-                    found = segmenter.segment(image, job.person)
+                    segmented = segmenter.segment(image, job.person)
                     output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
-                    measured = _write(job, out, found, with_patient, made_from(job))
+                    measured = _write(job, out, segmented, with_patient, made_from(job))
             except Unfit as error:
                 done.problems[job.file] = str(error)
                 bar.write(str(error), file=sys.stderr)
@@ -199,10 +199,10 @@ def _read(job, which):
         raise Unfit(error) from None
 
 
-def _write(job, out, found, with_patient, made_from):
+def _write(job, out, segmented, with_patient, made_from):
     """Write the files of a slice; its numbers."""
     try:
-        output.write(found, job.target.parent, job.target.name, with_patient=with_patient, made_from=made_from)
+        output.write(segmented, job.target.parent, job.target.name, with_patient=with_patient, made_from=made_from)
     except SarcoError as error:
         if getattr(error.__cause__, "errno", None) not in BAD_NAME:
             raise

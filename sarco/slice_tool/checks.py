@@ -1,5 +1,8 @@
 """What about a slice may mislead whoever reads its numbers: sentences, each with its reason.
 
+Other warnings stand elsewhere: of area, class, a mask that was cut, networks that disagree or weights without results
+in `segmentation`, of a SEG that cannot be in `output`, of a slice that was met before in `batch`.
+
 A check never stops the measurement; what makes it impossible is an error of `sarco.ct.dicom.read_slice`. The limits
 are round values between what phantoms and a real slice show and what would matter; they find gross cases only.
 """
@@ -35,7 +38,7 @@ THICK_MM = 5.0
 
 
 def check(slice_, mask):
-    """Sentences about an upright `sarco.ct.dicom.Slice` and its muscle, bool (H, W); none where all is well."""
+    """Sentences about an upright `sarco.ct.geometry.Slice` and its muscle, bool (H, W); none where all is well."""
     whole, steps = slice_, [max(1, int(FINE_MM // side)) for side in slice_.spacing_mm]
     thin = tuple(slice(None, None, step) for step in steps)
     spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))

@@ -35,7 +35,7 @@ def measure_again(path, mask, before=None, **options):
         added, removed = (area_cm2(m, now.spacing_mm) for m in (now.mask & ~then.mask, then.mask & ~now.mask))
         change = {"added_cm2": round(added, 3), "removed_cm2": round(removed, 3),
                   "dsc": round(metrics.dice(now.mask, then.mask), 5)}  # fmt: skip
-        return Again(now, compare(numbers.of(then), numbers.of(now)), change)
+        return Again(now, compare(numbers.numbers_of(then), numbers.numbers_of(now)), change)
     given = {key: value for key, value in options.items() if value is not None}
     try:
         person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")}
@@ -45,7 +45,7 @@ def measure_again(path, mask, before=None, **options):
     known = str(first.get("made_from") or "").partition("-")[0]
     if known and known != content_sha256(path):  # NIfTI has no identifier, and DICOM one that others may bear
         raise SarcoError(f"{before}: it belongs to another slice than {path}, by its content; name its own.")
-    return Again(now, compare(first, numbers.of(now)))
+    return Again(now, compare(first, numbers.numbers_of(now)))
 
 
 def _read_json(path):

@@ -66,31 +66,32 @@ PATIENT = {"name": "PatientName", "id": "PatientID", "birth_date": "PatientBirth
 PATIENT_COLUMNS = tuple(f"patient_{key}" for key in PATIENT)
 
 
-def of(found, with_patient=False):
+def numbers_of(segmentation, with_patient=False):
     """The numbers of a `Segmentation` as they stand in NAME.json: a dict that JSON can hold."""
-    header, class_, limit, correction = found.header or {}, found.class_, found.disagreement_limit, found.correction
+    header, class_, correction = segmentation.header or {}, segmentation.class_, segmentation.correction
+    limit = segmentation.disagreement_limit
     measured = {
-        "file": shown(found.path.name),
-        "mask_file": found.mask_path and shown(found.mask_path.name),
+        "file": shown(segmentation.path.name),
+        "mask_file": segmentation.mask_path and shown(segmentation.mask_path.name),
         "sop_instance_uid": _text(header, "SOPInstanceUID"),
         "instance_number": _text(header, "InstanceNumber"),
-        "frame_number": found.frame,
+        "frame_number": segmentation.frame,
     }
     for key, number in NUMBERS.items():
-        measured[key] = _rounded(getattr(found, key), number.decimals)
+        measured[key] = _rounded(getattr(segmentation, key), number.decimals)
         if number.interval:
-            measured[_part(key, "interval_95")] = _rounded(getattr(found, number.interval), number.decimals)
+            measured[_part(key, "interval_95")] = _rounded(getattr(segmentation, number.interval), number.decimals)
     measured |= {
-        "person": asdict(found.person),
+        "person": asdict(segmentation.person),
         "class": class_ and {
             "cutoff": class_.cutoff.title, "source": class_.cutoff.source,
             **{key: value for key, value in vars(class_).items() if key != "cutoff"},
         },
-        "members": found.members,
-        **{key: _rounded(getattr(found, key), number.decimals) for key, number in OF_MEMBERS.items()},
+        "members": segmentation.members,
+        **{key: _rounded(getattr(segmentation, key), number.decimals) for key, number in OF_MEMBERS.items()},
         "disagreement_limit": limit and {"of": limit.doubt, "limit": round(limit.value, 5)},
-        "pixel_spacing_mm": list(found.spacing_mm),
-        "matrix": list(found.mask.shape),
+        "pixel_spacing_mm": list(segmentation.spacing_mm),
+        "matrix": list(segmentation.mask.shape),
         "correction": correction and {
             "mean_error_cm2": round(correction.mean_error_cm2, 3),
             "interval_95_cm2": [round(correction.low_cm2, 3), round(correction.high_cm2, 3)],
@@ -99,8 +100,8 @@ def of(found, with_patient=False):
             "interval_meaning": INTERVAL_MEANING,
             "interval_coverage": _rounded(correction.coverage, 4),
         },
-        "versions": found.versions,
-        "warnings": list(found.warnings),
+        "versions": segmentation.versions,
+        "warnings": list(segmentation.warnings),
         "not_a_medical_device": NOT_A_MEDICAL_DEVICE,
     }  # fmt: skip
     if with_patient:
@@ -120,7 +121,7 @@ def _rounded(value, decimals):
 
 
 def rows(measured):
-    """What there is to say about a slice, from its numbers (`of`): name, value with unit, and meaning of each."""
+    """What there is to say about a slice, from its numbers (`numbers_of`): name, value with unit, meaning of each."""
     lines = []
     for key, number in NUMBERS.items():
         value, interval = measured[key], number.interval and measured[_part(key, "interval_95")]

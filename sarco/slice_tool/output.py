@@ -26,8 +26,8 @@ def files_of(target):
     return {end: Path(f"{target}{end}") for end in ENDS}
 
 
-def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
-    """Write what was found, all files or none: list of Path.
+def write(segmentation, out_dir, name=None, *, with_patient=False, made_from=None):
+    """Write the files of a `Segmentation`, all or none: list of Path.
 
     They are NAME_mask.png (the slice's grid, 255 = muscle), NAME_overlay.png, NAME_seg.dcm, NAME.html and NAME.json; no
     SEG where the slice's header does not allow one, and the warnings then say so. NAME is that of the slice unless
@@ -36,20 +36,21 @@ def write(found, out_dir, name=None, *, with_patient=False, made_from=None):
     cannot be written to, or a file would replace the slice or the given mask.
     """
     out_dir = Path(out_dir)
-    files = files_of(out_dir / (name or file_name(found.path)))
-    given = {path.resolve() for path in (found.path, found.mask_path) if path is not None}
+    files = files_of(out_dir / (name or file_name(segmentation.path)))
+    given = {path.resolve() for path in (segmentation.path, segmentation.mask_path) if path is not None}
     for file in files.values():
         if file.resolve() in given:
             raise SarcoError(f"{file}: would be replaced by a result; choose another folder.")
-    measured = numbers.of(found, with_patient)
+    measured = numbers.numbers_of(segmentation, with_patient)
     if made_from is not None:
         measured["made_from"] = made_from
-    overlay = picture.overlay_png(found)
-    contents = {"_mask.png": picture.mask_png(found.mask), "_overlay.png": overlay}
+    overlay = picture.overlay_png(segmentation)
+    contents = {"_mask.png": picture.mask_png(segmentation.mask), "_overlay.png": overlay}
     try:
         contents["_seg.dcm"] = seg.encode(
-            found.mask, found.header, frame=found.frame, by_hand=not found.members, with_patient=with_patient
-        )
+            segmentation.mask, segmentation.header, frame=segmentation.frame, by_hand=not segmentation.members,
+            with_patient=with_patient,
+        )  # fmt: skip
     except SarcoError as error:
         measured["warnings"].append(f"There is {error}")
     contents[".html"] = page.render(measured, overlay).encode()

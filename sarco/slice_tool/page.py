@@ -10,7 +10,7 @@ from . import numbers
 
 
 def render(measured, picture):
-    """One HTML page from the numbers of a slice (`numbers.of`), with its picture (PNG, bytes) inside: str.
+    """One HTML page from the numbers of a slice (`numbers.numbers_of`), with its picture (PNG, bytes) inside: str.
 
     Nothing in it is loaded from elsewhere, and every text that came with the slice is escaped.
     """

@@ -8,7 +8,7 @@ from ..ct import dicom, masks
 
 
 def read_slice(path, number=None, phase=None):
-    """Read a slice (`sarco.ct.dicom.Slice`) from a DICOM or a NIfTI file, whatever its name.
+    """Read a slice (`sarco.ct.geometry.Slice`) from a DICOM or a NIfTI file, whatever its name.
 
     `number`, from 1 at the feet, is the slice of a NIfTI volume or of an enhanced (multi-frame) CT; `phase`, from 1 in
     the order of time, the phase or stack of an enhanced CT that has several.

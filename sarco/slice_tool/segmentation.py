@@ -273,20 +273,20 @@ def _disagreement(spread, limit):
 
 def _gather(image, mask, person, warnings, **known):
     """The result for a mask on its slice, with all that there is to warn of."""
-    found = Segmentation(
+    segmentation = Segmentation(
         path=Path(image.path), mask=mask, image_hu=image.image_hu, spacing_mm=image.spacing_mm, header=image.header,
         frame=image.frame, person=person, **known,
         **asdict(composition.composition(mask, image.image_hu, image.spacing_mm)),
     )  # fmt: skip
     seen = checks.check(image.upright(), upright(mask, image.header))
-    return replace(found, warnings=(*warnings, *_about_area(found), *seen, *_about_class(found)))
+    return replace(segmentation, warnings=(*warnings, *_about_area(segmentation), *seen, *_about_class(segmentation)))
 
 
-def _about_area(found):
-    correction, corrected = found.correction, found.area_corrected_cm2
-    if found.mean_hu is None:
-        check = "check that the file is an axial slice at L3" if found.members else "check what it holds"
-        yield f"No muscle was found{'' if found.members else ' in the mask'}; {check}."
+def _about_area(segmentation):
+    correction, corrected = segmentation.correction, segmentation.area_corrected_cm2
+    if segmentation.mean_hu is None:
+        check = "check that the file is an axial slice at L3" if segmentation.members else "check what it holds"
+        yield f"No muscle was found{'' if segmentation.members else ' in the mask'}; {check}."
     if correction is not None and corrected is None:
         yield "The area is smaller than its correction, so no corrected area is given."
     elif correction is not None and not correction.smallest_cm2 <= corrected <= correction.largest_cm2:
@@ -294,11 +294,11 @@ def _about_area(found):
                "networks' error is known: the slice may not be at L3, and the interval does not hold.")  # fmt: skip
 
 
-def _about_class(found):
-    class_, interval = found.class_, found.smi_interval_cm2_m2
+def _about_class(segmentation):
+    class_, interval = segmentation.class_, segmentation.smi_interval_cm2_m2
     if class_ is None or interval is None:
         return
-    low, high = min(found.smi_cm2_m2, *interval), max(found.smi_cm2_m2, *interval)
+    low, high = min(segmentation.smi_cm2_m2, *interval), max(segmentation.smi_cm2_m2, *interval)
     if low <= class_.smi_limit_cm2_m2 <= high:
         yield (f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
                f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain.")  # fmt: skip

@@ -351,7 +351,7 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     area = surface.area_cm2(disc(40), SPACING_MM)
     assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
     assert (found.members_dsc, found.disagreement_share) == (0, 1)
-    assert names.of(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
+    assert names.numbers_of(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
     # Hexadecimal digits that read as a number are the name of a team all the same.
     for digits in ("012345678901", "12345e678901"):
         monkeypatch.setattr(segmentation, "team", lambda manifest, digits=digits: digits)
