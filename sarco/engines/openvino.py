@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..base.environment import cores
-from .weights import CONVOLUTIONS, shape
+from .weights import shape
 
 BATCH_NORMALISATION_EPSILON = 1e-3  # Keras' own
 
@@ -97,7 +97,7 @@ def _graph(weights, split):
     import openvino
     from openvino import opset13 as op
 
-    _, depth = shape(weights)
+    _, depth, convolutions = shape(weights)
     layers = folded(weights)
 
     def convolve(x, activate, first=False):
@@ -111,7 +111,7 @@ def _graph(weights, split):
         return activate(op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1))))
 
     def block(x, first=False):
-        for i in range(CONVOLUTIONS):
+        for i in range(convolutions):
             x = convolve(x, op.relu, first=first and i == 0)
         return x
 

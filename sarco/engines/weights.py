@@ -8,13 +8,13 @@ import numpy as np
 
 from ..base.errors import SarcoError
 
-CONVOLUTIONS = 3  # a block, see `sarco.method.unet.unet`
-
 
 def shape(weights):
-    """Initial filters and depth of a U-net, from its weights alone."""
-    layers = (len(weights) - 2) // 6  # a kernel, a bias and four arrays of batch normalisation each
-    return weights[0].shape[-1], (layers // CONVOLUTIONS - 1) // 2
+    """Initial filters, depth and convolutions a block of a U-net, from its weights alone."""
+    # Before the last layer each has a kernel, a bias and four arrays of batch normalisation.
+    filters = [kernel.shape[-1] for kernel in weights[:-2:6]]
+    depth = (max(filters) // filters[0]).bit_length() - 1  # doubled at each pooling
+    return filters[0], depth, len(filters) // (2 * depth + 1)
 
 
 def checksum(path):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..method.unet import DEPTH, FILTERS
+from ..method.unet import CONVOLUTIONS, DEPTH, FILTERS
 
 
-def weight_count(filters=FILTERS, depth=DEPTH, convolutions=3):
+def weight_count(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS):
     """Number of weights, total and trainable, by arithmetic alone (the test holds it against the built network).
 
     Each 3 x 3 convolution counts 9 * in * out + out, its batch normalisation 4 * out, of which 2 are trained.
@@ -15,7 +15,7 @@ def weight_count(filters=FILTERS, depth=DEPTH, convolutions=3):
     return trainable + sum(2 * b for _, b in pairs), trainable
 
 
-def multiply_adds(shape, filters=FILTERS, depth=DEPTH, convolutions=3):
+def multiply_adds(shape, filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS):
     """Multiplications, each with its addition, of one forward pass over one slice of that shape (rows, columns).
 
     By arithmetic alone, and of convolutions only: all else together is less than a hundredth.
@@ -39,7 +39,7 @@ def _convolutions(filters, depth, convolutions):
     return layers
 
 
-def encoder_receptive_field(depth=DEPTH, convolutions=3):
+def encoder_receptive_field(depth=DEPTH, convolutions=CONVOLUTIONS):
     """Receptive field (pixels) of the encoder through its last pooling: 106 for the paper's network."""
     field, step = 1, 1
     for _ in range(depth):
@@ -48,7 +48,7 @@ def encoder_receptive_field(depth=DEPTH, convolutions=3):
     return field
 
 
-def receptive_field(depth=DEPTH, convolutions=3):
+def receptive_field(depth=DEPTH, convolutions=CONVOLUTIONS):
     """Theoretical support (pixels) of one output pixel through the whole network, smallest and largest.
 
     It depends on where the output pixel lies in its 2 x 2 cells.

@@ -12,7 +12,9 @@ from ..base import paths
 from ..engines import choose as engines
 from ..engines.weights import read_manifest, read_members, shape
 from .preprocess import body_box, to_network
-from .unet import unet
+from .unet import DEPTH, unet
+
+MARGIN_PX = 2**DEPTH  # a pixel of the coarsest level, between the body and the padding
 
 
 def network(weights):
@@ -110,7 +112,7 @@ class Ensemble:
 
     def predict_grid(self, image):
         """`predict_members` for a slice that is on the network's grid already, as `to_network` returns it."""
-        box = body_box(image, margin_px=16)
+        box = body_box(image, MARGIN_PX)
         out = np.zeros((self.size, *image.shape), np.float32)
         out[:, *box] = self.engine.probabilities(image[box])
         return out

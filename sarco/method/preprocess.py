@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ..base import spline
 from ..paper import FIELD_MM, WINDOW_HU
+from .unet import DEPTH
 
 ORDER = 3
 MASK_ORDER = 1  # of masks, in place of the paper's 3: a cubic spline rings at their edge, below 0 and above 1
@@ -101,8 +102,8 @@ def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0, *, order=O
     return spline.resample_each(probability, (network_spacing_mm, network_spacing_mm), shape, spacing_mm, order)
 
 
-def body_box(image, margin_px=8, multiple=16):
-    """Window of the network's grid that holds the body, in steps the network can halve four times.
+def body_box(image, margin_px=8, multiple=2**DEPTH):
+    """Window of the network's grid that holds the body, of sides that the network can halve at each pooling.
 
     Parameters
     ----------

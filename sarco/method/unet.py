@@ -8,13 +8,20 @@ weights".
 
 That count is reached exactly by 16 initial filters over four poolings, with batch normalisation; 18 filters give
 3,736,333. So 16 is the default here. That is arithmetic, not the authors' word.
+
+Ours too, where the paper says nothing: padding to the same size, He's initialisation, max-pooling, up-sampling by
+repetition, and a sigmoid at the end. The printed "receptive field of 10.7 x 10.7 cm2" is looked at in
+`sarco.evidence.network_arithmetic`.
 """
 
-DEPTH = 4
+from .. import paper
+
+DEPTH = paper.DEPTH
+CONVOLUTIONS = paper.CONVOLUTIONS
 FILTERS = 16
 
 
-def unet(filters=FILTERS, depth=DEPTH, convolutions=3, precision="float32"):
+def unet(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS, precision="float32"):
     """Build the network.
 
     Parameters

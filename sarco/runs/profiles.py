@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from ..base import paths
 from ..base.errors import SarcoError
+from ..method.unet import DEPTH
 
 COMMITTED_RUN_DIR = "data"
 # The keys that settle how a member learns, beside its seed and its slices.
@@ -28,8 +29,7 @@ def left_out(variant):
 OneOrMore = Annotated[int, Field(ge=1)]
 TwoOrMore = Annotated[int, Field(ge=2)]
 NoneOrMore = Annotated[int, Field(ge=0)]
-POOLINGS = 4
-Side = Annotated[int, Field(gt=0, multiple_of=2**POOLINGS)]
+Side = Annotated[int, Field(gt=0, multiple_of=2**DEPTH)]
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -246,7 +246,7 @@ def _sentence(error, values):
     if key in LISTS and kind not in ("multiple_of", "greater_than"):
         wanted = LISTS[key]
     elif key in LISTS:
-        wanted = f"two multiples of {2**POOLINGS}, because the network halves a side {POOLINGS} times"
+        wanted = f"two multiples of {2**DEPTH}, because the network halves a side {DEPTH} times"
     elif kind in WORDS:
         wanted = WORDS[kind] + (" or null" if type(None) in get_args(FIELDS[key].annotation) else "")
     elif kind == "greater_than_equal":

@@ -99,7 +99,7 @@ def test_the_graph_is_the_network(small, image):
     assert found.shape == expected.shape == (3, 48, 64)
     assert expected.std() > 1e-3 and expected[0].std() > 1e-3
     assert np.abs(found - expected).max() < 2e-5
-    assert weights.shape(members(1, filters=3)[0]) == (3, 4)
+    assert weights.shape(members(1, filters=3)[0]) == (3, 4, 3)
 
 
 @pytest.mark.parametrize("precision", [None, "float32"])
