@@ -1,6 +1,7 @@
-"""The numbers of the paper that its method is made of, and the defaults of this package.
+"""The paper's numbers that the code uses: method, background and Figure 2.
 
-All that the paper prints stands in `data/paper.csv`, with its place: these too, and its results.
+Those of the method are the defaults of this package. All that the paper prints stands in `data/paper.csv`, with its
+place: these too, and its results.
 """
 
 # Background

@@ -1,6 +1,8 @@
-"""The command `sarco`. It reads arguments, calls the other rooms, and turns their errors into one sentence.
+"""The command `sarco`.
 
-`app` has what all commands share; there is a file for each group of them. Help lists them as they are imported here.
+It reads arguments, calls the other rooms, prints, and turns their errors into one sentence; nothing is computed here.
+`app` has what all commands share; `slices`, `runs`, `evidence` and `cohorts` have a group of them each, and help lists
+these as they are imported here.
 """
 
 from . import slices, runs, evidence, cohorts  # noqa: F401, I001

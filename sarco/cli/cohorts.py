@@ -1,4 +1,7 @@
-"""Commands for cohorts: `sarco cohort make`, `bench`, `check`, `subset`, `import` and `fetch`."""
+"""Commands for cohorts: `sarco cohort make`, `bench`, `check`, `subset`, `import` and `fetch`.
+
+The options of a command are the parameters of its function, however many.
+"""
 
 import sys
 from enum import StrEnum

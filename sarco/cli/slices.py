@@ -1,4 +1,7 @@
-"""Commands for one slice of a user, or many: `sarco segment` and `sarco measure`."""
+"""Commands for one slice of a user, or many: `sarco segment` and `sarco measure`.
+
+The options of a command are the parameters of its function, however many.
+"""
 
 import os
 import sys

@@ -1,5 +1,16 @@
-"""What the tables of a run show: intervals, findings, claims of the paper, and the experiments beside it.
+"""What the tables of a run show, and the experiments beside it.
 
-A module takes tables, which `run` reads, or makes one, as `measuring` says; every interval is drawn by `bootstrap`.
-What is said of one patient's slice is in `slice_tool`.
+What says something of many slices comes in; what is said of one patient's slice is in `slice_tool`.
+
+Tables of a run: `run` reads them; `steps`, `statistics`, `correction`, `bias`, `disagreement`, `class_changes` (with
+the limits of `cutoffs`) and `population_study` tell what they mean. `bootstrap` draws the 95 % intervals; those of the
+mean error and of one more slice are by Student's t, in `correction`.
+
+Experiments, the first four with `measuring`: `sweeps` (`sarco sweeps`, sweeps.csv), `member_orders` (`sarco orders`,
+orders.csv), `other_populations` (`sarco elsewhere`, elsewhere.csv), `assumptions` (`sarco readings`, readers.csv),
+`ablation` (`sarco ablate`, ablation.csv), `speed` (`sarco bench`, bench.csv), `phantom_speed` (`sarco cohort bench`,
+which prints) and `training_cost` (chapter 3).
+
+The paper's side: `printed` reads data/paper.csv, `audit` checks its arithmetic, `network_arithmetic` counts its
+network, `published_changes` has what others measured, and `claims` (`sarco claims`) sets each claim beside a run.
 """

@@ -52,12 +52,11 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     seed : int or sequence of int
         The same seed gives the same slice, to the bit.
     setting : {"reference", "randomised", "difficult"}
-        A plausible population read by eleven readers, domain randomisation with the true contour, or the plausible
-        population with the true contour.
+        A plausible population read by readers, one drawn far wider with true masks, or the first with true masks.
     matrix : int
         Rows and columns; the field of view does not change with it.
     groups : collection of str
-        Under "randomised": which of geometry, hu, texture, surroundings, scanner are randomised.
+        Of `population.GROUPS`: which are drawn wider where the setting is "randomised".
     features : collection of str
         Rare things to draw on purpose, of `population.FEATURES`; the others come by chance.
     extra : sequence of callable
