@@ -7,7 +7,7 @@ import numpy as np
 from ..base import gpu
 
 
-def whole_float32():
+def disable_tf32():
     """Let Keras' backend keep every digit of float32 in this process: a GPU may round to TF32's 10 binary digits."""
     import keras
 
@@ -51,7 +51,7 @@ class Keras:
     def __init__(self, networks):
         import keras
 
-        whole_float32()
+        disable_tf32()
         # float32 unless whoever built the networks chose a narrower type.
         precision = min(layer.compute_dtype for network in networks for layer in network.layers)
         self.made_with = {"name": self.name, "version": keras.__version__, "precision": precision}

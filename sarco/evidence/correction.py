@@ -7,7 +7,7 @@ import numpy as np
 
 from ..base.errors import SarcoError
 from ..method import metrics
-from ..method.surface import corrected_cm2, teaches_correction
+from ..method.surface import corrected_cm2, in_mean_error
 from ..runs.evaluation import FINAL, STUDENT
 
 INTERVAL_MEANING = (
@@ -103,7 +103,7 @@ def correction_from_results(cases, student=False):
     taught = cases["subset"] == STUDENT
     wanted = taught if student else (cases["members"] == cases["members"].max()) & ~taught
     final = cases[wanted & (cases["step"] == FINAL)]
-    rows = final[(final["split"] == "validation") & teaches_correction(final["quality"])]
+    rows = final[(final["split"] == "validation") & in_mean_error(final["quality"])]
     if len(rows) < 2:
         raise SarcoError(
             f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "

@@ -20,7 +20,7 @@ def body_centre(image):
     return np.array([(side.start + side.stop - 1) / 2 for side in body_box(image)])
 
 
-def draw_place(centre, patch_px, rng):
+def draw_affine(centre, patch_px, rng):
     """Draw turn, scale and place of a patch about the body.
 
     Parameters
@@ -59,7 +59,7 @@ def augment(image, mask, patch_px, rng):
     -------
     image, mask : ndarray of float32, `patch_px`
     """
-    matrix, offset = draw_place(body_centre(image), patch_px, rng)
+    matrix, offset = draw_affine(body_centre(image), patch_px, rng)
     return tuple(
         ndimage.affine_transform(np.asarray(a, np.float32), matrix, offset, tuple(patch_px), order=AUGMENTATION_ORDER)
         for a in (image, mask)

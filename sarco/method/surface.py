@@ -40,7 +40,7 @@ def area_cm2(mask, spacing_mm):
     return float(np.count_nonzero(mask)) * row_mm * column_mm / 100
 
 
-def teaches_correction(quality):
+def in_mean_error(quality):
     """Which of the validation slices, by their quality labels, the mean error is learned on: array of bool."""
     return np.isin(quality, CORRECTION_LABELS)
 

@@ -7,7 +7,7 @@ the Adam optimizer. [...] The Dice similarity coefficient (DSC) was used as a lo
 
 import numpy as np
 
-from ..engines.keras import whole_float32
+from ..engines.keras import disable_tf32
 from ..paper import BATCH_SIZE, DECAY_POWER, EPOCHS, ITERATIONS, LEARNING_RATE
 from . import metrics
 from .augment import augment
@@ -36,7 +36,7 @@ def compiled_unet(filters, steps, learning_rate=LEARNING_RATE, power=DECAY_POWER
     """The network with the paper's loss, optimiser and schedule."""
     import keras
 
-    whole_float32()
+    disable_tf32()
     model = unet(filters, precision=precision)
     model.compile(keras.optimizers.Adam(schedule(steps, learning_rate, power)), dice_loss, jit_compile=False)
     return model

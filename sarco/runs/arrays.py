@@ -13,7 +13,7 @@ from ..base.errors import SarcoError
 from ..base.files import alone, atomic
 from ..engines.weights import checksum, weights_sha256
 from ..method import preprocess
-from ..method.augment import body_centre, draw_place
+from ..method.augment import body_centre, draw_affine
 from ..method.ensemble import average
 from ..method.preprocess import mask_to_network, to_network
 from ..method.train import draw_slices
@@ -112,7 +112,7 @@ class OnDevice:
         rng = np.random.default_rng((seed, step))
         drawn, rows = draw_slices(len(self.centres), step, seed, batch_size), []
         for i in drawn:
-            matrix, offset = draw_place(self.centres[i], patch_px, rng)
+            matrix, offset = draw_affine(self.centres[i], patch_px, rng)
             # Keras names the column first: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2.
             rows.append([matrix[1, 1], matrix[1, 0], offset[1], matrix[0, 1], matrix[0, 0], offset[0], 0, 0])
         pairs = ops.cast(ops.take(self.pairs, np.array(drawn), axis=0), "float32")

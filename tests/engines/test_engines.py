@@ -145,7 +145,7 @@ def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(library.backend, "backend", lambda name=name: name)
             patch.setitem(sys.modules, name, module)
-            keras.whole_float32()
+            keras.disable_tf32()
     assert told == [("jax_default_matmul_precision", "highest"), "highest"] and not backends.cudnn.allow_tf32
 
     narrow = Keras([unet.unet(2, precision="mixed_bfloat16")])

@@ -29,7 +29,7 @@ def body(height=24, width=32):
 
 def test_turn_scale_and_shift_take_their_whole_range():
     rng, centre = np.random.default_rng(0), np.array([31.5, 31.5])
-    draws = [augment.draw_place(centre, PATCH, rng) for _ in range(3000)]
+    draws = [augment.draw_affine(centre, PATCH, rng) for _ in range(3000)]
     matrices = np.array([matrix for matrix, _ in draws])
     scales = np.linalg.det(matrices) ** -0.5
     turns = np.rad2deg(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))

@@ -36,7 +36,7 @@ def test_area_refuses_what_is_no_plane_of_bool():
 
 
 def test_the_mean_error_of_labels_a_to_c_is_subtracted():
-    assert surface.teaches_correction(list("ABCDA")).tolist() == [True, True, True, False, True]
+    assert surface.in_mean_error(list("ABCDA")).tolist() == [True, True, True, False, True]
     assert surface.corrected_cm2(110.0, 3.0) == 107
     assert surface.corrected_cm2(np.array([110.0, 2.0]), 3.0).tolist() == [107, -1]  # less than nothing stays so
     with pytest.raises(ValueError, match="NaN"):
