@@ -2,7 +2,8 @@
 
 The paper: "Main augmentation strategies included rotations (-10, +10) and scaling (0.9, 1.1)."
 
-Ours are the patch that is cut about the body, its shift by a few pixels, and the order of the interpolation.
+Assumed, for the paper does not say: that the angles are degrees, and that angle and scale are drawn uniformly. Ours are
+the patch that is cut about the body, its shift by a few pixels, and the order of the interpolation.
 """
 
 import numpy as np

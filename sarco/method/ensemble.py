@@ -2,6 +2,9 @@
 
 The paper: "the 15 models only differed by their weights as they have been trained separately. The average of the 15
 outputs (one for each model) was used as final prediction."
+
+Ours: members compute the body with a margin of air, not the whole field, which saves time; and a student, one network
+taught by the members, may stand in their place.
 """
 
 from functools import cached_property
@@ -14,7 +17,8 @@ from ..engines.weights import read_manifest, read_members, shape
 from .preprocess import body_box, to_network
 from .unet import DEPTH, unet
 
-MARGIN_PX = 2**DEPTH  # a pixel of the coarsest level, between the body and the padding
+# Of air about the body: one pixel of the coarsest level, so that the zeros that pad each layer lie off the body.
+MARGIN_PX = 2**DEPTH
 
 
 def network(weights):

@@ -3,7 +3,8 @@
 The paper: "Resulting mask prediction and surface prediction were assessed using Dice similarity coefficient (DSC) and
 root mean squared error (RMSE) scores respectively using ground truth masks as standards of reference."
 
-The paper's "RMSE +- SD" mixes two measures, so mean error, mean absolute error and limits of agreement stand apart.
+The paper also prints "RMSE was 3.7 cm2 ± 2.3 (SD) (range: 0.0 - 13.0)": SD and range can only be of single slices, as
+the root of one mean over all of them has neither. So mean error, mean absolute error and limits of agreement are ours.
 """
 
 import numpy as np

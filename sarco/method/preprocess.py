@@ -4,8 +4,9 @@ The paper: "All available individual CT slices and ground truth masks were resam
 pixel size, using a linear interpolation of order 3. Pixel values were clipped between -150 HU and 300 HU and normalized
 using a min-max normalization from [-150, 300] HU to [0, 1]. Data was stored with 16-bits floating-point precision."
 
-"Linear interpolation of order 3" contradicts itself; order 3 is taken at its word: a cubic spline. Ours are the blur
-before a strong reduction, which the paper's 1 mm hardly needs, and that the network is spared the air.
+Its "linear interpolation of order 3" contradicts itself. For images order 3 is taken at its word, a cubic spline. Masks
+are resampled linearly, which is ours. So are the blur before a strong reduction, which the paper's 1 mm hardly needs,
+and that the network is spared the air.
 """
 
 import numpy as np
@@ -92,7 +93,7 @@ def to_native(probability, spacing_mm, shape, network_spacing_mm=1.0, *, order=O
         The slice's.
     network_spacing_mm : float
     order : int
-        Of the spline: 0 takes the nearest pixel, 1 is linear.
+        Of the spline: 0 takes the nearest pixel, 1 is linear. For the sweeps; all else leaves it at the paper's.
 
     Returns
     -------

@@ -3,6 +3,11 @@
 The paper: "From the final mask (P), the predicted surface was estimated as the sum of non-zero pixels multiplied by the
 pixel size. On the validation set, the mean error (ME) was subtracted from each predicted surface of examinations with
 quality label A, B or C." (ME: predicted minus true surface, averaged.)
+
+A reading: ME is learned on the validation slices of quality A, B or C, and subtracted from the surface of every slice.
+For the paper's Discussion says: "We also chose to exclude images with low quality segmentations (denoted by the "D"
+label quality) for mean error estimation as we believe that ground truth surface may not be reliable enough in that
+population." And a new slice has no label.
 """
 
 import math
@@ -41,7 +46,7 @@ def area_cm2(mask, spacing_mm):
 
 
 def in_mean_error(quality):
-    """Which of the validation slices, by their quality labels, the mean error is learned on: array of bool."""
+    """Which of the validation slices, by their quality labels, count in the mean error: array of bool."""
     return np.isin(quality, CORRECTION_LABELS)
 
 
