@@ -124,8 +124,8 @@ class _ByBytecode(modulefinder.ModuleFinder):
         return super().find_module(name, path, parent)
 
     def scan_code(self, code, module):
-        # What the package itself imports when it is asked for a name serves those outside of it.
-        if module.__path__ is None or code.co_name == "<module>":
+        # What the package itself imports, for types or when it is asked for a name, serves those outside of it.
+        if module.__path__ is None or (code.co_name == "<module>" and module.__name__ != "sarco"):
             super().scan_code(code, module)
 
 
