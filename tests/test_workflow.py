@@ -19,6 +19,8 @@ from sarco.base.errors import SarcoError
 from sarco.cohort import make
 from sarco.runs import profiles
 
+pytestmark = pytest.mark.long
+
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PARAMETERS = 'profile = "published"\nlive_cases = 2'
 

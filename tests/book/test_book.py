@@ -12,6 +12,8 @@ import render
 
 from sarco.base.errors import SarcoError
 
+pytestmark = pytest.mark.long
+
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 COLAB_LINK = re.compile(r'href="https://colab\.research\.google\.com/github/([^"]*)"')

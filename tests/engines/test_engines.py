@@ -19,6 +19,8 @@ from sarco.method import ensemble, metrics, train
 from sarco.method.slice import measure_slice
 from sarco.slice_tool import segmentation
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("openvino")
 SHIPPED = paths.data_dir() / "weights"
 needs_weights = pytest.mark.skipif(not (SHIPPED / "manifest.json").exists(), reason="no shipped weights")

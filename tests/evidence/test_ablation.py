@@ -11,6 +11,8 @@ from sarco.evidence import ablation
 from sarco.phantom import population
 from sarco.runs import profiles
 
+pytestmark = pytest.mark.long
+
 
 def run(*arguments):
     return CliRunner().invoke(app, ["ablate", *map(str, arguments)])

@@ -16,6 +16,8 @@ from sarco.evidence import phantom_speed
 from sarco.evidence import speed as speed_bench
 from sarco.runs import profiles
 
+pytestmark = pytest.mark.long
+
 
 def test_speed_is_measured_for_each_number_of_workers():
     one, two = phantom_speed.bench(8, matrix=128, workers=(1, 2))

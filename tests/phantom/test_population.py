@@ -8,6 +8,8 @@ from sarco.cohort import make
 from sarco.phantom.phantom import SETTINGS
 from sarco.phantom.population import HEIGHT_SD_M, PHASE_HU, WOMEN, Draw, draw_subject, literature, mean_height_m
 
+pytestmark = pytest.mark.long
+
 CASES, SEED, PEOPLE = 400, 77, 8000
 # Drawing, blurring and reading a slice may move its area by this much in the mean: the grid is coarser than on disk.
 SYSTEMATIC = {"area": 0.03, "hu": 1.5}

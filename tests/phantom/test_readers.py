@@ -9,6 +9,8 @@ from sarco.phantom import readers
 from sarco.phantom.canvas import PARTS
 from sarco.phantom.phantom import phantom
 
+pytestmark = pytest.mark.long
+
 PUBLISHED = {"low": -9.9, "high": 7.6, "cases": 116}  # doi 10.1186/s12891-022-05032-2
 STEADY = readers.Habits(0.0, 0.0, 8.0, 0.0, (1.0, 0, 0, 0, 0, 0))
 

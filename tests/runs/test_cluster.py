@@ -19,6 +19,8 @@ from sarco.engines.weights import checksum, pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 
+pytestmark = pytest.mark.long
+
 # --- blocks of cases ------------------------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ from sarco.engines.weights import checksum, pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 
+pytestmark = pytest.mark.long
+
 # Runs a command of sarco. From the first call of a function on, it writes down what each call is about, and kills the
 # process after so many seconds (never for a negative number). A slow pace stands for a larger job.
 COMMAND = """

@@ -16,6 +16,8 @@ from sarco.method.ensemble import Ensemble, average
 from sarco.runs import arrays as prepared
 from sarco.runs import profiles, training
 
+pytestmark = pytest.mark.long
+
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
                           patch_px=(32, 48), precision="float32", spacing_mm=8.0, goes_on_from=None)  # fmt: skip
 

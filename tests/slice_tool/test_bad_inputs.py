@@ -24,6 +24,8 @@ from sarco.cohort import layout
 from sarco.ct import dicom, frames, seg
 from sarco.slice_tool import output, picture, reading, segmentation
 
+pytestmark = pytest.mark.long
+
 SECONDS, GIB = 5, 1 << 30
 
 

@@ -26,6 +26,8 @@ from sarco.cohort import layout
 from sarco.ct import masks
 from sarco.slice_tool import batch, output, people, picture, segmentation
 
+pytestmark = pytest.mark.long
+
 COUNT = 6
 
 

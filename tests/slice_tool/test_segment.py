@@ -23,6 +23,8 @@ from sarco.method import metrics, surface
 from sarco.slice_tool import numbers as names
 from sarco.slice_tool import output, picture, segmentation
 
+pytestmark = pytest.mark.long
+
 SPACING_MM = (0.9, 0.7)
 REAL = Path(__file__).parents[3] / "shared" / "real_ct"
 
