@@ -87,6 +87,15 @@ def test_a_strong_reduction_is_blurred_before(ratio, sd_px):
         assert np.sqrt(2 * np.mean(middle**2)) / (100 / 450) == pytest.approx(left, rel=0.005)
 
 
+def test_the_blur_reaches_three_sd():
+    image = np.full((101, 101), -1000.0)
+    image[:, 50] = 300  # between two columns of the grid: two pixels of the slice from the one, six from the next
+    x = preprocess.to_network(image, (1.0, 0.25))[256]
+    weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))  # to 4.5 pixels, in whole ones
+    assert np.flatnonzero(x).tolist() == [255, 256]
+    assert x[[255, 256]] == pytest.approx(weights[3] / weights.sum(), rel=1e-3)
+
+
 @pytest.mark.parametrize("spacing_mm", [(1.3, 1.1), (1.0, 1.0)])  # no blur, up to a reduction of 1.5
 def test_slices_take_a_cubic_spline_and_masks_a_linear_one(spacing_mm):
     rng = np.random.default_rng(0)
