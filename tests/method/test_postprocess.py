@@ -8,7 +8,7 @@ from sarco.method import postprocess
 
 
 def test_threshold_is_strict_and_refuses_nan():
-    assert postprocess.threshold(np.array([[0.5, np.nextafter(0.5, 1)]])).tolist() == [[False, True]]
+    assert postprocess.threshold([[0.5, np.nextafter(0.5, 1)]]).tolist() == [[False, True]]
     with pytest.raises(ValueError, match="NaN"):
         postprocess.threshold(np.array([[0.9, np.nan]]))
 
@@ -16,7 +16,10 @@ def test_threshold_is_strict_and_refuses_nan():
 def test_dilation_adds_four_neighbours_once():
     mask = np.zeros((5, 5), bool)
     mask[2, 2] = True
-    assert np.argwhere(postprocess.dilate(mask)).tolist() == [[1, 2], [2, 1], [2, 2], [2, 3], [3, 2]]
+    for kind in (bool, np.uint8):
+        dilated = postprocess.dilate(mask.astype(kind))
+        assert dilated.dtype == bool
+        assert np.argwhere(dilated).tolist() == [[1, 2], [2, 1], [2, 2], [2, 3], [3, 2]]
 
 
 def test_window_keeps_both_ends():

@@ -87,13 +87,13 @@ def test_a_strong_reduction_is_blurred_before(ratio, sd_px):
         assert np.sqrt(2 * np.mean(middle**2)) / (100 / 450) == pytest.approx(left, rel=0.005)
 
 
-def test_the_blur_reaches_three_sd():
-    image = np.full((101, 101), -1000.0)
-    image[:, 50] = 300  # between two columns of the grid: two pixels of the slice from the one, six from the next
-    x = preprocess.to_network(image, (1.0, 0.25))[256]
-    weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))  # to 4.5 pixels, in whole ones
-    assert np.flatnonzero(x).tolist() == [255, 256]
-    assert x[[255, 256]] == pytest.approx(weights[3] / weights.sum(), rel=1e-3)
+def test_the_blur_reaches_three_sd_and_goes_on_beyond_the_edge():
+    image = np.full((101, 101), -1000)  # whole numbers are blurred as others are
+    image[:, [1, 50]] = 300
+    x = preprocess.to_network(image, (1.0, 0.25))[256]  # every fourth column, from the first: 0, 4, ..., 48, 52, ...
+    weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))  # of 4.5 pixels, in whole ones
+    assert np.flatnonzero(x).tolist() == [243, 244, 255, 256]
+    assert x[x > 0] == pytest.approx(weights[[6, 8, 7, 7]] / weights.sum(), rel=1e-3)  # 1, 3, 2, 2 from a line
 
 
 @pytest.mark.parametrize("spacing_mm", [(1.3, 1.1), (1.0, 1.0)])  # no blur, up to a reduction of 1.5
@@ -109,6 +109,15 @@ def test_slices_take_a_cubic_spline_and_masks_a_linear_one(spacing_mm):
     mask = image > 200
     share = ndimage.affine_transform(mask.astype(float), ratio, offset, (n, n), order=1)
     assert np.abs(preprocess.mask_to_network(mask, spacing_mm, side) - share).max() < 5e-4
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_the_way_back_takes_the_order_that_is_asked_for(order):
+    probability = np.random.default_rng(0).random((256, 256), np.float32)
+    shape, spacing_mm = (200, 180), (1.3, 1.7)  # all of it lies within the grid
+    ratio = np.divide(spacing_mm, 2.0)
+    there = ndimage.affine_transform(probability, ratio, 127.5 - ratio * (np.array(shape) - 1) / 2, shape, order=order)
+    assert np.abs(preprocess.to_native(probability, spacing_mm, shape, 2.0, order=order) - there).max() < 1e-5
 
 
 def body(sides, place, n=512):

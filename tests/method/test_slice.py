@@ -21,7 +21,12 @@ def disc(radius_mm, shape=SHAPE, spacing_mm=SPACING_MM):
 def three():
     """Members of 2 mm that are sure of discs of 10, 20 and 30 mm."""
     members = np.stack([disc(radius, (256, 256), (2.0, 2.0)) for radius in (10, 20, 30)]).astype(np.float32)
-    return SimpleNamespace(size=3, network_spacing_mm=2.0, predict_members=lambda image_hu, spacing_mm: members)
+
+    def predict_members(image_hu, spacing_mm):
+        assert (image_hu.shape, spacing_mm) == (SHAPE, SPACING_MM)
+        return members
+
+    return SimpleNamespace(size=3, network_spacing_mm=2.0, predict_members=predict_members)
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_threshold_dilation_window_and_area(three, image_hu):
 
 
 def test_any_means_of_members_are_measured_at_once(three, image_hu):
-    found = measure_subsets(image_hu, SPACING_MM, three, {"small": [0], "large": [2], "two": [0, 2], "all": range(3)})
+    found = measure_subsets(image_hu, SPACING_MM, three, {"small": [0], "large": [2], "two": (0, 2), "all": range(3)})
     assert list(found) == ["small", "large", "two", "all"]
     assert found["small"].area_cm2 < found["all"].area_cm2 < found["large"].area_cm2
     mean = (found["small"].probability + found["large"].probability) / 2
