@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sarco.base.errors import SarcoError
 from sarco.method import ensemble, unet
 
 
@@ -41,10 +42,27 @@ def test_members_see_the_body_and_air_is_nothing(two):
 
 def test_a_member_is_built_from_its_weights_alone():
     kept = unet.unet(filters=3, depth=2).get_weights()
-    built = ensemble.network(kept)
-    assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), kept, strict=True))
     made = ensemble.Ensemble({"spacing_mm": 4.0}, weights=[kept, kept])
     assert (made.size, made.network_spacing_mm, len(made.members)) == (2, 4.0, 2)
+    for built in made.members:
+        assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), kept, strict=True))
     given = [SimpleNamespace(get_weights=lambda: kept)]
     again = ensemble.Ensemble({}, given)
     assert again.members is given and again.weights == [kept]
+
+
+def test_the_engine_is_made_once_and_when_it_is_needed(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(ensemble.engines, "make", lambda *how: made.append(how) or len(made))
+    weights, networks = [["of one"]], [SimpleNamespace(get_weights=lambda: ["of one"])]
+    team = ensemble.Ensemble({}, networks, engine="float32")
+    assert not made and team.engine == team.engine == 1
+    ((choice, given, build),) = made
+    assert (choice, given, build()) == ("float32", weights, networks)
+    (tmp_path / "manifest.json").write_text('{"members": []}')
+    assert ensemble.Ensemble.load(tmp_path, engine="keras").engine == 2 and made[1][:2] == ("keras", [])
+
+
+def test_an_unknown_engine_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(SarcoError, match="engine abacus: there is no such engine"):
+        ensemble.Ensemble.load(tmp_path, engine="abacus")

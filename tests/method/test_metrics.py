@@ -14,7 +14,7 @@ def square(side=10):
 
 def test_dice():
     assert metrics.dice(square(10), square(10)) == 1
-    assert metrics.dice(square(10), square(5)) == 2 * 25 / 125
+    assert metrics.dice(square(10), square(5)) == metrics.dice(square(5).tolist(), square(10).tolist()) == 2 * 25 / 125
     empty = np.zeros((32, 32), bool)
     assert metrics.dice(empty, empty) == 1
     assert metrics.dice(empty, square()) == 0
@@ -31,6 +31,9 @@ def test_measures_of_area():
     assert metrics.mean_absolute_error(predicted, true) == 2
     assert metrics.mean_squared_error(predicted, true) == 5
     assert metrics.rmse(predicted, true) == pytest.approx(5**0.5)
+    numbers = (metrics.mean_error, metrics.mean_absolute_error, metrics.mean_squared_error, metrics.rmse)
+    assert {type(measure(predicted, true)) for measure in numbers} == {float}  # shown as 1.0, not as np.float64(1.0)
+    assert {*map(type, metrics.limits_of_agreement(predicted, true))} == {float}
     half = 1.96 * 8**0.5
     assert metrics.limits_of_agreement(predicted, true) == pytest.approx((1 - half, 1 + half))
     with pytest.raises(ValueError, match="two"):

@@ -13,7 +13,7 @@ def square(side=10):
 
 
 def test_area_uses_both_spacings():
-    assert surface.area_cm2(square(), (1.0, 1.0)) == 1.0
+    assert surface.area_cm2(square(), (1.0, 1.0)) == surface.area_cm2(square().tolist(), (1.0, 1.0)) == 1.0
     assert surface.area_cm2(square(), (0.5, 0.8)) == pytest.approx(0.4)
 
 
