@@ -25,6 +25,8 @@ def test_dice_loss_is_one_minus_dsc():
     assert float(train.dice_loss(a, b)) == pytest.approx(1 - (2 * 16 + 1) / (64 + 1), abs=1e-6)
     b[1] = 0  # each slice has its own DSC, and these are averaged
     assert float(train.dice_loss(a, b)) == pytest.approx(1 - ((2 * 16 + 1) / 65 + 1 / 33) / 2, abs=1e-6)
+    full = np.ones((1, 256, 256, 1), np.float16)  # whose pixels are more than float16 counts to
+    assert float(train.dice_loss(full, full)) == 0
 
 
 def test_the_rate_falls_from_the_papers_to_nothing_as_its_power_says():
@@ -33,9 +35,11 @@ def test_the_rate_falls_from_the_papers_to_nothing_as_its_power_says():
     assert float(train.schedule(100, 0.5, 1)(50)) == 0.25
 
 
-def test_the_network_learns_with_adam_on_that_schedule():
+def test_the_network_learns_with_adam_on_that_schedule(monkeypatch):
+    told = []
+    monkeypatch.setattr(train, "disable_tf32", lambda: told.append("a GPU's float32 is float32"))
     model = train.compiled_unet(2, 10, learning_rate=0.25, power=1, precision="mixed_bfloat16")
-    assert type(model.optimizer).__name__ == "Adam" and model.loss is train.dice_loss
+    assert told and type(model.optimizer).__name__ == "Adam" and model.loss is train.dice_loss
     assert float(model.optimizer.learning_rate) == 0.25 and model.layers[1].compute_dtype == "bfloat16"
     usual = train.compiled_unet(2, 10)
     assert float(usual.optimizer.learning_rate) == pytest.approx(paper.LEARNING_RATE)
