@@ -8,6 +8,7 @@ rounded weights twice and what their rounding took away: the first product is th
 in time.
 """
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,10 @@ import numpy as np
 
 from ..base.environment import cores
 from .weights import shape
+
+# OpenVINO tells its makers of each start, by a process that it forks beside our threads: nothing is to leave this
+# machine, and such a fork can wait for ever. Without the module it goes on without.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 BATCH_NORMALISATION_EPSILON = 1e-3  # Keras' own
 

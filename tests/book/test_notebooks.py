@@ -220,6 +220,7 @@ def _with_number(cell):
     return None
 
 
+@pytest.mark.long
 def test_a_changed_number_is_found(root, chapters, notebooks, tmp_path):
     """Change one digit of what a chapter printed: nbval must fail there, and nowhere else."""
     place = {

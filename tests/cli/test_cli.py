@@ -104,6 +104,7 @@ def test_completion_is_on():
 
 
 @pytest.mark.parametrize("encoding", ["cp932", "ascii"])
+@pytest.mark.long
 def test_a_pipe_of_any_encoding_takes_what_is_printed(encoding, tmp_path):
     path = bad_inputs.write(tmp_path / "été 幻².dcm")
     Image.fromarray(bad_inputs.MUSCLE).save(tmp_path / "mask.png")

@@ -347,6 +347,7 @@ def test_claims_are_counted_by_kind(table):
     assert table["test_mse"].verdict == verdicts.NOT_JUDGED and "RMSE" in table["test_mse"].note
 
 
+@pytest.mark.long
 def test_no_change_is_reproduced_by_its_size_alone():
     # The rule that this replaces took 1 point for the same: +0.5 % for +1.1 %.
     found = {claim.name: claim for claim in claims.table("published")}
@@ -424,6 +425,7 @@ def without(run, name, table):
     return other
 
 
+@pytest.mark.long
 def test_no_row_can_go_unnoticed(profile):
     run = Run(profile)
     integrity.check(run)
@@ -434,6 +436,7 @@ def test_no_row_can_go_unnoticed(profile):
                 integrity.check(without(run, name, table.drop(index=row)))
 
 
+@pytest.mark.long
 def test_no_row_of_the_readers_can_go_unnoticed(profile):
     run = Run(profile)
     table = pd.DataFrame(
@@ -454,6 +457,7 @@ def test_no_row_of_the_readers_can_go_unnoticed(profile):
         integrity.check(without(run, "readers", table))
 
 
+@pytest.mark.long
 def test_no_row_of_the_other_committed_tables_can_go_unnoticed():
     run = Run("published")
     integrity.check(run)
@@ -511,6 +515,7 @@ def published():
 
 
 @pytest.mark.parametrize(("file", "which", "words"), COMMITTED)
+@pytest.mark.long
 def test_no_row_of_a_committed_table_can_be_taken_out(committed, file, which, words):
     path = committed / file
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

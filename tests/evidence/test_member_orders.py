@@ -70,6 +70,7 @@ def test_band_holds_nine_of_ten_orders():
     assert list(band.rmse_cm2_high) == pytest.approx([0.95, 1])
 
 
+@pytest.mark.long
 def test_from_the_command_to_the_table(tiny, tmp_path):
     path = tiny(tmp_path)
     profile = profiles.load(path)

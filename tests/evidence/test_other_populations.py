@@ -26,6 +26,7 @@ def made(tiny, tmp_path):
     return path, profile
 
 
+@pytest.mark.long
 def test_from_the_command_to_the_table(made):
     path, profile = made
     early = CliRunner().invoke(app, ["elsewhere", "--profile", str(path)])
