@@ -1,6 +1,7 @@
 """The engines: the same muscle whichever computes it, and the same bits from the same one."""
 
 import json
+import subprocess
 import sys
 from types import SimpleNamespace
 
