@@ -171,17 +171,14 @@ def test_what_is_not_there_is_said(sample, tmp_path, monkeypatch):
         choose.choose("openvino")
 
 
-@needs_weights
 def test_openvino_sends_nothing():
     """Its telemetry would leave the machine, and fork a process beside our threads, which once waited for ever."""
     code = "import sys, sarco.engines.openvino, openvino; print(sys.modules['openvino_telemetry'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "None\n"
 
 
+@needs_weights
 def test_openvino_needs_no_tensorflow(sample):
-    import subprocess
-    import sys
-
     code = (
         "import sys; from sarco.slice_tool.segmentation import Segmenter; "
         "Segmenter(engine='openvino').ensemble.engine; "
