@@ -167,6 +167,7 @@ def test_show_sends_one_png_of_a_sensible_width(shown):
     assert 300 < metadata["image/png"]["width"] < 480
 
 
+@pytest.mark.long
 def test_blocks_are_read_from_the_network():
     from sarco.method.unet import unet
 

@@ -24,6 +24,7 @@ def copy(cohort, tmp_path):
     return layout.Cohort.open(tmp_path / "c")
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(cohort, tmp_path):
     again = make.make(tmp_path / "again", 24, seed=5, workers=2, matrix=128, progress=False)
     files = sorted(p.relative_to(cohort.root) for p in cohort.root.rglob("*.*"))

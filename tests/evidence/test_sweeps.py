@@ -68,6 +68,7 @@ def made(tiny, tmp_path_factory):
     return path, profile
 
 
+@pytest.mark.long
 def test_from_the_command_to_the_table(made):
     path, profile = made
     done = CliRunner().invoke(app, ["sweeps", "--profile", str(path)])
