@@ -7,6 +7,7 @@ Ours: members compute the body with a margin of air, not the whole field, which 
 taught by the members, may stand in their place.
 """
 
+import threading
 from functools import cached_property
 
 import numpy as np
@@ -50,6 +51,7 @@ class Ensemble:
 
     def __init__(self, manifest, members=None, *, weights=None, engine=engines.AUTO):
         self.manifest, self._choice = manifest, engine
+        self._engine, self._making = None, threading.Lock()
         self.weights = [member.get_weights() for member in members] if weights is None else weights
         if members is not None:
             self.members = members
@@ -94,10 +96,13 @@ class Ensemble:
         """The networks, a list of keras.Model."""
         return [network(weights) for weights in self.weights]
 
-    @cached_property
+    @property
     def engine(self):
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
-        return engines.make(self._choice, self.weights, lambda: self.members)
+        with self._making:  # slices are measured by several threads, and the first may all come at once
+            if self._engine is None:
+                self._engine = engines.make(self._choice, self.weights, lambda: self.members)
+            return self._engine
 
     def predict_members(self, image_hu, spacing_mm):
         """Probability of muscle on the network's grid, from each member.

@@ -1,5 +1,8 @@
 """The ensemble: the mean of its members, and what it spares them."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +23,7 @@ class Counting:
 @pytest.fixture
 def two():
     made = ensemble.Ensemble({"spacing_mm": 2.0}, weights=[[], []])
-    made.engine = Counting()
+    made._engine = Counting()
     return made
 
 
@@ -61,6 +64,20 @@ def test_the_engine_is_made_once_and_when_it_is_needed(monkeypatch, tmp_path):
     assert (choice, given, build()) == ("float32", weights, networks)
     (tmp_path / "manifest.json").write_text('{"members": []}')
     assert ensemble.Ensemble.load(tmp_path, engine="keras").engine == 2 and made[1][:2] == ("keras", [])
+
+
+def test_threads_that_come_at_once_share_one_engine(monkeypatch):
+    made, barrier = [], threading.Barrier(4)
+
+    def make(*how):
+        time.sleep(0.1)  # as long as the others need to ask as well
+        made.append(how)
+        return len(made)
+
+    monkeypatch.setattr(ensemble.engines, "make", make)
+    team = ensemble.Ensemble({}, weights=[])
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: barrier.wait() < 4 and team.engine, range(4))) == {1}
 
 
 def test_an_unknown_engine_is_refused_before_anything_is_read(tmp_path):
