@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ..method import metrics
-from ..paper import CORRECTION_LABELS
+from ..method.surface import in_mean_error
 from . import statistics
 from .bootstrap import DRAWS, SEED, bootstrap, centred, mean, slope
 
@@ -81,7 +81,7 @@ def corrections(cases):
     (x, y), to_test = (
         [table[column].to_numpy() for column in ("area_cm2", "reference_area_cm2")] for table in (validation, test)
     )
-    good = validation["quality"].isin(CORRECTION_LABELS).to_numpy()
+    good = in_mean_error(validation["quality"])
     added = good * np.stack([np.ones(len(x)), x, y, x * x, x * y])  # by each case to the sums; by a D nothing
     drawn = [[x, y, added]], [[x, y, added, np.arange(len(x))]], [to_test, [added[:, good]]]
     lines = []
@@ -150,7 +150,7 @@ def to_others(cases, elsewhere):
     import pandas as pd
 
     validation, test = (statistics.rows(cases, split) for split in ("validation", "test"))
-    taught = _raw(validation[validation["quality"].isin(CORRECTION_LABELS)], "reference_area_cm2")
+    taught = _raw(validation[in_mean_error(validation["quality"])], "reference_area_cm2")
     groups = {("reference", "test"): test.dropna(subset="true_area_cm2")}
     final = elsewhere[elsewhere["step"] == statistics.FINAL]
     for population, rows in final.groupby("population", sort=False):

@@ -142,10 +142,11 @@ def learn(table, doubts=tuple(DOUBTS)):
     for doubt in doubts:
         sign = DOUBTS[doubt].sign
         values = sign * table[doubt].to_numpy(float)
-        for value in np.unique(values)[::-1]:
-            marked = values > value
-            counts = len(large), large.sum(), marked.sum(), (marked & large).sum()
-            limits.append(Limit(doubt, float(sign * value), *map(int, counts)))
+        tried = np.unique(values)[::-1]
+        over = values > tried[:, None]  # every limit at once: `left_out` learns once for each slice
+        counts = (sign * tried).tolist(), over.sum(axis=1).tolist(), (over & large).sum(axis=1).tolist()
+        for value, marked, caught in zip(*counts, strict=True):
+            limits.append(Limit(doubt, value, len(large), int(large.sum()), marked, caught))
     return min(limits, key=lambda limit: limit.cost)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..base.errors import SarcoError
 from ..method import metrics
-from ..paper import CORRECTION_LABELS
+from ..method.surface import in_mean_error
 from ..phantom.population import FEATURES
 from ..runs.evaluation import FINAL
 from .bootstrap import DRAWS as DRAWS
@@ -81,7 +81,7 @@ def taught(cases):
     """Area error of each validation case, cm2, whose mean is the correction; NaN where the case is not learned from."""
     validation = rows(cases, "validation")
     errors = metrics.errors(validation["area_cm2"], validation["reference_area_cm2"])
-    return np.where(validation["quality"].isin(CORRECTION_LABELS), errors, np.nan)
+    return np.where(in_mean_error(validation["quality"]), errors, np.nan)
 
 
 def measured(cases, table, who=READER):
