@@ -25,7 +25,6 @@ from ..method import metrics, postprocess
 from ..method.ensemble import Ensemble
 from ..method.slice import common_box, measure_subsets
 from ..method.surface import area_cm2
-from . import profiles
 
 COLUMNS = (
     "case", "split", "quality", "pixel_spacing_mm",
@@ -257,6 +256,8 @@ def _finished(path, cases, rows):
 
 def writable(profile, what):
     """The profile, itself or by its name; a SarcoError that advises to do `what` with another if it is committed."""
+    from . import profiles  # which loads pydantic, and the slice tool needs neither
+
     if not isinstance(profile, profiles.Profile):
         profile = profiles.load(profile)
     if profile.committed:
@@ -271,7 +272,7 @@ def writable(profile, what):
 class _Run:
     """What a profile's evaluation is of."""
 
-    profile: profiles.Profile
+    profile: object  # a `sarco.runs.profiles.Profile`
     cohort: Cohort
     ensemble: Ensemble
     student: Ensemble | None
