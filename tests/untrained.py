@@ -2,7 +2,8 @@
 
 import json
 
-from sarco.engines.weights import checksum, pack
+from sarco.base.files import checksum
+from sarco.engines.weights import pack
 from sarco.method.unet import unet
 
 

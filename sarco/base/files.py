@@ -21,11 +21,16 @@ def shown(name):
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def checksum(path):
+    """Hexadecimal SHA-256 of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def content_sha256(path):
-    """Hexadecimal SHA-256 of a file; None where it cannot be read, and whoever reads it says what is wrong with it."""
+    """Its `checksum`; None where it cannot be read, and whoever reads it says what is wrong with it."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return checksum(path)
     except OSError:
         return None
 

@@ -70,7 +70,7 @@ class Run(StoredRun):
         That is done where its files are not here; it is a `SarcoError` if its stored results are of another phantom.
         """
         from ..cohort.make import draw_case
-        from ..ct.dicom import Slice
+        from ..ct.geometry import Slice
         from ..method.surface import area_cm2
 
         if case in self.cohort.cases():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..base import tables
 from ..base.errors import Refused, SarcoError, about, refuse
-from ..base.files import below, plain_name, shown, write_csv
+from ..base.files import below, checksum, plain_name, shown, write_csv
 from ..ct import deidentify, dicom, masks, seg
 from ..ct.geometry import upright
 from ..ct.header import number, value
@@ -107,7 +107,7 @@ def import_slices(images, mask_files, out, *, labels=(), table=None, split="test
 
 def _digest(path):
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return checksum(path)
     except OSError as error:
         raise SarcoError(f"{path}: cannot be read ({error.strerror}); copy it again.") from None
 

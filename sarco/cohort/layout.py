@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import SarcoError
+from ..base.errors import SarcoError, about
 from ..base.files import atomic, content_sha256, write_csv
 from ..ct import dicom, masks
-from ..ct.geometry import upright
+from ..ct.geometry import check_shape, upright
 from ..method.surface import area_cm2
 from ..paper import MUSCLE_HU, VALIDATION
 
@@ -149,11 +149,10 @@ def _check_case(cohort, case):
     row, image, mask_path = cohort.table.loc[case], cohort.path("images", case), cohort.path("masks", case)
     try:
         slice_, mask = cohort.read_slice(case), cohort.read_mask(case)
+        with about(mask_path):
+            check_shape(mask.shape, slice_.image_hu.shape)
     except SarcoError as error:
         return [str(error)], True
-    if mask.shape != slice_.image_hu.shape:
-        return [f"{mask_path}: {mask.shape} pixels, the slice has {slice_.image_hu.shape}; write the mask on the "
-                "slice's grid."], True  # fmt: skip
     sentences, spacing_mm = [], slice_.spacing_mm
     if not abs(spacing_mm[0] - row["pixel_spacing_mm"]) < 1e-3:
         sentences.append(f"{image}: pixel spacing {spacing_mm[0]:g} mm, cohort.csv says {row['pixel_spacing_mm']:g}; "

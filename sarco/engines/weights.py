@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import SarcoError
+from ..base.files import checksum
 
 
 def shape(weights):
@@ -15,11 +16,6 @@ def shape(weights):
     filters = [kernel.shape[-1] for kernel in weights[:-2:6]]
     depth = (max(filters) // filters[0]).bit_length() - 1  # doubled at each pooling
     return filters[0], depth, len(filters) // (2 * depth + 1)
-
-
-def checksum(path):
-    """sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def pack(model, path):

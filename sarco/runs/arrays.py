@@ -10,8 +10,8 @@ import numpy as np
 
 from ..base import sources
 from ..base.errors import SarcoError
-from ..base.files import alone, atomic
-from ..engines.weights import checksum, weights_sha256
+from ..base.files import alone, atomic, checksum
+from ..engines.weights import weights_sha256
 from ..method import preprocess
 from ..method.augment import body_centre, draw_affine
 from ..method.ensemble import average
@@ -19,7 +19,7 @@ from ..method.preprocess import mask_to_network, to_network
 from ..method.train import draw_slices
 
 
-def content_sha256(array):
+def array_sha256(array):
     """Digest of an array."""
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
@@ -76,7 +76,7 @@ def soft_targets(images, ensemble, path, progress=True):
 
     members = weights_sha256(ensemble.manifest)
     code = sources.digest("sarco.method.ensemble")
-    made_from = (members, content_sha256(images), ensemble.engine.made_with, code)
+    made_from = (members, array_sha256(images), ensemble.engine.made_with, code)
     key = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
     path = Path(path).with_name(f"{Path(path).stem}-{key}.npy")
     begun = path.with_suffix(".partial.npy")

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..base import environment, sources
 from ..base.errors import SarcoError
-from ..base.files import atomic, write_csv
+from ..base.files import atomic, checksum, write_csv
 from ..cohort.layout import Cohort
-from ..engines.weights import checksum, pack, unpack, weights_sha256
+from ..engines.weights import pack, unpack, weights_sha256
 from ..method.train import batch, compiled_unet, epochs, validation_dsc
 from ..method.unet import DEPTH
-from .arrays import OnDevice, content_sha256, load_arrays, soft_targets
+from .arrays import OnDevice, array_sha256, load_arrays, soft_targets
 from .profiles import RECIPE, cohort_seed, start_weights
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
@@ -156,7 +156,7 @@ def settle(model, batches):
 def _recipe(profile, member, *arrays):
     """What must be the same for a checkpoint to be continued."""
     return json.dumps({"seed": member.seed, **{k: getattr(profile, k) for k in RECIPE},
-                       "slices": [*map(content_sha256, arrays)], "start": member.start and checksum(member.start),
+                       "slices": [*map(array_sha256, arrays)], "start": member.start and checksum(member.start),
                        "code": sources.digest(__name__)})  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sarco.base import paths
 from sarco.base.errors import SarcoError
+from sarco.base.files import checksum
 from sarco.engines import weights
 from sarco.method.ensemble import Ensemble
 
@@ -20,7 +21,7 @@ def folder(tmp_path):
         arrays = [np.full((2, 3), number / 4, np.float32), np.arange(3, dtype=np.float32)]
         path = tmp_path / f"member-0{number}.npz"
         weights.pack(SimpleNamespace(get_weights=lambda arrays=arrays: arrays), path)
-        entries.append({"file": path.name, "sha256": weights.checksum(path)})
+        entries.append({"file": path.name, "sha256": checksum(path)})
     (tmp_path / "manifest.json").write_text(json.dumps({"members": entries}))
     return tmp_path
 
@@ -40,7 +41,7 @@ def test_a_checksum_is_the_sha256_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     # The example of the standard, FIPS 180-2.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert weights.checksum(tmp_path / "file") == expected
+    assert checksum(tmp_path / "file") == expected
 
 
 def test_checksums_identify_the_members():

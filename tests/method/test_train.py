@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from toys import squares
 
 from sarco import paper
 from sarco.method import augment, metrics, train
@@ -11,11 +12,7 @@ from sarco.method import augment, metrics, train
 
 @pytest.fixture(scope="module")
 def arrays():
-    rng = np.random.default_rng(0)
-    masks = np.zeros((5, 64, 64), np.float16)
-    masks[:, 20:44, 16:48] = 1
-    images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
-    return images, masks
+    return squares()
 
 
 def test_dice_loss_is_one_minus_dsc():

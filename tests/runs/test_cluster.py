@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sarco.base.errors import SarcoError
+from sarco.base.files import checksum
 from sarco.cohort import make
-from sarco.engines.weights import checksum, pack
+from sarco.engines.weights import pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from sarco.base.environment import cores
+from sarco.base.files import checksum
 from sarco.cohort import make
-from sarco.engines.weights import checksum, pack
+from sarco.engines.weights import pack
 from sarco.method.unet import DEPTH, unet
 from sarco.runs import evaluation, profiles
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from toys import squares
 
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
@@ -24,10 +25,7 @@ PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learn
 
 @pytest.fixture(scope="module")
 def arrays():
-    rng = np.random.default_rng(0)
-    masks = np.zeros((5, 64, 64), np.float16)
-    masks[:, 20:44, 16:48] = 1
-    images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
+    images, masks = squares()
     images[:, :8] = images[:, 56:] = 0
     return images, masks
 

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from sarco.ct import dicom
+from sarco.ct.geometry import Slice
 from sarco.slice_tool import checks
 
 AXIAL = [1, 0, 0, 0, 1, 0]
@@ -39,7 +39,7 @@ def header_of(**values):
 def warnings_of(image_hu, spacing_mm=(2.0, 2.0), mask=None, **header):
     mask = np.zeros(image_hu.shape, bool) if mask is None else mask
     header = header_of(**{"ImageOrientationPatient": AXIAL} | header)
-    return checks.check(dicom.Slice(image_hu, spacing_mm, None, header), mask)
+    return checks.check(Slice(image_hu, spacing_mm, None, header), mask)
 
 
 def block(rows, columns, shape=(100, 100)):
@@ -456,7 +456,7 @@ def test_the_spine_lies_behind():
 
 
 def size_of(shape=(500, 500), spacing_mm=(0.8, 0.8), **header):
-    slice_ = dicom.Slice(np.zeros(shape), spacing_mm, None, header_of(PixelSpacing=list(spacing_mm), **header))
+    slice_ = Slice(np.zeros(shape), spacing_mm, None, header_of(PixelSpacing=list(spacing_mm), **header))
     return " ".join(checks._size(slice_))
 
 
@@ -500,7 +500,7 @@ def test_a_size_that_nothing_speaks_for():
     for rows, wrong in ((497, True), (502, False), (498, False)):
         assert bool(size_of((rows, 400), (0.8, 1.0))) == wrong
     # A slice without a header is judged by its pixels.
-    bare = dicom.Slice(np.zeros((9, 9)), (1.0, 1.0), None, pydicom.Dataset())
+    bare = Slice(np.zeros((9, 9)), (1.0, 1.0), None, pydicom.Dataset())
     assert "Pixels of 1 x 1 mm" in "".join(checks._size(bare))
 
 

@@ -15,9 +15,10 @@ from pydicom.datadict import DicomDictionary
 from typer.testing import CliRunner
 
 from sarco.base import paths
+from sarco.base.files import checksum
 from sarco.cli.app import app
 from sarco.ct.write import Scan, write_slice
-from sarco.engines.weights import checksum, pack, team
+from sarco.engines.weights import pack, team
 from sarco.evidence.correction import WARRANT
 from sarco.method import metrics, surface
 from sarco.slice_tool import numbers as names
