@@ -1,4 +1,4 @@
-"""Tables that people write: CSV however a spreadsheet saves it."""
+"""Tables: those that people write, however a spreadsheet saves them, and those of results."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import SarcoError
 
 SEPARATORS = ",;\t"
+TEXT = dict.fromkeys(("case", "subset", "release", "team"), str)  # columns whose words may look like numbers
 
 
 def read(path):
@@ -47,3 +48,10 @@ def number(value):
     if not math.isfinite(found) or "_" in text or isinstance(value, bool):
         raise ValueError(f"{text} is no number")
     return found
+
+
+def read_results(file):
+    """A table of results as a DataFrame, from its path or an open file."""
+    import pandas as pd
+
+    return pd.read_csv(file, dtype=TEXT)

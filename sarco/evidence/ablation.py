@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..base.errors import SarcoError
 from ..base.files import write_csv
+from ..base.tables import read_results
 from ..cohort.layout import Cohort
 from ..engines.weights import unpack
 from ..method.ensemble import Ensemble
@@ -62,7 +63,7 @@ def combine(profile):
         path = profile.ablation_dir / variant / "cases.csv"
         if not path.is_file():
             raise SarcoError(f"{path}: not there; run 'sarco ablate --profile {profile.name} --variant {variant}'.")
-        tables.append(pd.read_csv(path, dtype={"case": str}))
+        tables.append(read_results(path))
         if not tables[-1][["case", "reference_area_cm2"]].equals(tables[0][["case", "reference_area_cm2"]]):
             raise SarcoError(f"{path}: other cases than those of {profile.ablation_variants[0]}; run it again.")
     return write_csv(pd.concat(tables), profile.results_dir / "ablation.csv")

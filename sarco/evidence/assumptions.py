@@ -14,7 +14,7 @@ from ..method import metrics
 from ..method.slice import measure_subsets
 from ..method.surface import area_cm2
 from ..phantom.phantom import reading
-from ..runs.evaluation import FINAL
+from ..runs.evaluation import FINAL, judged_cases
 from .measuring import alone_and_all, opened, table_of
 from .steps import rows
 
@@ -33,7 +33,7 @@ def write_readers(profile, progress=True):
     one of phantoms.
     """
     profile, cohort, ensemble = opened(profile, "evaluate")
-    cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases]
+    cases = judged_cases(cohort, profile)
     table = table_of(lambda case: _read(cohort, ensemble, case), cases, columns=COLUMNS, decimals=DECIMALS,
                      what="readings", progress=progress)  # fmt: skip
     return write_csv(table, profile.results_dir / "readers.csv")

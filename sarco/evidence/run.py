@@ -4,9 +4,8 @@ import json
 from functools import cached_property
 
 from ..base.errors import SarcoError
+from ..base.tables import read_results
 from ..runs import profiles
-
-AS_TEXT = {"case": str, "subset": str, "release": str}
 
 
 class Run:
@@ -40,10 +39,8 @@ class Run:
 
     def results(self, name):
         """One table of results, as a DataFrame: "cases", "cohort", "training" and others of the folder of results."""
-        import pandas as pd
-
         if name not in self.tables:
-            self.tables[name] = self._read(f"{name}.csv", lambda path: pd.read_csv(path, dtype=AS_TEXT))
+            self.tables[name] = self._read(f"{name}.csv", read_results)
         return self.tables[name]
 
     @cached_property

@@ -13,7 +13,7 @@ from ..method import metrics, postprocess
 from ..method.preprocess import ORDER, to_native
 from ..method.slice import common_box, measure_slice
 from ..method.surface import area_cm2
-from ..runs.evaluation import read_case
+from ..runs.evaluation import judged_cases, read_case
 from . import statistics
 from .bootstrap import bootstrap, mean, slope
 from .measuring import opened, table_of
@@ -115,7 +115,7 @@ def write_sweeps(profile, progress=True):
     Returns its path. A SarcoError says that the results are committed ones, or what is missing or broken.
     """
     profile, cohort, ensemble = opened(profile, "sweep")
-    cases = cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases][:TEST_CASES]
+    cases = judged_cases(cohort, profile, TEST_CASES)
     table = table_of(lambda case: _sweep_case(cohort, ensemble, case), cases, columns=COLUMNS, decimals=DECIMALS,
                      what="sweeps", progress=progress)  # fmt: skip
     return write_csv(table, profile.results_dir / "sweeps.csv")

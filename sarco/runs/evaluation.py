@@ -17,6 +17,7 @@ from ..base import environment, sources
 from ..base.environment import cores
 from ..base.errors import SarcoError
 from ..base.files import atomic, write_csv
+from ..base.tables import read_results
 from ..cohort.layout import Cohort
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.choose import FLOAT32
@@ -225,13 +226,6 @@ def density(mask, image_hu, spacing_mm):
     }
 
 
-def read_cases(path):
-    """Read a table that `evaluate` made, from a path or an open file."""
-    import pandas as pd
-
-    return pd.read_csv(path, dtype={"case": str, "subset": str})
-
-
 def _append(block, path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -245,7 +239,7 @@ def _finished(path, cases, rows):
         return {}
     text = Path(path).read_text(encoding="utf-8")
     whole_lines = text[: text.rfind("\n") + 1] or ",".join(COLUMNS)
-    table = read_cases(io.StringIO(whole_lines))
+    table = read_results(io.StringIO(whole_lines))
     blocks = {case: block for case, block in table.groupby("case") if len(block) == rows}
     write_csv(table[table["case"].isin(list(blocks))], path)
     return {case: blocks[case] for case in cases if case in blocks}
@@ -268,6 +262,11 @@ def writable(profile, what):
     return profile
 
 
+def judged_cases(cohort, profile, test_cases=None):
+    """Cases that results are of: all of validation, and of the test set as many as the profile says, or fewer."""
+    return cohort.cases("validation") + cohort.cases("test")[: profile.evaluation_cases][:test_cases]
+
+
 @dataclass(frozen=True, eq=False)
 class _Run:
     """What a profile's evaluation is of."""
@@ -286,7 +285,7 @@ class _Run:
 
     @cached_property
     def cases(self):
-        return self.cohort.cases("validation") + self.cohort.cases("test")[: self.profile.evaluation_cases]
+        return judged_cases(self.cohort, self.profile)
 
     @property
     def blocks(self):
@@ -357,7 +356,7 @@ def _read_blocks(folder, key):
         with path.open(encoding="utf-8") as file:
             owner, *numbers = file.readline().split()
             if owner == key:
-                rows |= dict(iter(read_cases(file).groupby("case")))
+                rows |= dict(iter(read_results(file).groupby("case")))
                 seconds += float(numbers[0])
                 resumed += int(numbers[1])
     return rows, seconds, resumed

@@ -14,6 +14,7 @@ from ..base import environment, paths
 from ..base.errors import SarcoError
 from ..base.files import content_sha256
 from ..base.sources import digest
+from ..base.tables import read_results
 from ..ct import composition, masks
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
@@ -22,7 +23,7 @@ from ..evidence import cutoffs, disagreement
 from ..evidence.correction import Correction, correction_from_results
 from ..evidence.cutoffs import Person
 from ..method import postprocess
-from ..runs.evaluation import members_spread, read_cases
+from ..runs.evaluation import members_spread
 from . import checks
 from .reading import read_mask, read_slice
 
@@ -229,7 +230,7 @@ def _learned(results, manifest, student):
         evaluated = json.loads(info.read_text(encoding="utf-8")).get("student" if student else "weights")
         if evaluated != weights_sha256(manifest):
             return None, None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
-        correction = correction_from_results(read_cases(cases), student)
+        correction = correction_from_results(read_results(cases), student)
     except FileNotFoundError as error:
         return None, None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
     except SarcoError as error:
@@ -243,11 +244,9 @@ def _learned(results, manifest, student):
 
 def _limit(path, correction, manifest):
     """Limit of the members' disagreement, and why there is none."""
-    import pandas as pd
-
     why = "tells no limit"
     try:
-        table = pd.read_csv(path, dtype={"team": str})  # digits alone, or with an e, would become a number
+        table = read_results(path)
         if set(table["team"]) != {team(manifest)}:
             raise ValueError("it belongs to other weights")
         limit = disagreement.learn(disagreement.with_errors(table, correction))

@@ -9,6 +9,7 @@ from toys import ToyCohort, ToyEnsemble
 from typer.testing import CliRunner
 from untrained import write_members
 
+from sarco.base import tables
 from sarco.cli.app import app
 from sarco.cohort import make
 from sarco.evidence import member_orders, steps
@@ -86,7 +87,7 @@ def test_from_the_command_to_the_table(tiny, tmp_path):
 def test_committed_table_belongs_to_the_committed_cases():
     """Both were computed from the same members and slices, so that all members together give the same."""
     folder = profiles.load("published").results_dir
-    table, cases = pd.read_csv(folder / "orders.csv"), evaluation.read_cases(folder / "cases.csv")
+    table, cases = pd.read_csv(folder / "orders.csv"), tables.read_results(folder / "cases.csv")
     for step in member_orders.STEPS:
         curve = member_orders.band(table, step)
         known = steps.by_members(cases, "validation", step)

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 from untrained import write_members, write_student
 
+from sarco.base import tables
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
 from sarco.cohort import make
@@ -79,7 +80,7 @@ def test_from_the_command_to_the_table(made):
     assert (table.groupby("case").size() == each).all() and set(table.split) == {"validation", "test"}
     # At the paper's setting it is what the evaluation says, whole slice or part of it.
     evaluation.run(profile, progress=False)
-    cases = evaluation.read_cases(profile.results_dir / "cases.csv")
+    cases = tables.read_results(profile.results_dir / "cases.csv")
     final = cases[(cases.members == 2) & (cases.step == "window")].set_index("case")
     for name, value in sweeps.PAPERS.items():
         if value is not None:

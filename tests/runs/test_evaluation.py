@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from toys import SPACING_MM, ToyCohort, ToyEnsemble, disc
 
+from sarco.base import tables
 from sarco.base.errors import SarcoError
 from sarco.evidence import steps
 from sarco.method import metrics, postprocess, surface
@@ -83,7 +84,7 @@ def test_an_interrupted_run_goes_on(cohort, tmp_path, torn_bytes):
     assert ensemble.calls == 3 + {0: 0, 1: 1, 100: 1, 10**6: 3}[torn_bytes]
     pd.testing.assert_frame_equal(again, whole)
     pd.testing.assert_frame_equal(
-        evaluation.read_cases(partial).sort_values(["case", "subset", "step"], ignore_index=True),
+        tables.read_results(partial).sort_values(["case", "subset", "step"], ignore_index=True),
         whole.sort_values(["case", "subset", "step"], ignore_index=True),
     )
 
