@@ -11,6 +11,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from .files import checksum
+
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = PACKAGE.parent
 
@@ -44,6 +46,14 @@ def digest(*entries):
     total = hashlib.sha256()
     for path in of(*entries):
         total.update(f"{os.path.relpath(path, ROOT)} {_parsed(path, path.read_bytes())[0]}\n".encode())
+    return total.hexdigest()
+
+
+def package_digest():
+    """Digest of all files of the package as they lie there, in hexadecimal: it parses none, so it is there at once."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in PACKAGE.rglob("*.*") if path.suffix in (".py", ".html")):
+        total.update(f"{path.relative_to(PACKAGE)} {checksum(path)}\n".encode())
     return total.hexdigest()
 
 

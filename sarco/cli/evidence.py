@@ -33,9 +33,13 @@ def orders(profile: Profile, json_: Json = False):
 def elsewhere(profile: Profile, json_: Json = False):
     """Evaluate the members on difficult phantoms and on randomised ones that no network has learned from."""
     prepare_inference()
-    from ..evidence import other_populations
+    from ..evidence import learned, other_populations
+    from ..runs import profiles
 
-    print_written(other_populations.write_elsewhere(profile), json_)
+    chosen = profiles.load(profile)
+    written = other_populations.write_elsewhere(chosen)
+    learned.keep(chosen.weights_dir, chosen.results_dir)
+    print_written(written, json_)
 
 
 @command(app, "readings", "sarco readings --profile smoke")

@@ -54,6 +54,11 @@ def evaluate(
 ):
     """Evaluate the members on validation and test slices, or go on where it was interrupted."""
     prepare_inference()
-    from ..runs import evaluation
+    from ..evidence import learned
+    from ..runs import evaluation, profiles
 
-    print_written(evaluation.run(profile, block=block, engine=engine), json_)
+    chosen = profiles.load(profile)
+    written = evaluation.run(chosen, block=block, engine=engine)
+    if block is None:
+        learned.keep(chosen.weights_dir, chosen.results_dir)
+    print_written(written, json_)

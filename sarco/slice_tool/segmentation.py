@@ -12,15 +12,13 @@ import numpy as np
 
 from ..base import environment, paths
 from ..base.errors import SarcoError
-from ..base.files import content_sha256
-from ..base.sources import digest
-from ..base.tables import read_results
+from ..base.sources import package_digest
 from ..ct import composition, masks
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
-from ..engines.weights import read_manifest, team, weights_sha256
-from ..evidence import cutoffs, disagreement
-from ..evidence.correction import Correction, correction_from_results
+from ..engines.weights import read_manifest, weights_sha256
+from ..evidence import cutoffs, disagreement, learned
+from ..evidence.correction import Correction
 from ..evidence.cutoffs import Person
 from ..method import postprocess
 from ..runs.evaluation import members_spread
@@ -173,7 +171,8 @@ class Segmenter:
         self.quick, self.engine = quick, engine
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
-        self.correction, self.limit, self._warnings = _learned(self.results, self.manifest, quick)
+        known = learned.of(self.weights, self.results, self.manifest, quick)
+        self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
 
     @cached_property
     def ensemble(self):
@@ -187,8 +186,7 @@ class Segmenter:
         """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
         made_from = [
             weights_sha256(self.manifest), repr(self.correction), repr(self.limit), self._warnings,
-            environment.versions(), self.engine, self._engine_here, digest(__name__, f"{__package__}.output"),
-            content_sha256(Path(__file__).with_name("page.html")),
+            environment.versions(), self.engine, self._engine_here, package_digest(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -221,42 +219,6 @@ class Segmenter:
             probability=as_stored(measured["all"].probability, stored.header),
             correction=self.correction, disagreement_limit=self.limit, **spread,
         )  # fmt: skip
-
-
-def _learned(results, manifest, student):
-    """What the members' results teach: the correction, the limit of their disagreement, and why one is None."""
-    cases, info = results / "cases.csv", results / "run.json"
-    try:
-        evaluated = json.loads(info.read_text(encoding="utf-8")).get("student" if student else "weights")
-        if evaluated != weights_sha256(manifest):
-            return None, None, [f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'."]
-        correction = correction_from_results(read_results(cases), student)
-    except FileNotFoundError as error:
-        return None, None, [f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'."]
-    except SarcoError as error:
-        return None, None, [f"No corrected area: {error}"]
-    except (ValueError, KeyError) as error:
-        return None, None, [f"{results}: results that cannot be read ({error}), so no corrected area."]
-    if len(manifest["members"]) < 2:
-        return correction, None, []
-    return correction, *_limit(results / "elsewhere.csv", correction, manifest)
-
-
-def _limit(path, correction, manifest):
-    """Limit of the members' disagreement, and why there is none."""
-    why = "tells no limit"
-    try:
-        table = read_results(path)
-        if set(table["team"]) != {team(manifest)}:
-            raise ValueError("it belongs to other weights")
-        limit = disagreement.learn(disagreement.with_errors(table, correction))
-        if limit is not None:
-            return limit, []
-    except FileNotFoundError:
-        why = "not found"
-    except (ValueError, KeyError) as error:
-        why = f"of no use ({error})"
-    return None, [f"{path}: {why}, so no warning where the networks disagree; run 'sarco elsewhere'."]
 
 
 def _disagreement(spread, limit):

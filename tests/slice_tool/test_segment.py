@@ -19,6 +19,7 @@ from sarco.base.files import checksum
 from sarco.cli.app import app
 from sarco.ct.write import Scan, write_slice
 from sarco.engines.weights import pack, team
+from sarco.evidence import learned
 from sarco.evidence.correction import WARRANT
 from sarco.method import metrics, surface
 from sarco.slice_tool import numbers as names
@@ -357,7 +358,7 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     assert names.numbers_of(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
     # Hexadecimal digits that read as a number are the name of a team all the same.
     for digits in ("012345678901", "12345e678901"):
-        monkeypatch.setattr(segmentation, "team", lambda manifest, digits=digits: digits)
+        monkeypatch.setattr(learned, "team", lambda manifest, digits=digits: digits)
         elsewhere.assign(team=digits).to_csv(folder.parent / "results" / "elsewhere.csv")
         assert segmentation.Segmenter(folder).limit.value == 2
 

@@ -1,0 +1,114 @@
+"""What the results of some weights teach of one more slice: the mean error of its area, and the limit of a warning.
+
+Both are kept in a small file beside the weights, so that a single slice waits for no table. It says of which weights
+and tables it is: for others, or where a table has changed since, the tables are read.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..base.errors import SarcoError
+from ..base.files import atomic, content_sha256
+from ..base.tables import read_results
+from ..engines.weights import read_manifest, team, weights_sha256
+from . import disagreement
+from .correction import Correction, correction_from_results
+from .disagreement import Limit
+
+FILE = "learned.json"
+TABLES = ("cases.csv", "elsewhere.csv")
+HOW = (
+    "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
+    "members' disagreement, the one of least cost on the slices of elsewhere.csv. Written by 'sarco evaluate' and "
+    "'sarco elsewhere' from the tables with these checksums."
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The correction, the limit of the members' disagreement, and why one of them is None."""
+
+    correction: Correction | None = None
+    limit: Limit | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def of(weights, results, manifest, student=False):
+    """What is known of the weights of a manifest, which lie in the folder `weights`, as it was kept or learned anew."""
+    return _kept(weights, results, manifest, student) or learn(results, manifest, student)
+
+
+def keep(weights, results):
+    """Write what these results teach about these weights beside them, but for what lacks a table or a slice.
+
+    Returns the path of the file.
+    """
+    found = {name: digest for name in TABLES if (digest := content_sha256(Path(results) / name))}
+    kept = {"how": HOW, "tables": found}
+    for student in (False, True):
+        try:
+            manifest = read_manifest(weights, student)
+        except SarcoError:  # a run may have no student
+            continue
+        learned = learn(results, manifest, student)
+        if not learned.warnings:
+            kept[_whose(student)] = {"team": team(manifest), "correction": asdict(learned.correction),
+                                     "limit": learned.limit and asdict(learned.limit)}  # fmt: skip
+    path = Path(weights) / FILE
+    with atomic(path) as beside:
+        beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _whose(student):
+    return "student" if student else "members"
+
+
+def _kept(weights, results, manifest, student):
+    try:
+        kept = json.loads((Path(weights) / FILE).read_text(encoding="utf-8"))
+        known, tables = kept[_whose(student)], kept["tables"]
+        # Without its tables, a folder of weights knows what they taught.
+        same = all(content_sha256(Path(results) / name) in (None, tables.get(name)) for name in TABLES)
+        if same and known["team"] == team(manifest):
+            return Learned(Correction(**known["correction"]), known["limit"] and Limit(**known["limit"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
+        pass
+    return None
+
+
+def learn(results, manifest, student=False):
+    """What the tables in a folder of results teach about the weights of a manifest: `Learned`."""
+    cases, info = Path(results) / "cases.csv", Path(results) / "run.json"
+    try:
+        evaluated = json.loads(info.read_text(encoding="utf-8")).get("student" if student else "weights")
+        if evaluated != weights_sha256(manifest):
+            return Learned(warnings=(f"{info}: belongs to other weights, so no corrected area; run 'sarco evaluate'.",))
+        correction = correction_from_results(read_results(cases), student)
+    except FileNotFoundError as error:
+        return Learned(warnings=(f"{error.filename}: not found, so no corrected area; run 'sarco evaluate'.",))
+    except SarcoError as error:
+        return Learned(warnings=(f"No corrected area: {error}",))
+    except (ValueError, KeyError) as error:
+        return Learned(warnings=(f"{results}: results that cannot be read ({error}), so no corrected area.",))
+    if len(manifest["members"]) < 2:
+        return Learned(correction)
+    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest))
+
+
+def _limit(path, correction, manifest):
+    """Limit of the members' disagreement, and why there is none."""
+    why = "tells no limit"
+    try:
+        table = read_results(path)
+        if set(table["team"]) != {team(manifest)}:
+            raise ValueError("it belongs to other weights")
+        limit = disagreement.learn(disagreement.with_errors(table, correction))
+        if limit is not None:
+            return limit, ()
+    except FileNotFoundError:
+        why = "not found"
+    except (ValueError, KeyError) as error:
+        why = f"of no use ({error})"
+    return None, (f"{path}: {why}, so no warning where the networks disagree; run 'sarco elsewhere'.",)
