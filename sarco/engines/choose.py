@@ -43,9 +43,9 @@ def choose(name=AUTO):
     return name
 
 
-def make(name, weights, networks):
-    """The engine of a choice with its members ready: their weights, and a function that builds them for Keras."""
+def make(name, weights, network):
+    """The engine of a choice with its members ready: their weights, and a function that builds one for Keras."""
     engine = ENGINES[choose(name)]
     if engine is keras.Keras:
-        return engine(networks())
+        return engine(weights, network)
     return engine(weights, precision="float32" if name == FLOAT32 else None)

@@ -41,27 +41,44 @@ def sees_a_gpu():
 
 
 class Keras:
-    """Members one after the other, from a list of keras.Model.
+    """Members one after the other.
 
     `made_with` (name, version and precision, str each) belongs beside results.
+
+    Parameters
+    ----------
+    weights : list of list of ndarray
+        Of each member, as `keras.Model.get_weights` orders them.
+    network : callable
+        Makes a member a keras.Model, from its weights.
     """
 
     name = "keras"
 
-    def __init__(self, networks):
+    def __init__(self, weights, network):
         import keras
 
         disable_tf32()
-        # float32 unless whoever built the networks chose a narrower type.
-        precision = min(layer.compute_dtype for network in networks for layer in network.layers)
+        # To build and to compile a network takes as long as a dozen passes: one stands for all, with the weights of
+        # each in turn.
+        built = network(weights[0])
+        # float32 unless whoever built it chose a narrower type.
+        precision = min(layer.compute_dtype for layer in built.layers)
         self.made_with = {"name": self.name, "version": keras.__version__, "precision": precision}
         self._lock = threading.Lock()  # one member uses all cores
-        self._steps = networks
+        self._members = [[keras.ops.convert_to_tensor(array) for array in arrays] for arrays in weights]
+
+        def step(arrays, x):
+            with keras.StatelessScope(list(zip(built.weights, arrays, strict=True))):
+                return built(x, training=False)
+
+        self._step = step
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            # Compiled once a member and reused for every shape of crop.
-            self._steps = [tf.function(network, reduce_retracing=True, autograph=False) for network in networks]
+            arrays = [tf.TensorSpec(array.shape, array.dtype) for array in self._members[0]]
+            crop = tf.TensorSpec((1, None, None, 1), tf.float32)  # of every shape
+            self._step = tf.function(step, input_signature=(arrays, crop), autograph=False)
 
     def probabilities(self, image):
         """Probability of muscle from each member.
@@ -79,4 +96,4 @@ class Keras:
 
         x = np.asarray(image, np.float32)[None, ..., None]
         with self._lock:
-            return np.stack([ops.convert_to_numpy(step(x, training=False))[0, ..., 0] for step in self._steps])
+            return np.stack([ops.convert_to_numpy(self._step(arrays, x))[0, ..., 0] for arrays in self._members])

@@ -13,7 +13,6 @@ from ..base.tables import read_results
 from ..cohort.layout import Cohort
 from ..engines.weights import unpack
 from ..method.ensemble import Ensemble
-from ..method.unet import unet
 from ..runs.arrays import load_arrays
 from ..runs.evaluation import FINAL
 from ..runs.training import member_of, train_member
@@ -38,9 +37,7 @@ def run_variant(profile, variant, progress=True):
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     # The same seed for all: the same first weights, order and augmentation.
     weights = train_member(training, validation, member_of(profile, 1), recipe(profile), out, progress)
-    network = unet(profile.filters)
-    network.set_weights(unpack(weights))
-    ensemble = Ensemble({"spacing_mm": profile.spacing_mm}, [network])
+    ensemble = Ensemble({"spacing_mm": profile.spacing_mm}, [unpack(weights)])
     table = evaluate(ensemble, Cohort.open(profile.difficult_dir), progress)
     table = table[table["step"] == FINAL].rename(columns={"true_area_cm2": "reference_area_cm2"})
     return write_csv(table.assign(variant=variant)[list(COLUMNS)], out / "cases.csv")

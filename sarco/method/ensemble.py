@@ -8,7 +8,6 @@ taught by the members, may stand in their place.
 """
 
 import threading
-from functools import cached_property
 
 import numpy as np
 
@@ -41,20 +40,15 @@ class Ensemble:
     ----------
     manifest : dict
         What the members are and how they were trained.
-    members : list of keras.Model, optional
-        Not needed where `weights` are given: they are then built when they are first looked at.
-    weights : list of list of ndarray, optional
-        Of each member, as `keras.Model.get_weights` orders them.
+    weights : list of list of ndarray
+        Of each member, as `keras.Model.get_weights` orders them; `network` makes them one.
     engine : str
         What computes them, see `sarco.engines.choose.choose`.
     """
 
-    def __init__(self, manifest, members=None, *, weights=None, engine=engines.AUTO):
-        self.manifest, self._choice = manifest, engine
+    def __init__(self, manifest, weights, *, engine=engines.AUTO):
+        self.manifest, self.weights, self._choice = manifest, weights, engine
         self._engine, self._making = None, threading.Lock()
-        self.weights = [member.get_weights() for member in members] if weights is None else weights
-        if members is not None:
-            self.members = members
 
     @classmethod
     def load(cls, weights_dir=None, members=None, *, student=False, engine=engines.AUTO):
@@ -79,7 +73,7 @@ class Ensemble:
         engines.choose(engine)
         folder = paths.weights_dir() if weights_dir is None else weights_dir
         manifest = read_manifest(folder, student)
-        return cls(manifest, weights=read_members(folder, manifest, members), engine=engine)
+        return cls(manifest, read_members(folder, manifest, members), engine=engine)
 
     @property
     def size(self):
@@ -91,17 +85,12 @@ class Ensemble:
         """Side of a pixel on the network's grid, mm."""
         return self.manifest["spacing_mm"]
 
-    @cached_property
-    def members(self):
-        """The networks, a list of keras.Model."""
-        return [network(weights) for weights in self.weights]
-
     @property
     def engine(self):
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
         with self._making:  # slices are measured by several threads, and the first may all come at once
             if self._engine is None:
-                self._engine = engines.make(self._choice, self.weights, lambda: self.members)
+                self._engine = engines.make(self._choice, self.weights, network)
             return self._engine
 
     def predict_members(self, image_hu, spacing_mm):

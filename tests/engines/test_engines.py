@@ -96,8 +96,7 @@ def image():
 
 
 def test_the_graph_is_the_network(small, image):
-    each = [ensemble.network(weights) for weights in small]
-    expected = Keras(each).probabilities(image)
+    expected = Keras(small, ensemble.network).probabilities(image)
     found = OpenVINO(small, precision="float32").probabilities(image)
     assert found.shape == expected.shape == (3, 48, 64)
     assert expected.std() > 1e-3 and expected[0].std() > 1e-3
@@ -118,9 +117,9 @@ def test_same_bits_every_time_and_from_any_thread(small, image, precision):
     assert np.array_equal(OpenVINO(small, precision).probabilities(image), first)
 
 
-def test_an_ensemble_of_given_networks(small, image):
-    """As the ablation makes one: networks, and a manifest that says little."""
-    team = ensemble.Ensemble({"spacing_mm": 4.0}, [ensemble.network(small[0])])
+def test_an_ensemble_of_given_weights(small, image):
+    """As the ablation makes one: weights, and a manifest that says little."""
+    team = ensemble.Ensemble({"spacing_mm": 4.0}, small[:1])
     assert team.size == 1 and team.engine.made_with["name"] == "openvino"
     found = measure_slice(np.full((96, 128), 40.0), (4.0, 4.0), team).probability
     assert found.shape == (96, 128) and found.max() > 0
@@ -136,7 +135,7 @@ def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
         from tensorflow.config.experimental import enable_tensor_float_32_execution as allow
         from tensorflow.config.experimental import tensor_float_32_execution_enabled as allowed
 
-        for work in (lambda: Keras([ensemble.network(small[0])]), lambda: train.compiled_unet(2, 1)):
+        for work in (lambda: Keras(small, ensemble.network), lambda: train.compiled_unet(2, 1)):
             allow(True)
             work()
             assert not allowed()
@@ -151,12 +150,12 @@ def test_float32_is_float32_and_what_is_said_was_computed(small, monkeypatch):
             keras.disable_tf32()
     assert told == [("jax_default_matmul_precision", "highest"), "highest"] and not backends.cudnn.allow_tf32
 
-    narrow = Keras([unet.unet(2, precision="mixed_bfloat16")])
+    narrow = Keras(small, lambda _: unet.unet(2, precision="mixed_bfloat16"))
     assert narrow.made_with["precision"] == "bfloat16"
     usual = library.mixed_precision.dtype_policy()
     library.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        assert Keras([ensemble.network(small[0])]).made_with["precision"] == "float32"
+        assert Keras(small, ensemble.network).made_with["precision"] == "float32"
     finally:
         library.mixed_precision.set_dtype_policy(usual)
     assert OpenVINO(small[:1], "float32").made_with["precision"] == "float32"

@@ -83,5 +83,5 @@ def test_onnx_is_the_same_network():
         speed_bench.onnx_model(network.get_weights()), providers=["CPUExecutionProvider"]
     )
     x = np.random.default_rng(0).random((1, 1, 32, 48), np.float32)
-    expected = Keras([network]).probabilities(x[0, 0])
+    expected = Keras([network.get_weights()], lambda _: network).probabilities(x[0, 0])
     assert np.abs(session.run(None, {"image": x})[0][:, 0] - expected).max() < 1e-5

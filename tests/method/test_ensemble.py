@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ class Counting:
 
 @pytest.fixture
 def two():
-    made = ensemble.Ensemble({"spacing_mm": 2.0}, weights=[[], []])
+    made = ensemble.Ensemble({"spacing_mm": 2.0}, [[], []])
     made._engine = Counting()
     return made
 
@@ -45,23 +44,18 @@ def test_members_see_the_body_and_air_is_nothing(two):
 
 def test_a_member_is_built_from_its_weights_alone():
     kept = unet.unet(filters=3, depth=2).get_weights()
-    made = ensemble.Ensemble({"spacing_mm": 4.0}, weights=[kept, kept])
-    assert (made.size, made.network_spacing_mm, len(made.members)) == (2, 4.0, 2)
-    for built in made.members:
-        assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), kept, strict=True))
-    given = [SimpleNamespace(get_weights=lambda: kept)]
-    again = ensemble.Ensemble({}, given)
-    assert again.members is given and again.weights == [kept]
+    made = ensemble.Ensemble({"spacing_mm": 4.0}, [kept, kept])
+    assert (made.size, made.network_spacing_mm) == (2, 4.0)
+    built = ensemble.network(kept)
+    assert all(np.array_equal(a, b) for a, b in zip(built.get_weights(), kept, strict=True))
 
 
 def test_the_engine_is_made_once_and_when_it_is_needed(monkeypatch, tmp_path):
     made = []
     monkeypatch.setattr(ensemble.engines, "make", lambda *how: made.append(how) or len(made))
-    weights, networks = [["of one"]], [SimpleNamespace(get_weights=lambda: ["of one"])]
-    team = ensemble.Ensemble({}, networks, engine="float32")
+    team = ensemble.Ensemble({}, [["of one"]], engine="float32")
     assert not made and team.engine == team.engine == 1
-    ((choice, given, build),) = made
-    assert (choice, given, build()) == ("float32", weights, networks)
+    assert made == [("float32", [["of one"]], ensemble.network)]
     (tmp_path / "manifest.json").write_text('{"members": []}')
     assert ensemble.Ensemble.load(tmp_path, engine="keras").engine == 2 and made[1][:2] == ("keras", [])
 
@@ -75,7 +69,7 @@ def test_threads_that_come_at_once_share_one_engine(monkeypatch):
         return len(made)
 
     monkeypatch.setattr(ensemble.engines, "make", make)
-    team = ensemble.Ensemble({}, weights=[])
+    team = ensemble.Ensemble({}, [])
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: barrier.wait() < 4 and team.engine, range(4))) == {1}
 
