@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import prose
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
@@ -97,6 +98,7 @@ def run(source, parameters, timeout_s):
         except Exception as error:  # nbclient raises many kinds: a cell over its time, a kernel that died
             raise SarcoError(f"{source}: did not finish ({type(error).__name__}: {error}).") from error
         notebook = normalise(nbformat.read(beside, as_version=4))
+    prose.fill(notebook, source.name, prose.targets())
     _refuse_machine_paths(notebook, source)
     return notebook
 

@@ -11,30 +11,45 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import yaml
 
 from sarco.base.errors import SarcoError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import address
+import prose
 
 ROOT = Path(__file__).resolve().parent.parent
+_CAPTION = r'<a id="(?P<name>(?:fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*\s(?P<text>.*?)'
+CAPTION = re.compile(_CAPTION, re.DOTALL)
+PICTURE = re.compile(rf"!\[(?P<alt>[^]]*)\]\((?P<file>[^)]*)\)\n\n{_CAPTION}(?=\n\n)", re.DOTALL)
+NOTE = re.compile(r"^> \*\*(?P<kind>Important|Warning)\.\*\* (?P<text>.*(?:\n>.*)*)", re.MULTILINE)
 
 
 def stage(chapters, folder, root=ROOT):
     """Lay out a book in `folder`: settings, text pages, and the notebooks of the folder `chapters`.
 
-    The pages keep the paths that they have in the repository, because the Colab button is made from them.
+    The pages keep the paths that they have in the repository, because the Colab button is made from them. Their text is
+    filled in and put into the words of Sphinx, which then numbers the figures and checks each link.
     """
+    known = prose.targets(root)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "chapters").mkdir(parents=True)
     shutil.copy2(root / "_toc.yml", folder)
     shutil.copytree(root / "workflow" / "book", folder / "workflow" / "book", ignore=_no_caches)
-    for page in (root / "chapters").iterdir():
-        if page.suffix != ".ipynb" and page.name != ".ipynb_checkpoints":
-            _copy(page, folder / "chapters" / page.name)
-    for notebook in sorted(chapters.glob("*.ipynb")):
-        _copy(notebook, folder / "chapters" / notebook.name)
+    # A page that is made of docstrings has nothing to show outside the book.
+    for page in (*(root / "chapters").iterdir(), *(root / "workflow" / "book").glob("*.md")):
+        target = folder / "chapters" / page.name
+        if page.suffix == ".md":
+            text = prose.filled(page.read_text(encoding="utf-8"), page.name, known)
+            target.write_text(for_sphinx(text), encoding="utf-8")
+        elif page.is_file() and page.suffix != ".ipynb":
+            shutil.copy2(page, target)
+    for path in sorted(chapters.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        prose.fill(notebook, path.name, known)
+        nbformat.write(numbered(notebook), folder / "chapters" / path.name)
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     found = address.known(root)
     if found:
@@ -42,14 +57,55 @@ def stage(chapters, folder, root=ROOT):
     (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def _copy(source, target):
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=_no_caches)
-    else:
-        shutil.copy2(source, target)
-
-
 _no_caches = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+
+
+def numbered(notebook):
+    """An executed notebook for Sphinx: the captions stand with what they are of, so that it numbers them."""
+    cells = []
+    for cell in notebook.cells:
+        caption = cell.cell_type == "markdown" and CAPTION.fullmatch(cell.source.strip())
+        if caption:
+            _give_caption(cells[-1], caption["name"], " ".join(for_sphinx(caption["text"]).split()))
+            continue
+        if cell.cell_type == "markdown":
+            cell.source = for_sphinx(cell.source)
+        for output in cell.get("outputs", ()):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = for_sphinx(output.data["text/markdown"])
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def _give_caption(cell, name, text):
+    kind = "image/png" if name.startswith("fig-") else "text/markdown"
+    shown = [output.data for output in cell.get("outputs", ()) if kind in output.get("data", {})]
+    if len(shown) != 1:
+        raise SarcoError(f"{name}: the cell above its caption shows {len(shown)} such; let it show the one it is of.")
+    if kind == "image/png":
+        cell.metadata.setdefault("mystnb", {})["figure"] = {"caption": text, "name": name}
+    else:
+        shown[0][kind] = f"```{{table}} {text}\n:name: {name}\n\n{shown[0][kind]}\n```"
+
+
+def for_sphinx(text):
+    """A text of the chapters in the words of Sphinx (MyST)."""
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = PICTURE.sub(r"```{figure} \g<file>\n:name: \g<name>\n:alt: \g<alt>\n\n\g<text>\n```", text)
+    text = prose.LINK.sub(_reference, text)
+    text = re.sub(r'^<a id="([\w-]+)"></a>', r"(\1)=\n", text, flags=re.MULTILINE)
+    return NOTE.sub(_admonition, text)
+
+
+def _reference(link):
+    """Sphinx numbers figures and tables itself."""
+    return f"{{numref}}`{link[3]}`" if link[3].startswith(("fig-", "tab-")) else f"[{link[1]}](#{link[3]})"
+
+
+def _admonition(note):
+    body = re.sub(r"^> ?", "", note["text"], flags=re.MULTILINE)
+    return f":::{{{note['kind'].lower()}}}\n{body}\n:::"
 
 
 def render(folder):

@@ -27,7 +27,7 @@ for _name, _value in (
 
 PIXELS_PER_INCH = 112  # on the page; at this size a figure's text is as large as the text around it
 SAME_CM2 = 0.1  # ten pixels or more: what another machine's last digits may move, and no other phantom comes as near
-GLUE_PREFIX = "application/papermill.record/"  # what myst_nb looks for
+NUMBERS = "application/vnd.sarco.numbers+json"  # of an output that no viewer shows: texts, by name
 
 
 class Run(StoredRun):
@@ -153,22 +153,21 @@ def with_interval(value, low, high, spec=""):
     return f"{text} ({number(low, spec)} to {number(high, spec)})"
 
 
-def glue(name, value, spec=""):
-    """Keep a number, written as `number` does, under a name that the role glue:text cites. Shows nothing."""
+def keep(numbers):
+    """Keep numbers for the text around the cell, into which workflow/prose.py writes them. Shows nothing.
+
+    Parameters
+    ----------
+    numbers : dict
+        Values, as `number` takes them, by "name:spec": {"test-dsc:.3f": dsc, "test-n": n}.
+    """
     from IPython.display import display
 
-    display(
-        {f"{GLUE_PREFIX}text/plain": repr(number(value, spec))},
-        raw=True,
-        metadata={"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}},
-    )
-
-
-def glue_all(numbers):
-    """Keep several numbers: a dict of values by "name:spec", as {"test-dsc:.3f": dsc, "test-n": n}."""
+    texts = {}
     for key, value in numbers.items():
         name, _, spec = key.partition(":")
-        glue(name, value, spec)
+        texts[name] = number(value, spec)
+    display({NUMBERS: texts}, raw=True)
 
 
 def side(interval, below, within, above, of=0):
@@ -180,38 +179,35 @@ def side(interval, below, within, above, of=0):
 # Tables and figures --------------------------------------------------------------------------------------------------
 
 
-def table(frame, caption, name):
-    """Show a table that the book numbers, and that JupyterLab and Colab show as a plain one.
+def table(frame):
+    """Show a table, of which the cell below holds the caption; a cell of it may hold links, as Markdown has them.
 
     Parameters
     ----------
     frame : DataFrame
         Of text, shown as it is, without its index: format the numbers first.
-    caption : str
-    name : str
-        For numref, as "tab-headline".
     """
     from IPython.display import display
 
     align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
     rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
-    # Only the book can follow a reference; elsewhere its name is left, and a citation goes.
     html = frame.to_html(index=False, border=0, justify="left")
-    html = re.sub(r" ?\{cite:p\}`[^`]*`|\{numref\}`([^`]*)`", r"\1", html)
-    display(
-        {
-            "text/markdown": f"```{{table}} {caption}\n:name: {name}\n\n{rows}\n```",
-            "text/html": html.replace(">", f">\n  <caption>{caption}</caption>", 1),
-        },
-        raw=True,
-    )
+    html = re.sub(r"\[([^]]*)\]\(([^)]*)\)", r'<a href="\2">\1</a>', html)
+    display({"text/markdown": rows, "text/html": html}, raw=True)
+
+
+def place(address):
+    """A link to a figure or table by its address in the book, as "chapters/05-postprocessing.html#tab-steps"."""
+    page, _, name = address.rpartition("/")[2].partition(".html#")
+    number, _, title = page.partition("-")
+    return f"[{f'chapter {int(number)}' if int(number) < 90 else f'the {title}'}]({page}.ipynb#{name})"
 
 
 def _mostly_numbers(cells):
     return 2 * sum(bool(re.match(r"[+-]?\d", cell)) for cell in cells) > len(cells)
 
 
-def interval_table(frame, columns, caption, name, missing=None):
+def interval_table(frame, columns, missing=None):
     """Show a table of numbers, each with its interval where it has one.
 
     Parameters
@@ -219,15 +215,13 @@ def interval_table(frame, columns, caption, name, missing=None):
     frame : DataFrame
     columns : dict of str to str
         What `column` writes, by heading.
-    caption, name : str
-        As in `table`.
     missing : str, optional
         Stands for a number that is NaN.
     """
     import pandas as pd
 
     texts = {heading: column(frame, field, missing) for heading, field in columns.items()}
-    table(pd.DataFrame(texts, dtype=str), caption, name)
+    table(pd.DataFrame(texts, dtype=str))
 
 
 def column(frame, field, missing=None):
@@ -266,9 +260,9 @@ def paper_and_run(rows):
     return pd.DataFrame(texts, columns=["", "The paper", "This run"], dtype=str)
 
 
-def paper_table(rows, caption, name):
+def paper_table(rows):
     """Show what `paper_and_run` makes of the rows."""
-    table(paper_and_run(rows), caption, name)
+    table(paper_and_run(rows))
 
 
 def png(figure):

@@ -1,12 +1,15 @@
 """The book: built from the committed chapters and opened, page by page, in a browser."""
 
 import functools
+import html
 import http.server
 import re
 import shutil
 import threading
 
 import address
+import nbformat
+import prose
 import pytest
 import render
 
@@ -58,6 +61,28 @@ def _names(pages):
 def test_each_chapter_has_a_page(pages, chapters):
     built = {path.stem for path in pages.glob("chapters/*.html")}
     assert built >= {path.stem for path in chapters} | {"intro", "references"}
+
+
+CAPTION = re.compile(r'<span class="caption-number">(.*?) </span><span class="caption-text">(.*?)</span><a class', re.S)
+NUMBERED = re.compile(r'<a class="reference internal" href="([^"]*)#([^"]*)"><span class="std std-numref">(.*?)</span>')
+
+
+def _words(text):
+    """The words and numbers of a text in HTML or Markdown, whose signs Sphinx sets otherwise."""
+    return re.findall(r"[-+]?\w+", re.sub(r"(?s)<!--.*?-->|<[^>]*>|\]\([^)]*\)", "", html.unescape(text)))
+
+
+def test_sphinx_numbers_and_says_what_the_chapters_do(pages, chapters):
+    known = prose.targets()
+    for path in chapters:
+        cells = nbformat.read(path, as_version=4).cells
+        captions = [cell.source for cell in cells if cell.cell_type == "markdown" and prose.CAPTION.match(cell.source)]
+        shown = (pages / f"chapters/{path.stem}.html").read_text(encoding="utf-8")
+        found = [_words(f"{number}. {text}") for number, text in CAPTION.findall(shown)]
+        assert sorted(found) == sorted(map(_words, captions)), path.name
+        for page, name, told in NUMBERED.findall(shown):
+            file = page.removesuffix(".html") + ".ipynb" if page else path.name
+            assert known[name] == (file, told), f"{path.name}: {name}"
 
 
 @pytest.mark.parametrize(

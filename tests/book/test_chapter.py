@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pandas as pd
+import prose
 import pytest
 from matplotlib.figure import Figure
 
@@ -122,18 +123,13 @@ def test_a_long_table_is_made_wide_in_its_own_order():
     assert chapter.column(wide, "me") == ["3 (2 to 4)", "7 (6 to 8)"]
 
 
-def test_glue_is_what_myst_nb_reads(shown):
-    glue = pytest.importorskip("myst_nb.ext.glue")
-    chapter.glue("dsc", 0.9, ".3f")
-    [(data, metadata)] = shown
-    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data, metadata=metadata)])
-    [(key, output)] = glue.extract_glue_data_cell(cell)
-    assert key == "dsc" and output["data"] == {"text/plain": "'0.900'"}
-    assert cell.outputs == []  # nothing is shown
-    shown.clear()
-    chapter.glue_all({"n": 5, "me:+.1f": (1.0, 0.5, 1.5)})
-    told = [(metadata["scrapbook"]["name"], *data.values()) for data, metadata in shown]
-    assert told == [("n", "'5'"), ("me", "'+1.0 (+0.5 to +1.5)'")]
+def test_what_is_kept_is_read_for_the_text_and_not_shown(shown):
+    chapter.keep({"n": 5, "me:+.1f": (1.0, 0.5, 1.5)})
+    chapter.keep({"dsc:.3f": 0.9})
+    outputs = [nbformat.v4.new_output("display_data", data, metadata=metadata) for data, metadata in shown]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
+    assert prose.kept(notebook) == {"n": "5", "me": "+1.0 (+0.5 to +1.5)", "dsc": "0.900"}
+    assert {kind for data, _ in shown for kind in data} == {chapter.NUMBERS}  # no viewer knows it
 
 
 def test_agreement():
@@ -149,13 +145,17 @@ def test_agreement():
 
 
 def test_table_for_book_and_notebook(shown):
-    chapter.paper_table([("DSC", 0.97, 0.9599, ".3f"), ("readers", 11, "none")], "A caption.", "tab-x")
+    chapter.paper_table([("DSC", 0.97, 0.9599, ".3f"), ("readers", 11, "[a study](references.md#x)")])
     [(data, _)] = shown
-    lines = data["text/markdown"].split("\n")
-    assert lines[:2] == ["```{table} A caption.", ":name: tab-x"] and lines[-1] == "```"
+    assert "| [a study](references.md#x) |" in data["text/markdown"]
+    assert '<td><a href="references.md#x">a study</a></td>' in data["text/html"]
     # Trailing zeros stay: tabulate must not take the text for numbers.
     assert "0.970" in data["text/markdown"] and "0.960" in data["text/markdown"] and "0.960" in data["text/html"]
-    assert "<caption>A caption.</caption>" in data["text/html"]
+
+
+def test_a_place_in_the_book_is_a_link_everywhere():
+    assert chapter.place("chapters/05-postprocessing.html#tab-a") == "[chapter 5](05-postprocessing.ipynb#tab-a)"
+    assert chapter.place("chapters/90-audit.html#fig-b") == "[the audit](90-audit.ipynb#fig-b)"
 
 
 def test_show_sends_one_png_of_a_sensible_width(shown):

@@ -16,6 +16,8 @@ NOT_COMPARED = {"nbval-skip", "nbval-ignore-output", "raises-exception"}
 NOT_COMPARED_AT_MOST = 1  # in one chapter
 # At 1280 px a line of code holds 72 characters; what is longer is cut off.
 CHARACTERS, VISIBLE_LINES = 72, 15
+# A caption is a cell of its own, below what it is of.
+CAPTION = re.compile(r'^<a id="(fig|tab)-([\w-]+)"></a>\*\*(?:Fig\.|Table) \d+\.\d+\.\*\*(?= \S)', re.MULTILINE)
 # The skeleton of every chapter, as headings.
 SKELETON = (
     "what you will learn",
@@ -49,7 +51,7 @@ def _check(notebooks, look):
 
 def test_every_chapter_is_in_the_contents(root, notebooks):
     listed = re.findall(r"file: chapters/(\d\S+)", (root / "_toc.yml").read_text(encoding="utf-8"))
-    pages = {path.stem for path in (root / "chapters").glob("[0-9]*.md")}
+    pages = {path.stem for path in (root / "workflow/book").glob("[0-9]*.md")}
     assert set(listed) == pages | notebooks.keys() and len(set(listed)) == len(listed) > len(pages)
 
 
@@ -112,23 +114,23 @@ def test_nothing_shown_tells_of_this_machine(notebooks):
     _check(notebooks, look)
 
 
-def test_figures_have_caption_and_alt_text(notebooks):
+def test_figures_and_tables_have_a_caption_and_figures_an_alt_text(notebooks):
     names = []
 
     def look(notebook):
-        for cell in _code(notebook):
-            if any("image/png" in output.get("data", {}) for output in cell.outputs):
-                shown = cell.metadata.get("mystnb", {})
-                figure, image = shown.get("figure", {}), shown.get("image", {})
-                names.append(figure.get("name"))
-                where = f"the figure of cell {cell.execution_count}"
-                if not figure.get("caption") or not figure.get("name"):
-                    yield f"{where} has no caption or no name"
-                if len(image.get("alt", "")) < 20:
-                    yield f"{where} has no alt text that says what it shows"
+        for cell, below in zip(notebook.cells, [*notebook.cells[1:], nbformat.v4.new_markdown_cell()], strict=True):
+            shown = [kind for output in cell.get("outputs", ()) for kind in output.get("data", {})]
+            wanted = ["fig"] * shown.count("image/png") + ["tab"] * shown.count("text/markdown")
+            found = CAPTION.findall(below.source) if below.cell_type == "markdown" else []
+            names.extend(found)
+            if [kind for kind, _ in found] != wanted or len(wanted) > 1:
+                yield f"{cell.id} shows {wanted}, and the cell below has the captions {found}"
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            if "image/png" in shown and len(alt) < 20:
+                yield f"the figure of {cell.id} has no alt text that says what it shows"
 
     _check(notebooks, look)
-    assert len(set(names)) == len(names) >= len(notebooks)
+    assert len(set(names)) == len(names) >= 2 * len(notebooks)
 
 
 def test_opens_with_the_skeleton(notebooks):
@@ -153,7 +155,7 @@ def test_opens_with_the_skeleton(notebooks):
 def test_every_exercise_has_its_folded_solution(notebooks):
     def look(notebook):
         [text] = [cell.source for cell in notebook.cells if re.match(r"#+ Exercises", cell.source)]
-        asked, _, solved = text.partition("```{dropdown} Solutions")
+        asked, _, solved = text.partition("<details><summary>Solutions</summary>")
         counts = [len(re.findall(r"^\d+\. ", part, re.MULTILINE)) for part in (asked, solved)]
         if counts[0] < 2 or counts[0] != counts[1]:
             yield f"has {counts[0]} exercises and {counts[1]} folded solutions"

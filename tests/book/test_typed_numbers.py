@@ -1,7 +1,7 @@
-"""No number is typed in the prose of the book: a digit there is glue, part of a name, or listed as what it is.
+"""No number is typed in the prose of the book: a digit there is filled in, part of a name, or listed as what it is.
 
-A writer may type a number that no run can change, and says so in a comment of the same cell, which the book does not
-show:
+What stands between the marks of workflow/prose.py is filled in, and so is the text of a link to a figure, a table or a
+work. A writer may type a number that no run can change, and says so in a comment of the same cell:
 
     <!-- definition: 95, 100 -->   a convention, a unit, a choice that the text explains
     <!-- paper: 0.5 -->            the paper's; it must be a number of data/paper.csv
@@ -9,12 +9,13 @@ show:
 
 Names may hold digits (L3, figure 2A, chapter 7, Prado 2008, a 95 % interval), and so may code, formulas, links and the
 numbers of a list.
-Captions and alt texts have no place for a comment: there a digit can only be part of a name.
+An alt text has no place for a comment: there a digit can only be part of a name.
 """
 
 import re
 
 import nbformat
+import prose
 import pytest
 
 from sarco import paper
@@ -23,12 +24,12 @@ from sarco.evidence.printed import PRINTED
 MARK = re.compile(r"<!--\s*(definition|paper|source):([^>]*?)-->")
 NUMBER = re.compile(r"(?<![\w.,-])[-+]?\d(?:[\d,.]*\d)?(?![\w])")
 NOT_PROSE = (
+    rf"(?s){prose.MARK.pattern}",
     r"(?s)<!--.*?-->",
-    r"(?ms)^[ ]*(```+|~~~+)(?!\{(?:dropdown|important|note|tip|warning|admonition)).*?^[ ]*\1[ ]*$",  # code
-    r"(?m)^[ ]*(?:```|:::).*$",  # the fence of an admonition, whose text is prose
-    r"(?m)^:\w+:.*$",  # its options
+    rf"(?m){prose.CAPTION.pattern}",
+    prose.LINK.pattern,
+    r"(?ms)^[ ]*(```+|~~~+).*?^[ ]*\1[ ]*$",  # code
     r"(?s)\$\$.*?\$\$|\$[^$\n]+\$",
-    r"\{[a-z:]+\}`[^`]*`",  # roles: glue, numref, cite
     r"`[^`]*`",
     r"\]\([^)]*\)",  # where a link leads
     r"https?://\S+",
@@ -61,13 +62,13 @@ def problems(text):
     found, allowed = set(typed(text)), marked(text)
     listed = set().union(*allowed.values())
     for number in sorted(found - listed):
-        yield f"{number} is typed in the text; glue it, or list it in a comment (test_typed_numbers.py says how)"
+        yield f"{number} is typed in the text; keep it by a cell, or list it in a comment (see test_typed_numbers.py)"
     for number in sorted(listed - found):
         yield f"{number} is listed in a comment and not in the text; take it out of the comment"
     for number in sorted(allowed["paper"]):
         if float(number.replace(",", "")) not in PAPERS:
             yield f"{number} is listed as the paper's, and is not in data/paper.csv"
-    if allowed["source"] and "{cite" not in text:
+    if allowed["source"] and f"({prose.REFERENCES}#" not in text:
         yield "a number is listed as another work's, and the cell cites none"
 
 
@@ -86,9 +87,14 @@ PAPERS = {float(value) for value in _papers() if isinstance(value, (int, float))
     [
         ("The DSC is 0.95 here.", ["0.95"]),
         ("From -29 to 150 HU, +2.3 %, 2,000 times, in 2020.", ["-29", "150", "+2.3", "2,000", "2020"]),
-        ("{glue:text}`dsc` at L3 in figure 2A, chapters 5 and 6, `x = 3`, $x_1 = 2$ and [chapter 7](07-results).", []),
+        (
+            "<!--a-1-->0.9<!--/--> at L3 in figure 2A, chapters 5 and 6, `x = 3`, $x_1 = 2$ and [chapter 7](07-a.md).",
+            [],
+        ),
+        ("<!--n-->5\nof 6<!--/--> in [Fig. 5.1](#fig-a), [Ko 2](references.md#ko2022), not [Fig. 5](a.md)", ["5"]),
+        ('<a id="tab-a"></a>**Table 5.1.** Of 5.', ["5"]),
         ("1. one\n2. two\n10. ten", []),
-        ("```{dropdown} Solutions\n1. The RMSE is 3.7.\n```", ["3.7"]),
+        ("<details><summary>Solutions</summary>\n\n1. The RMSE is 3.7.\n\n</details>", ["3.7"]),
         ("```python\nx = 3\n```\n\nand 4", ["4"]),
         ("Prado 2008 and Martin 2013, Python 3.11, 3.12 or 3.13; cm² and 3 cm²", ["3"]),
         ("<!-- definition: 95 -->", []),
@@ -106,7 +112,7 @@ def test_a_mark_must_be_true():
     assert "is listed as the paper's" in "".join(problems("Over 0.51.\n\n<!-- paper: 0.51 -->"))
     assert "not in the text" in "".join(problems("An interval.\n\n<!-- definition: 95 -->"))
     assert "cites none" in "".join(problems("Under 41.\n\n<!-- source: 41 -->"))
-    assert not list(problems("Under 41 {cite:p}`martin2013`.\n\n<!-- source: 41 -->"))
+    assert not list(problems("Under 41 ([](references.md#martin2013)).\n\n<!-- source: 41 -->"))
 
 
 def _told(root, chapters):
@@ -114,15 +120,12 @@ def _told(root, chapters):
         for number, cell in enumerate(nbformat.read(path, as_version=4).cells, 1):
             if cell.cell_type == "markdown":
                 yield from (f"{path.name}, cell {number}: {one}" for one in problems(cell.source))
-            shown = cell.metadata.get("mystnb", {})
-            for kind, text in (
-                ("caption", shown.get("figure", {}).get("caption", "")),
-                ("alt text", shown.get("image", {}).get("alt", "")),
-            ):
-                for one in typed(text):
-                    yield f"{path.name}, cell {number}: {one} is typed in the {kind}; say it without a number"
+            for one in typed(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")):
+                yield f"{path.name}, cell {number}: {one} is typed in the alt text; say it without a number"
     for path in sorted((root / "chapters").glob("*.md")):
-        yield from (f"{path.name}: {one}" for one in problems(path.read_text(encoding="utf-8")))
+        # The list of the references is written whole.
+        text = path.read_text(encoding="utf-8").split('<a id="' if path.name == prose.REFERENCES else "\0")[0]
+        yield from (f"{path.name}: {one}" for one in problems(text))
 
 
 def test_no_number_is_typed_in_the_book(root, chapters):

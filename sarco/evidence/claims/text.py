@@ -131,7 +131,7 @@ def verdict_told(claim, notes=True):
 
 
 def frame(claims, link=str):
-    """The table for the book, as a DataFrame of texts; `link` makes that of the last column from "tab-headline"."""
+    """The table for the book, as a DataFrame of texts; `link` makes that of the last column from an address."""
     import pandas as pd
 
     rows = []
@@ -148,7 +148,7 @@ def frame(claims, link=str):
                 difference,
                 verdict_told(claim),
                 f"{claim.section}, {short}",
-                link(claim.shown_in.partition("#")[2]),
+                link(claim.shown_in),
             )
         )
     columns = ["claim", "the paper", "this run", "difference", "verdict", "in the paper", "in the book"]
@@ -160,7 +160,7 @@ def figures_frame(link=str):
     import pandas as pd
 
     rows = [
-        (name, figure.claim, ", ".join(link(anchor.partition("#")[2]) for anchor in figure.book))
+        (name, figure.claim, ", ".join(map(link, map(address, figure.book))))
         for name, figure in FIGURES.items()
     ]
     return pd.DataFrame(rows, columns=["figure of the paper", "what it shows", "in the book"], dtype=str)
