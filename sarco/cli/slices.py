@@ -108,7 +108,7 @@ def segment(
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine)
+    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many)
     done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
     if json_:
         print_json({"slices": list(done.numbers.values()), "problems": done.problems})

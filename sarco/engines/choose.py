@@ -43,9 +43,12 @@ def choose(name=AUTO):
     return name
 
 
-def make(name, weights, network):
-    """The engine of a choice with its members ready: their weights, and a function that builds one for Keras."""
+def make(name, weights, network, once=False):
+    """The engine of a choice for members: their weights, and a function that builds one for Keras.
+
+    `once`: for one slice, so a member need not be kept where it is built in no time.
+    """
     engine = ENGINES[choose(name)]
     if engine is keras.Keras:
         return engine(weights, network)
-    return engine(weights, precision="float32" if name == FLOAT32 else None)
+    return engine(weights, precision="float32" if name == FLOAT32 else None, once=once)

@@ -33,39 +33,49 @@ class OpenVINO:
         Of each member, as `keras.Model.get_weights` orders them.
     precision : {"float32", "bfloat16"}, optional
         bfloat16 unless given, where the CPU multiplies in it.
+    once : bool
+        For one slice: each member is built when it is computed, and let go after. 15 take a third of the memory.
     plain : bool
         Let bfloat16 round the image too; only the benchmark wants that.
     """
 
     name = "openvino"
 
-    def __init__(self, weights, precision=None, *, plain=False):
+    def __init__(self, weights, precision=None, *, once=False, plain=False):
         import openvino
 
-        core = openvino.Core()
+        self._core, self._weights, self._computed = openvino.Core(), weights, None
         if precision is None:
             precision = "bfloat16"
-        if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "float32"
         self._split = precision == "bfloat16" and not plain
         # With one thread a member nothing waits for another thread, and no sum depends on how many there are.
-        threads = 1 if len(weights) > 1 else cores()
-        how = {
+        self._how = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": 1 if len(weights) > 1 else cores(),
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # each of the members would be tied to the same core
         }
         self._pool = ThreadPoolExecutor(cores())
+        members = range(len(weights))
+        self._requests = [None] * len(weights) if once else list(self._pool.map(self._request, members))
+        self._locks = [threading.Lock() for _ in members]
 
-        def request(arrays):
-            return core.compile_model(_graph(arrays, self._split), "CPU", how).create_infer_request()
+    def _request(self, member):
+        compiled = self._core.compile_model(_graph(self._weights[member], self._split), "CPU", self._how)
+        self._computed = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        return compiled.create_infer_request()
 
-        self._requests = list(self._pool.map(request, weights))
-        self._locks = [threading.Lock() for _ in weights]
-        computed = self._requests[0].get_compiled_model().get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.made_with = {"name": self.name, "version": openvino.__version__.split("-")[0],
-                          "precision": {"bf16": "bfloat16", "f32": "float32"}[computed]}  # fmt: skip
+    @property
+    def made_with(self):
+        """As of `keras.Keras`."""
+        import openvino
+
+        if self._computed is None:
+            self._request(0)
+        return {"name": self.name, "version": openvino.__version__.split("-")[0],
+                "precision": {"bf16": "bfloat16", "f32": "float32"}[self._computed]}  # fmt: skip
 
     def probabilities(self, image):
         """As `keras.Keras.probabilities`; may be called from several threads at once."""
@@ -74,12 +84,13 @@ class OpenVINO:
             rounded = _bfloat16(x)
             x = np.concatenate([rounded, x - rounded, rounded], axis=1)
 
-        def infer(request, lock):
-            with lock:
+        def infer(member):
+            with self._locks[member]:
+                request = self._requests[member] or self._request(member)
                 request.infer({0: x})
                 return request.get_output_tensor().data[0, 0].copy()
 
-        return np.stack(list(self._pool.map(infer, self._requests, self._locks)))
+        return np.stack(list(self._pool.map(infer, range(len(self._weights)))))
 
 
 def _bfloat16(values):

@@ -1,13 +1,23 @@
-"""Weights of trained networks as files: plain arrays, each with its checksum in the manifest beside them."""
+"""Weights of trained networks as files: plain arrays, each with its checksum in the manifest beside them.
+
+A file holds the arrays of one member, named in the order of `keras.Model.get_weights`, in float16. Kernels of
+convolutions, which are nearly all of it, are in int8, with a scale in float16 for each output channel beside them; in
+files of before they are in float16 too.
+"""
 
 import hashlib
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from ..base.environment import cores
 from ..base.errors import SarcoError
 from ..base.files import checksum
+
+SCALE, INT8 = "-scale", 127
 
 
 def shape(weights):
@@ -19,17 +29,51 @@ def shape(weights):
 
 
 def pack(model, path):
-    """Write a network's weights as float16 arrays, named in the order of `model.weights`."""
-    arrays = {f"{i:03d}": np.asarray(w, np.float16) for i, w in enumerate(model.get_weights())}
-    if not all(np.isfinite(a).all() for a in arrays.values()):
-        raise SarcoError(f"{path}: a weight does not fit in float16, the member diverged; train it again.")
+    """Write a network's weights."""
+    arrays = {}
+    for i, array in enumerate(model.get_weights()):
+        with np.errstate(over="ignore"):
+            half = np.asarray(array, np.float16)
+        if not np.isfinite(half).all():
+            raise SarcoError(f"{path}: a weight does not fit in float16, the member diverged; train it again.")
+        name = f"{i:03d}"
+        arrays[name] = half
+        if half.ndim == 4:
+            arrays[name], arrays[f"{name}{SCALE}"] = _in_int8(np.asarray(array, np.float32))
     np.savez(path, **arrays)
+
+
+def _in_int8(kernel):
+    """A kernel as int8 and scale of each output channel: the nearest multiples, half a scale off at most."""
+    largest = np.abs(kernel).max(axis=(0, 1, 2))
+    scale = (largest / INT8).astype(np.float16)
+    scale = np.where(scale.astype(np.float32) * INT8 < largest, np.nextafter(scale, np.float16(np.inf)), scale)
+    steps = kernel / np.maximum(scale.astype(np.float32), np.finfo(np.float32).tiny)  # of a channel of zeros, 0
+    return np.rint(steps).astype(np.int8), scale
 
 
 def unpack(path):
     """Weights of one member, a list of ndarray of float32; plain arrays only, so that loading runs no code."""
     with np.load(path, allow_pickle=False) as arrays:
-        return [arrays[name].astype(np.float32) for name in sorted(arrays.files)]
+        names = sorted(name for name in arrays.files if not name.endswith(SCALE))
+        found = [arrays[name].astype(np.float32) for name in names]
+        for name, array in zip(names, found, strict=True):
+            if f"{name}{SCALE}" in arrays.files:
+                array *= arrays[f"{name}{SCALE}"]
+        return found
+
+
+class Stored(Sequence):
+    """Weights of members that lie in files: `unpack` of each, when it is asked for, so that none is held in memory."""
+
+    def __init__(self, files):
+        self._files = files
+
+    def __len__(self):
+        return len(self._files)
+
+    def __getitem__(self, member):
+        return unpack(self._files[member])
 
 
 def read_manifest(folder, student=False):
@@ -51,9 +95,9 @@ def read_manifest(folder, student=False):
 
 
 def read_members(folder, manifest, count=None):
-    """Weights of the first `count` members of a manifest, as `unpack`, each after its checksum was verified."""
-    weights = []
-    for entry in manifest["members"][:count]:
+    """The first `count` members of a manifest, each after its checksum was verified: `Stored`."""
+
+    def verified(entry):
         path = Path(folder) / entry["file"]
         if not path.exists():
             raise SarcoError(f"{path}: listed in the manifest and not there; fetch the weights again.")
@@ -61,8 +105,10 @@ def read_members(folder, manifest, count=None):
             raise SarcoError(
                 f"{path}: its checksum is not the manifest's, so the file was changed or cut; fetch it again."
             )
-        weights.append(unpack(path))
-    return weights
+        return path
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return Stored(list(pool.map(verified, manifest["members"][:count])))
 
 
 def weights_sha256(manifest):

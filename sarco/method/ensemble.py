@@ -40,18 +40,20 @@ class Ensemble:
     ----------
     manifest : dict
         What the members are and how they were trained.
-    weights : list of list of ndarray
+    weights : sequence of list of ndarray
         Of each member, as `keras.Model.get_weights` orders them; `network` makes them one.
     engine : str
         What computes them, see `sarco.engines.choose.choose`.
+    once : bool
+        For one slice: members need not be kept, which takes less memory.
     """
 
-    def __init__(self, manifest, weights, *, engine=engines.AUTO):
-        self.manifest, self.weights, self._choice = manifest, weights, engine
+    def __init__(self, manifest, weights, *, engine=engines.AUTO, once=False):
+        self.manifest, self.weights, self._choice, self._once = manifest, weights, engine, once
         self._engine, self._making = None, threading.Lock()
 
     @classmethod
-    def load(cls, weights_dir=None, members=None, *, student=False, engine=engines.AUTO):
+    def load(cls, weights_dir=None, members=None, *, student=False, engine=engines.AUTO, once=False):
         """Load the members that a manifest lists, each after its checksum was verified.
 
         Parameters
@@ -62,8 +64,8 @@ class Ensemble:
             Load the first `members` only.
         student : bool
             Load the student in place of the members: an ensemble of one, taught by them.
-        engine : str
-            What computes them, see `sarco.engines.choose.choose`.
+        engine, once
+            See `Ensemble`.
 
         Raises
         ------
@@ -73,7 +75,7 @@ class Ensemble:
         engines.choose(engine)
         folder = paths.weights_dir() if weights_dir is None else weights_dir
         manifest = read_manifest(folder, student)
-        return cls(manifest, read_members(folder, manifest, members), engine=engine)
+        return cls(manifest, read_members(folder, manifest, members), engine=engine, once=once)
 
     @property
     def size(self):
@@ -90,7 +92,7 @@ class Ensemble:
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
         with self._making:  # slices are measured by several threads, and the first may all come at once
             if self._engine is None:
-                self._engine = engines.make(self._choice, self.weights, network)
+                self._engine = engines.make(self._choice, self.weights, network, self._once)
             return self._engine
 
     def predict_members(self, image_hu, spacing_mm):

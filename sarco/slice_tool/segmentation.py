@@ -157,6 +157,8 @@ class Segmenter:
         Use the student alone: one network that was taught by the members.
     engine : str
         What computes the networks, see `sarco.engines.choose.choose`.
+    once : bool
+        For one slice, with less memory.
 
     Raises
     ------
@@ -165,10 +167,10 @@ class Segmenter:
     """
 
     def __init__(self, weights: AnyPath | None = None, results: AnyPath | None = None, quick: bool = False,
-                 engine: str = engines.AUTO) -> None:  # fmt: skip
+                 engine: str = engines.AUTO, once: bool = False) -> None:  # fmt: skip
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
-        self.quick, self.engine = quick, engine
+        self.quick, self.engine, self.once = quick, engine, once
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
         known = learned.of(self.weights, self.results, self.manifest, quick)
@@ -179,7 +181,7 @@ class Segmenter:
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
         from ..method.ensemble import Ensemble
 
-        return Ensemble.load(self.weights, student=self.quick, engine=self.engine)
+        return Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
 
     @cached_property
     def fingerprint(self):
@@ -301,7 +303,7 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
     """
     person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path, number, phase)  # before the slow part: a wrong file is told at once
-    return Segmenter(weights, results, quick, engine).segment(image, person)
+    return Segmenter(weights, results, quick, engine, once=True).segment(image, person)
 
 
 def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = None, phase: int | None = None,

@@ -115,6 +115,10 @@ def test_same_bits_every_time_and_from_any_thread(small, image, precision):
         for k, found in enumerate(pool.map(made.probabilities, [image, image[:32, :48]] * 4)):
             assert np.array_equal(found, other if k % 2 else first)
     assert np.array_equal(OpenVINO(small, precision).probabilities(image), first)
+    once = OpenVINO(small, precision, once=True)
+    assert once.made_with == made.made_with  # before and after
+    assert np.array_equal(once.probabilities(image), first) and np.array_equal(once.probabilities(image), first)
+    assert once.made_with == made.made_with
 
 
 def test_an_ensemble_of_given_weights(small, image):

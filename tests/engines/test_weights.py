@@ -37,6 +37,25 @@ def test_what_is_read_is_what_was_written(folder, monkeypatch):
     assert Ensemble.load().size == 2
 
 
+def test_kernels_in_8_bits_are_half_a_scale_off_at_most(tmp_path):
+    rng = np.random.default_rng(0)
+    kernel = (rng.normal(0, 0.05, (3, 3, 64, 8)) * np.logspace(-6, 1, 8)).astype(np.float32)  # channels of all sizes
+    kernel[..., 2] = 0
+    others = [rng.normal(size=8).astype(np.float32) for _ in range(5)]
+    path, before = tmp_path / "member-01.npz", tmp_path / "before.npz"
+    weights.pack(SimpleNamespace(get_weights=lambda: [kernel, *others]), path)
+    found, *rest = weights.unpack(path)
+    largest = np.abs(kernel).max(axis=(0, 1, 2))
+    # A scale in float16 has a step of a thousandth, or of 6e-8 where it is small.
+    scale = np.maximum(largest / 127 * 1.001, largest / 127 + 6e-8)
+    assert found.dtype == np.float32 and (np.abs(found - kernel) <= 0.501 * scale).all() and not found[..., 2].any()
+    assert all(np.array_equal(one, other.astype(np.float16)) for one, other in zip(rest, others, strict=True))
+    # As members lie in data/weights that were trained before.
+    np.savez(before, **{f"{i:03d}": array.astype(np.float16) for i, array in enumerate([kernel, *others])})
+    assert np.array_equal(weights.unpack(before)[0], kernel.astype(np.float16))
+    assert path.stat().st_size < 0.6 * before.stat().st_size
+
+
 def test_a_checksum_is_the_sha256_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     # The example of the standard, FIPS 180-2.

@@ -55,9 +55,10 @@ def test_the_engine_is_made_once_and_when_it_is_needed(monkeypatch, tmp_path):
     monkeypatch.setattr(ensemble.engines, "make", lambda *how: made.append(how) or len(made))
     team = ensemble.Ensemble({}, [["of one"]], engine="float32")
     assert not made and team.engine == team.engine == 1
-    assert made == [("float32", [["of one"]], ensemble.network)]
+    assert made == [("float32", [["of one"]], ensemble.network, False)]
     (tmp_path / "manifest.json").write_text('{"members": []}')
-    assert ensemble.Ensemble.load(tmp_path, engine="keras").engine == 2 and made[1][:2] == ("keras", [])
+    assert ensemble.Ensemble.load(tmp_path, engine="keras", once=True).engine == 2
+    assert (made[1][0], *made[1][1], made[1][3]) == ("keras", True)
 
 
 def test_threads_that_come_at_once_share_one_engine(monkeypatch):
