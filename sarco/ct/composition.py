@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base import box
+from ..base import box, disc
 from ..method.surface import area_cm2
 
 LOW_ATTENUATION_HU = (-29, 29)  # muscle that holds fat
@@ -28,13 +28,11 @@ class Composition:
 
 def contour(mask, spacing_mm):
     """A mask, bool (H, W), with its narrow gaps and small holes filled (closing with a disc of 3 mm)."""
-    from skimage.morphology import isotropic_closing
-
     # Only the mask's surroundings are closed; the margin keeps the closing away from the edge of the array.
     margin = int(CLOSING_MM // min(spacing_mm)) + 2
     padded = np.pad(mask, margin)
     part = box.around(padded, margin)
-    padded[part] |= isotropic_closing(padded[part], CLOSING_MM, spacing=spacing_mm)
+    padded[part] |= disc.erode(disc.dilate(padded[part], CLOSING_MM, spacing_mm), CLOSING_MM, spacing_mm)
     return padded[margin:-margin, margin:-margin]
 
 

@@ -8,9 +8,11 @@ are round values between what phantoms and a real slice show and what would matt
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
+from ..base import disc
 from ..ct import dicom
 from ..method.surface import area_cm2
 
@@ -63,26 +65,31 @@ def check(slice_, mask):
 def _bodies(image_hu, spacing_mm):
     """The two largest soft parts that hang together, the largest first: bool (H, W), gas within them included."""
     from scipy import ndimage
-    from skimage.morphology import isotropic_dilation, isotropic_erosion
 
     # Table and blanket are thin: eroded by 3 mm they vanish, or come off.
     dense = image_hu > BODY_HU
-    core = isotropic_erosion(np.pad(dense, 1, mode="edge"), 3, spacing=spacing_mm)[1:-1, 1:-1]
+    core = disc.erode(dense, 3, spacing_mm)
     label, _ = ndimage.label(core)
     largest = np.argsort(np.bincount(label.ravel())[1:])[::-1][:2] + 1
-    grown = (isotropic_dilation(label == number, 3.5, spacing=spacing_mm) for number in largest)
-    return [ndimage.binary_fill_holes(part & dense) for part in grown]
+    return [disc.fill(disc.dilate(label == number, 3.5, spacing_mm) & dense) for number in largest]
 
 
 def _from_edge(image_hu):
     """Distance in pixels of each pixel from the edge of the field, which is a circle where the corners are empty."""
-    rows, columns = image_hu.shape
-    y, x = np.arange(rows)[:, None], np.arange(columns)
-    inside = min(rows, columns) / 2 - np.hypot(y - (rows - 1) / 2, x - (columns - 1) / 2)
+    circle, rectangle = _fields(image_hu.shape)
     # Scanners reconstruct a circle, and fill the corners with air.
-    if (inside < 0).any() and image_hu[inside < 0].max() <= -1000:
-        return inside
-    return np.minimum(np.minimum(y, rows - 1 - y), np.minimum(x, columns - 1 - x))
+    if (circle < 0).any() and image_hu[circle < 0].max() <= -1000:
+        return circle
+    return rectangle
+
+
+@lru_cache(maxsize=1)
+def _fields(shape):
+    """Distance in pixels of each pixel from the edge of a field that is a circle, and of one that is the picture."""
+    rows, columns = shape
+    y, x = np.arange(rows)[:, None], np.arange(columns)
+    circle = min(rows, columns) / 2 - np.hypot(y - (rows - 1) / 2, x - (columns - 1) / 2)
+    return circle, np.minimum(np.minimum(y, rows - 1 - y), np.minimum(x, columns - 1 - x))
 
 
 # --- values -----------------------------------------------------------------------------------------
@@ -172,7 +179,7 @@ def _trunk(image_hu, spacing_mm, bodies):
         reasons.append(f"{lung:.0%} of the body has the density of lung")
     # Bone at the sides would tell a pelvis, but contrast in the bowel and in the kidneys looks the same.
     bone = ndimage.gaussian_filter(image_hu, [1 / side for side in spacing_mm]) > 150
-    bone = ndimage.binary_fill_holes(bone & body)
+    bone = disc.fill(bone & body)
     rows, columns = (np.flatnonzero(body.any(axis)) for axis in (1, 0))
     quarter = (columns[-1] - columns[0]) // 4
     central_cm2 = area_cm2(bone[:, columns[0] + quarter : columns[-1] - quarter], spacing_mm)
@@ -195,16 +202,17 @@ def _deepest_bone(bone, rows, columns, pixel_cm2):
 
     `rows` and `columns` are those that the body reaches.
     """
-    from skimage import measure
+    from scipy import ndimage
 
+    parts, _ = ndimage.label(bone)
+    large = 1 + np.flatnonzero(np.bincount(parts.ravel())[1:] * pixel_cm2 >= VERTEBRA_CM2)
     depths = []
-    for part in measure.regionprops(measure.label(bone, connectivity=1)):
+    for centre in ndimage.center_of_mass(bone, parts, large):
         depth, across = (
             (place - reached[0]) / (reached[-1] - reached[0])
-            for place, reached in zip(part.centroid, (rows, columns), strict=True)
+            for place, reached in zip(centre, (rows, columns), strict=True)
         )
-        # Beside the middle, bowel with contrast may be.
-        if part.area * pixel_cm2 >= VERTEBRA_CM2 and abs(across - 0.5) < 0.1:
+        if abs(across - 0.5) < 0.1:  # beside the middle, bowel with contrast may be
             depths.append(depth)
     return max(depths, default=math.nan)
 
