@@ -1,6 +1,10 @@
 """The one error that a user is meant to read, and the ways to raise it."""
 
+import threading
+import warnings
 from contextlib import contextmanager
+
+_silence = threading.RLock()
 
 
 class SarcoError(Exception):
@@ -41,6 +45,14 @@ def refusing(sentence):
         raise
     except Exception as error:
         raise Refused(sentence.format(first_line(error))) from error
+
+
+@contextmanager
+def quietly():
+    """Without what libraries warn of, in one thread after another: the filter of warnings is the whole process's."""
+    with _silence, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def first_line(error):

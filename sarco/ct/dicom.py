@@ -7,8 +7,6 @@ the object is one axial CT frame, how stored values turn into Hounsfield units, 
 import math
 import re
 import struct
-import threading
-import warnings
 import zlib
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-from ..base.errors import Refused, about, first_line, refuse, short
+from ..base.errors import Refused, about, first_line, quietly, refuse, short
 from . import frames, pixels
 from .geometry import Slice, is_axial
 from .header import number, numbers, value
@@ -40,9 +38,6 @@ UNREADABLE = {
     PermissionError: "this file may not be read; change its permissions.",
     InvalidDicomError: "not a DICOM file; export the slice as DICOM (CT Image Storage).",
 }
-
-# `warnings.catch_warnings` changes the state of the whole process, so readers take turns.
-_reading = threading.Lock()
 
 
 def read_slice(path, number=None, phase=None):
@@ -68,8 +63,7 @@ def read_slice(path, number=None, phase=None):
     path = Path(path)
     # pydicom warns about a value that breaks a rule of its type; every value used here is checked below
     # anyway, and whoever gives a bad file should see one sentence.
-    with about(path), _reading, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with about(path), quietly():
         header = _parse(path)
         frame = _check_object(header, number, phase)
         spacing_mm = _spacing(header)
@@ -121,8 +115,7 @@ def parse(path, **options):
 def read_only(path, name):
     """A data set with one attribute of a file; an empty one where it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             if name.startswith("Media"):  # of the meta information
                 header = pydicom.filereader.read_file_meta_info(path)
             else:

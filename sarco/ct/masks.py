@@ -5,14 +5,13 @@ columns, only axes in space: `nifti.read_mask` says how these are mapped.
 """
 
 import gzip
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import Refused, about, refuse, refusing
+from ..base.errors import Refused, about, quietly, refuse, refusing
 from . import dicom, seg
 from .geometry import check_shape
 
@@ -124,8 +123,8 @@ def read_png(path, shape=None):
     from PIL import Image
 
     path.stat()
-    with about(path), refusing("not a readable PNG ({}); write the mask again."), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the size, which is compared before anything is unpacked
+    # A warning would be of the size, which is compared before anything is unpacked.
+    with about(path), refusing("not a readable PNG ({}); write the mask again."), quietly():
         with Image.open(path) as image:
             check_shape(image.size[::-1], shape or image.size[::-1])
             return _shown(image)
