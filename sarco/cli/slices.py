@@ -3,8 +3,11 @@
 The options of a command are the parameters of its function, however many.
 """
 
+import gc
 import os
 import sys
+import threading
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -63,8 +66,19 @@ WithPatient = Annotated[
 ]
 
 
+@contextmanager
+def _uncollected():
+    """No search for garbage: what loads is a million objects that stay, and to look through them takes a fifth more."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 @command(app, "segment", "sarco segment slice.dcm --out results`  or  `sarco segment folder --out results",
          codes="0 all was done, 1 some slices could not be, 2 none could be, 130 interrupted")  # fmt: skip
+@_uncollected()
 def segment(
     slices: Annotated[
         list[Path],
@@ -102,13 +116,17 @@ def segment(
     others are done. The same command goes on where it was interrupted.
     """
     prepare_inference()
+    from ..ct import seg
     from ..slice_tool import batch, segmentation
     from ..slice_tool.people import assign
 
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
+    threading.Thread(target=seg.highdicom, daemon=True).start()  # while the networks compute
     segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many)
+    if many:
+        gc.enable()
     done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
     if json_:
         print_json({"slices": list(done.numbers.values()), "problems": done.problems})

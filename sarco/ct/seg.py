@@ -4,14 +4,15 @@ import copy
 import functools
 import io
 import re
-import warnings
+import threading
 
 import numpy as np
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.uid import SegmentationStorage, generate_uid
 
 from ..base import __version__
-from ..base.errors import about, refuse, refusing
+from ..base.errors import about, quietly, refuse, refusing
 from . import dicom, frames
 from .geometry import GRID_TOLERANCE, affine_of, check_shape, voxels
 from .header import numbers
@@ -35,6 +36,8 @@ LABEL = "Skeletal muscle"
 FRAMES = "PerFrameFunctionalGroupsSequence"
 SOURCES = ("DerivationImageSequence", "SourceImageSequence")
 
+_loading = threading.Lock()
+
 
 def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     """The bytes of a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
@@ -47,9 +50,8 @@ def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     missing = [name for name in NEEDED if not header.get(name)]
     refuse(missing, f"no DICOM SEG, because the slice has no {', '.join(missing)}.")
     file = io.BytesIO()
-    with refusing("no DICOM SEG, because the slice's header is malformed ({})."), warnings.catch_warnings():
-        # About attributes of the slice that break a rule of the standard and play no role here.
-        warnings.simplefilter("ignore")
+    # Warnings would be about attributes of the slice that break a rule of the standard and play no role here.
+    with refusing("no DICOM SEG, because the slice's header is malformed ({})."), quietly():
         _build(mask, _source(header, frame, with_patient), frame, by_hand).save_as(file)
     return file.getvalue()
 
@@ -81,11 +83,24 @@ def _source(header, frame, with_patient):
     return source
 
 
-def _build(mask, source, frame, by_hand):
-    import highdicom as hd
-    from pydicom.sr.codedict import codes
-    from pydicom.uid import generate_uid
+def highdicom():
+    """The library with the tables of the standard, which it reads for the first object that it makes: half a second."""
+    with _loading:
+        return _highdicom()
 
+
+@functools.cache
+def _highdicom():
+    import highdicom as hd
+
+    hd.SOPClass("1.2", "1.2", 1, "1.2", SegmentationStorage, 1, "SEG")
+    return hd
+
+
+def _build(mask, source, frame, by_hand):
+    from pydicom.sr.codedict import codes
+
+    hd = highdicom()
     made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
     made_from += [] if frame is None else [str(frame)]
     by = hd.AlgorithmIdentificationSequence(name="sarco", family=codes.DCM.ArtificialIntelligence, version=__version__)
@@ -133,9 +148,8 @@ def references(path):
 def _read(path, _changed):
     import highdicom as hd
 
-    with refusing("not a readable SEG ({}); export it again."), warnings.catch_warnings():
-        # highdicom and pydicom warn about rules of the standard that play no role for the pixels.
-        warnings.simplefilter("ignore")
+    # highdicom and pydicom warn about rules of the standard that play no role for the pixels.
+    with refusing("not a readable SEG ({}); export it again."), quietly():
         return hd.seg.Segmentation.from_dataset(dicom.parse(path), copy=False)
 
 

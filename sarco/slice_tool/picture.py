@@ -1,7 +1,13 @@
-"""What a slice and its muscle look like: an overlay in true proportions, and the mask alone; PNG, as bytes."""
+"""What a slice and its muscle look like: an overlay in true proportions, and the mask alone; PNG, as bytes.
 
+Drawn by Pillow. Matplotlib takes half a second to load, and a tenth for each picture.
+"""
+
+import importlib.util
 import io
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +19,8 @@ from .numbers import NOT_A_MEDICAL_DEVICE
 CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
 FAT_COLOUR = "#35a7ff"
 PICTURE_PX, CAPTION_PX = 1000, 50  # longest side of the slice in the picture, height of the line below
+TEXT_PX, LINE_PX, BAR_PX = 18, 1.6, 4
+FINE = 4  # lines are drawn so many times as large and made smaller, so that they are smooth
 
 
 def mask_png(mask):
@@ -32,7 +40,7 @@ def _png(picture, **options):
 
 def overlay_png(segmentation):
     """The slice of a `Segmentation` in grey, upright, with the outline of the mask and the fat within it."""
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     image = Slice(segmentation.image_hu, segmentation.spacing_mm, header=segmentation.header).upright()
     mask = upright(segmentation.mask, segmentation.header)
@@ -43,50 +51,50 @@ def overlay_png(segmentation):
     width, height = max(1, round(width_mm * scale)), max(1, round(height_mm * scale))
     left = (PICTURE_PX - width) // 2
     picture = Image.new("RGB", (PICTURE_PX, height + CAPTION_PX))
-    # Not by matplotlib's imshow, which takes 100 MiB and most of the time for it.
     picture.paste(_coloured(segmentation).resize((width, height), Image.Resampling.BILINEAR), (left, 0))
-    drawn = Image.fromarray(_drawn(segmentation, picture.size, (left, width, height)))
-    picture.paste(drawn, mask=drawn)
-    return _png(picture)
+    picture.paste(CONTOUR_COLOUR, mask=_outline(segmentation, picture.size, scale, left))
+    draw = ImageDraw.Draw(picture)
+    x, y = left + 0.04 * width, 0.97 * height
+    draw.rectangle((x, y - BAR_PX / 2, x + 50 * scale, y + BAR_PX / 2 - 1), "white")
+    draw.text((x, 0.96 * height), "5 cm", "white", _font(), anchor="ld")
+    draw.text((0.02 * PICTURE_PX, height + CAPTION_PX / 2), _caption(segmentation), "white", _font(), anchor="lm")
+    return _png(picture, compress_level=3)  # half the time of the usual 6, for a hundredth more bytes
 
 
 def _coloured(segmentation):
     """The slice in grey and the fat within its muscle in colour, pixel by pixel: a PIL image."""
-    from matplotlib.colors import to_rgb
-    from PIL import Image
+    from PIL import Image, ImageColor
 
     low, high = WINDOW_HU
     grey = np.clip((segmentation.image_hu - low) * (255 / (high - low)), 0, 255)
     coloured = np.repeat(grey[..., None], 3, axis=2)
     if segmentation.mask.any():
         fat = composition.intermuscular_fat(segmentation.mask, segmentation.image_hu, segmentation.spacing_mm)
-        coloured[fat] = 0.2 * coloured[fat] + 0.8 * 255 * np.array(to_rgb(FAT_COLOUR))
+        coloured[fat] = 0.2 * coloured[fat] + 0.8 * np.array(ImageColor.getrgb(FAT_COLOUR))
     return Image.fromarray(coloured.astype(np.uint8))
 
 
-def _drawn(segmentation, size, place):
-    """Outline, scale and caption, for a picture of `size` with the slice at the top: RGBA, elsewhere transparent."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _outline(segmentation, size, scale, left):
+    """How much of each pixel of a picture of `size` the outline of the muscle covers: a PIL image in grey."""
+    from contourpy import contour_generator  # what matplotlib's contours are made by
+    from PIL import Image, ImageDraw
 
-    (rows, columns), (row_mm, column_mm) = segmentation.mask.shape, segmentation.spacing_mm
-    left, width, height = place
-    width_mm, height_mm = columns * column_mm, rows * row_mm
-    figure = Figure(figsize=np.divide(size, 128), dpi=128, facecolor="none")  # 128: whole pixels in exact inches
-    across, down = size
-    axis = figure.add_axes((left / across, CAPTION_PX / down, width / across, height / down))
-    axis.set_axis_off()
-    if segmentation.mask.any():
-        x = (np.arange(columns) + 0.5) * column_mm
-        y = (np.arange(rows) + 0.5) * row_mm
-        axis.contour(x, y, segmentation.mask, levels=[0.5], colors=CONTOUR_COLOUR, linewidths=0.9)
-    axis.plot([0.04 * width_mm, 0.04 * width_mm + 50], [0.97 * height_mm] * 2, color="white", linewidth=2)
-    axis.text(0.04 * width_mm, 0.96 * height_mm, "5 cm", color="white", fontsize=10, va="bottom")
-    axis.set(xlim=(0, width_mm), ylim=(height_mm, 0))
-    figure.text(0.02, CAPTION_PX / 2 / down, _caption(segmentation), color="white", fontsize=10, va="center")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
+    fine = Image.new("L", (size[0] * FINE, size[1] * FINE))
+    draw = ImageDraw.Draw(fine)
+    padded = np.pad(segmentation.mask, 1).astype(np.float32)  # muscle at the edge of the slice is outlined there too
+    for line in contour_generator(z=padded).lines(0.5):
+        points = (line - 0.5) * segmentation.spacing_mm[::-1] * scale + (left, 0)
+        draw.line((points * FINE).ravel().tolist(), 255, round(LINE_PX * FINE), "curve")
+    return fine.reduce(FINE)
+
+
+@cache
+def _font():
+    """DejaVu Sans, which comes with matplotlib: Pillow's own letters lack the ² of cm²."""
+    from PIL import ImageFont
+
+    (folder,) = importlib.util.find_spec("matplotlib").submodule_search_locations
+    return ImageFont.truetype(Path(folder, "mpl-data/fonts/ttf/DejaVuSans.ttf"), TEXT_PX)
 
 
 def _caption(segmentation):

@@ -119,6 +119,18 @@ def test_the_picture_holds_any_slice(shape, spacing_mm, tmp_path):
     assert width == picture.PICTURE_PX and picture.CAPTION_PX < height <= picture.PICTURE_PX + picture.CAPTION_PX
 
 
+def test_the_picture_outlines_the_muscle(slice_path):
+    found = segmentation.measure(slice_path, disc(40))
+    shown = np.asarray(Image.open(io.BytesIO(picture.overlay_png(found)))).astype(int)
+    height, width = shown.shape[0] - picture.CAPTION_PX, shown.shape[1]
+    px_a_mm = picture.PICTURE_PX / (256 * 0.9)  # the height is the longer side
+    y, x = np.nonzero((shown[..., 0] > 200) & (shown[..., 2] < 60))
+    right, down = x - width / 2, y - height / 2
+    assert np.abs(np.hypot(right, down) / px_a_mm - 40).max() < 2  # the disc is made of pixels of 0.9 x 0.7 mm
+    assert np.histogram(np.arctan2(down, right), 36, (-np.pi, np.pi))[0].min() > 10  # it is closed
+    assert shown[height:].max() == 255 and len(np.unique(shown[: height // 4])) == 1  # a caption below, air above
+
+
 def test_correction_belongs_to_the_weights(slice_path, tmp_path):
     weights = make_weights(tmp_path / "run" / "weights", bias=5.0)
     found = segmentation.segment(slice_path, weights)
