@@ -128,7 +128,7 @@ def test_the_picture_outlines_the_muscle(slice_path):
     right, down = x - width / 2, y - height / 2
     assert np.abs(np.hypot(right, down) / px_a_mm - 40).max() < 2  # the disc is made of pixels of 0.9 x 0.7 mm
     assert np.histogram(np.arctan2(down, right), 36, (-np.pi, np.pi))[0].min() > 10  # it is closed
-    assert shown[height:].max() == 255 and len(np.unique(shown[: height // 4])) == 1  # a caption below, air above
+    assert shown[height:].max() == 255 and not shown[: height // 12].any()  # a caption below, air above
 
 
 def test_correction_belongs_to_the_weights(slice_path, tmp_path):
