@@ -180,7 +180,7 @@ def side(interval, below, within, above, of=0):
 
 
 def table(frame):
-    """Show a table, of which the cell below holds the caption; a cell of it may hold links, as Markdown has them.
+    """Show a table as Markdown, whose columns and links read the same everywhere; the cell below holds its caption.
 
     Parameters
     ----------
@@ -191,9 +191,7 @@ def table(frame):
 
     align = ["right" if _mostly_numbers(frame[column]) else "left" for column in frame.columns[1:]]
     rows = frame.to_markdown(index=False, disable_numparse=True, colalign=["left", *align])
-    html = frame.to_html(index=False, border=0, justify="left")
-    html = re.sub(r"\[([^]]*)\]\(([^)]*)\)", r'<a href="\2">\1</a>', html)
-    display({"text/markdown": rows, "text/html": html}, raw=True)
+    display({"text/markdown": rows}, raw=True)
 
 
 def place(address):

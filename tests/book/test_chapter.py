@@ -148,9 +148,9 @@ def test_table_for_book_and_notebook(shown):
     chapter.paper_table([("DSC", 0.97, 0.9599, ".3f"), ("readers", 11, "[a study](references.md#x)")])
     [(data, _)] = shown
     assert "| [a study](references.md#x) |" in data["text/markdown"]
-    assert '<td><a href="references.md#x">a study</a></td>' in data["text/html"]
+    assert list(data) == ["text/markdown"]  # with this alone JupyterLab sets the columns as the book does
     # Trailing zeros stay: tabulate must not take the text for numbers.
-    assert "0.970" in data["text/markdown"] and "0.960" in data["text/markdown"] and "0.960" in data["text/html"]
+    assert "0.970" in data["text/markdown"] and "0.960" in data["text/markdown"]
 
 
 def test_a_place_in_the_book_is_a_link_everywhere():
