@@ -124,10 +124,9 @@ def read_png(path, shape=None):
 
     path.stat()
     # A warning would be of the size, which is compared before anything is unpacked.
-    with about(path), refusing("not a readable PNG ({}); write the mask again."), quietly():
-        with Image.open(path) as image:
-            check_shape(image.size[::-1], shape or image.size[::-1])
-            return _shown(image)
+    with about(path), refusing("not a readable PNG ({}); write the mask again."), quietly(), Image.open(path) as image:
+        check_shape(image.size[::-1], shape or image.size[::-1])
+        return _shown(image)
 
 
 def _shown(image):

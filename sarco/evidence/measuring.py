@@ -1,9 +1,10 @@
 """What the experiments of this room share: opening a run that may be measured, and one table of many cases."""
 
+from ..base.threads import each
 from ..cohort.layout import Cohort
 from ..engines.choose import FLOAT32
 from ..method.ensemble import Ensemble
-from ..runs.evaluation import each, subsets, writable
+from ..runs.evaluation import subsets, writable
 
 
 def opened(profile, what):

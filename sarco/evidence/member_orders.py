@@ -10,10 +10,11 @@ import math
 import numpy as np
 
 from ..base.files import write_csv
+from ..base.threads import each
 from ..method import metrics
 from ..method.slice import Measured, common_box, measure_subsets
 from ..method.surface import area_cm2
-from ..runs.evaluation import FINAL, each
+from ..runs.evaluation import FINAL
 from .measuring import opened
 
 ORDERS, SEED = 50, 0

@@ -4,9 +4,6 @@ import hashlib
 import io
 import json
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..base import environment, sources
-from ..base.environment import cores
 from ..base.errors import SarcoError
 from ..base.files import atomic, write_csv
 from ..base.tables import read_results
+from ..base.threads import each
 from ..cohort.layout import Cohort
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.choose import FLOAT32
@@ -105,27 +102,6 @@ def evaluate(cohort, ensemble, cases, *, student=None, progress=True, partial_cs
     if not cases:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.concat([done[case] for case in cases], ignore_index=True)
-
-
-@contextmanager
-def each(function, items):
-    """Results of a function in the order of its items, computed by a few threads, which run only a little ahead."""
-    # NumPy, SciPy and the engines leave the interpreter free while they work, so threads are enough.
-    threads = cores() + 1
-    pool, waiting = ThreadPoolExecutor(threads), deque()
-
-    def results():
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-    try:
-        yield results()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _rows_a_case(ensemble, student=None):

@@ -1,6 +1,5 @@
 """Many slices: a broken one is named and does not stop the others, and a finished one is not computed again."""
 
-import gc
 import hashlib
 import os
 import re
@@ -12,14 +11,12 @@ from pathlib import Path
 from ..base import tables
 from ..base.errors import SarcoError
 from ..base.files import BAD_NAME, atomic, below, content_sha256, plain_name, shown, sweep, write_csv
+from ..base.threads import each
 from ..ct import masks
 from ..evidence.cutoffs import Person
 from . import numbers, output, segmentation
 
 TABLE = "table"
-# A drawn picture refers to itself, and Python looks for such garbage too rarely beside TensorFlow's many objects:
-# without this, memory would swing by 5 MiB a slice.
-COLLECT_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def _targets(files):
             del names[file][0]
 
 
-# --- one after another --------------------------------------------------------------------------------
+# --- several at once, in their order --------------------------------------------------------------------------------
 
 
 def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, many=False):
@@ -164,21 +161,26 @@ def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, ma
     if many:
         _refuse_other_table(out, {job.file for job in jobs})
     sweep({*_tables(out), *(file for job in jobs for file in output.files_of(job.target).values())})
-    with tqdm(jobs, "segment", unit="slice", disable=None if many else True) as bar:
-        for position, job in enumerate(bar, 1):
-            if position % COLLECT_EVERY == 0:
-                gc.collect()
-            measured = finished(job)
-            done.kept += measured is not None
-            try:
-                if measured is None:
-                    image = _read(job, which)
-                    segmented = segmenter.segment(image, job.person)
-                    output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
-                    measured = _write(job, out, segmented, with_patient, made_from(job))
-            except Unfit as error:
-                done.problems[job.file] = str(error)
-                bar.write(str(error), file=sys.stderr)
+
+    def do(job):
+        """The numbers of a slice, or why there are none, and whether an earlier run made them."""
+        measured = finished(job)
+        if measured is not None:
+            return measured, True
+        try:
+            segmented = segmenter.segment(_read(job, which), job.person)
+            output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
+            return _write(job, out, segmented, with_patient, made_from(job)), False
+        except Unfit as error:
+            return error, False
+
+    # While the networks compute one slice, another is read, and the results of a third are written.
+    with each(do, jobs) as results, tqdm(results, "segment", len(jobs), unit="slice", disable=not many or None) as bar:
+        for job, (measured, kept) in zip(jobs, bar, strict=True):
+            done.kept += kept
+            if isinstance(measured, Unfit):
+                done.problems[job.file] = str(measured)
+                bar.write(str(measured), file=sys.stderr)
                 continue
             warnings = measured["warnings"] + _met_before(job, measured, digests[job.file], met)
             done.numbers[job.file] = measured | {"file": job.file, "warnings": warnings}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -171,17 +172,21 @@ class Segmenter:
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
         self.quick, self.engine, self.once = quick, engine, once
+        self._ensemble, self._loading = None, threading.Lock()
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
         known = learned.of(self.weights, self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
 
-    @cached_property
+    @property
     def ensemble(self):
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
         from ..method.ensemble import Ensemble
 
-        return Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
+        with self._loading:  # the first slices may come from several threads at once
+            if self._ensemble is None:
+                self._ensemble = Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
+            return self._ensemble
 
     @cached_property
     def fingerprint(self):
