@@ -149,8 +149,18 @@ LOOK = """async (scheme) => {
 }"""
 
 
+def _titles_only(book):
+    """Leave of each staged chapter its title: enough for what stands on every page, and quick to render."""
+    for path in (book / "chapters").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        del notebook.cells[1:]
+        notebook.cells[0].source = re.search("^# .*", notebook.cells[0].source, re.MULTILINE)[0]
+        nbformat.write(notebook, path)
+
+
 def test_a_warning_stops_the_book(root, chapters, tmp_path):
     render.stage(root / "chapters", tmp_path / "book")
+    _titles_only(tmp_path / "book")
     intro = tmp_path / "book/chapters/intro.md"
     intro.write_text(intro.read_text(encoding="utf-8") + "\n{numref}`no-such-figure`\n", encoding="utf-8")
     with pytest.raises(SarcoError, match="no-such-figure"):
@@ -179,6 +189,7 @@ def test_the_address_reaches_every_chapter(root, chapters, tmp_path, monkeypatch
         assert f'REPOSITORY = \\"{url}\\"' in (copy / "chapters" / path.name).read_text(encoding="utf-8")
 
     render.stage(copy / "chapters", tmp_path / "book", copy)
+    _titles_only(tmp_path / "book")
     pages = render.render(tmp_path / "book")
     for path in chapters:
         links = COLAB_LINK.findall((pages / "chapters" / f"{path.stem}.html").read_text(encoding="utf-8"))
