@@ -11,6 +11,8 @@ BENCH ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
+# A file of tests shares what it made, and the cells of a chapter follow one another: each file stays in one process.
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config "profile=$(PROFILE)" --
 
 .PHONY: help install book test check chapters results bench lint house lock address clean clean-all
@@ -28,9 +30,9 @@ book: $(INSTALLED)  ## run the chapters and render the book to _build/html/index
 	@$(SNAKEMAKE) book
 	@echo "The book is at _build/html/index.html"
 
-test: lint  ## run every test
-	@$(BIN)/python -m pytest tests chapters --durations=10 --nbval --nbval-current-env --nbval-cell-timeout=900 \
-	  --nbval-sanitize-with=tests/nbval_sanitize.cfg
+test: lint  ## run every test, two files at a time, and name the ten slowest
+	@$(BIN)/python -m pytest tests chapters $(SIDE_BY_SIDE) --durations=10 --nbval --nbval-current-env \
+	  --nbval-cell-timeout=900 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 results: $(INSTALLED)  ## make the cohort, train and evaluate, as PROFILE says, with no chapter
 	@$(SNAKEMAKE) results
@@ -46,7 +48,7 @@ lint: $(INSTALLED)  ## ruff, and the types of the public functions
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary
 
 check: lint  ## lint and the quick tests, for the work between two commits
-	@$(BIN)/python -m pytest tests -m "not slurm and not slow and not long" -q
+	@$(BIN)/python -m pytest tests $(SIDE_BY_SIDE) -m "not slurm and not slow and not long" -q
 
 house: $(INSTALLED)  ## draw the rooms of the package anew in CONTRIBUTING.md
 	@$(BIN)/python workflow/house.py

@@ -17,6 +17,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: mo
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that two processes end together: the whole way, then the chapters."""
+    items.sort(key=lambda item: (item.path.name != "test_workflow.py", item.path.suffix != ".ipynb"))
+
+
 @pytest.fixture(scope="session")
 def root():
     """Folder of the repository."""
