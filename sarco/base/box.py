@@ -9,3 +9,9 @@ def around(mask, margin_px=0):
     if not rows.size:
         return slice(None), slice(None)
     return tuple(slice(max(used[0] - margin_px, 0), used[-1] + margin_px + 1) for used in (rows, columns))
+
+
+def within(box, part):
+    """The rows and columns `part` of what a box holds, as rows and columns of the picture itself."""
+    ranges = (range(outer.stop)[outer][inner] for outer, inner in zip(box, part, strict=True))
+    return tuple(slice(used.start, used.stop) for used in ranges)

@@ -2,12 +2,17 @@
 
 import multiprocessing
 import os
+import shutil
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from ..base.errors import SarcoError
+from ..base.files import atomic
 from ..ct.write import Scan, draw_encoding, write_slice
 from ..method.surface import area_cm2
 from ..paper import EXCLUDED, RELEASED, TEST
@@ -65,8 +70,9 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
         misplaced = np.random.default_rng((seed, 3)).permutation(released)[: min(EXCLUDED, released // 10)]
     groups = tuple(g for g in GROUPS if g not in without)
     jobs = [(root, i, setting, seed, matrix, groups, i in misplaced) for i in range(cases)]
-    rows = _written(jobs, workers or os.cpu_count() or 1)
-    rows = list(tqdm(rows, f"{setting} cohort", cases, unit="case", disable=not progress))
+    with _processes(workers or os.cpu_count() or 1, cases) as pool:
+        rows = (pool.map if pool else map)(_write_case, jobs)  # starts the processes; the bar then starts a thread
+        rows = list(tqdm(rows, f"{setting} cohort", cases, unit="case", disable=not progress))
 
     table = pd.DataFrame(rows).set_index("case")
     unregistered = table.index[table.pop("outside_share") > layout.REGISTERED_SHARE]
@@ -88,15 +94,15 @@ def _claim(root, recipe):
     stamp.write_text(recipe)
 
 
-def _written(jobs, workers):
-    """Rows of the cases, in order, as they are written."""
-    if workers == 1 or len(jobs) < 8:
-        yield from map(_write_case, jobs)
-        return
+def _processes(workers, cases):
+    """A pool of processes to write cases with, as a context; None where this one does it alone."""
+    if workers == 1 or cases < 8:
+        return nullcontext()
     # One thread a process: the products are small, and the processes already fill the cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_write_case, jobs, chunksize=4)
+    # A process that has one thread itself can be copied as it stands: the copies have nothing to load.
+    copied = sys.platform == "linux" and psutil.Process().num_threads() == 1
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("fork" if copied else "spawn"))
 
 
 def phantom_of(cohort, case):
@@ -137,8 +143,13 @@ def _write_case(job):
                 p.protocol.model, p.protocol.kernel, p.subject.phase)  # fmt: skip
     encoding = draw_encoding(np.random.default_rng((seed, 4, index)), p.protocol.maker)
     write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, scan, encoding)
-    layout.write_mask(root / "masks" / f"{case}.png", mask)
-    layout.write_mask(root / "true" / f"{case}.png", p.true_mask)
+    read, true = (root / folder / f"{case}.png" for folder in ("masks", "true"))
+    layout.write_mask(true, p.true_mask)
+    if mask is p.true_mask:  # packed once, for that is slow
+        with atomic(read) as beside:
+            shutil.copyfile(true, beside)
+    else:
+        layout.write_mask(read, mask)
     return {
         **{name: getattr(p.subject, name) for name in ("sex", "age", "height_m", "phase", "weight_kg")},
         "case": case, "quality": quality, "pixel_spacing_mm": p.spacing_mm[0],

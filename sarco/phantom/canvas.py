@@ -21,12 +21,13 @@ _INDEX = {name: i for i, name in enumerate(PARTS)}
 @lru_cache(maxsize=256)
 def _spline_basis(length, knots):
     """Cubic B-spline basis, one row a pixel: noise on few knots becomes a smooth field by two small products."""
-    position = np.linspace(0, knots - 3, length, endpoint=False, dtype=np.float32)
+    position = (np.arange(length) * ((knots - 3) / max(length, 1))).astype(np.float32)
     first = position.astype(int)
     t = position - first
-    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], 1) / 6
-    basis = np.zeros((length, knots), np.float32)
-    basis[np.arange(length)[:, None], first[:, None] + np.arange(4)] = weights
+    square, cube = t**2, t**3
+    basis, place = np.zeros((length, knots), np.float32), np.arange(length) * knots + first
+    for k, weight in enumerate(((1 - t) ** 3, 3 * cube - 6 * square + 4, -3 * cube + 3 * square + 3 * t + 1, cube)):
+        basis.reshape(-1)[place + k] = weight / 6
     return basis
 
 
@@ -38,7 +39,9 @@ def smooth_noise(rng, shape, scale_px):
     bases = [_spline_basis(n, max(4, round(n / max(scale_px, 1.0)) + 3)) for n in shape]
     knots = rng.standard_normal((bases[0].shape[1], bases[1].shape[1]), dtype=np.float32)
     # Averaging neighbours lowers the variance of each axis to 151/315 on the mean: undo it.
-    return bases[0] @ knots @ bases[1].T * np.float32(315 / 151)
+    field = bases[0] @ knots @ bases[1].T
+    field *= np.float32(315 / 151)
+    return field
 
 
 class Canvas:
@@ -51,8 +54,8 @@ class Canvas:
     80 mm. So the spine turns, and what hangs on it.
 
     Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an index into `PARTS`.
-    `ring` holds the coordinates along the abdominal wall (`anatomy.frame.Ring`), `cavity` where organs may lie and
-    `metal` where there is some, once they are known.
+    `box` is the window that holds the body and a centimetre around it, `ring` holds the coordinates along the abdominal
+    wall (`anatomy.frame.Ring`), `cavity` where organs may lie and `metal` where there is some, once they are known.
     """
 
     # Eight parameters: they are all that tells the grid and the pose of a body.
@@ -80,6 +83,7 @@ class Canvas:
         self.px = float(np.mean(spacing_mm)) / scale
         self.hu = np.full(shape, AIR_HU, np.float32)
         self.parts = np.zeros(shape, np.uint8)
+        self.box = np.s_[: shape[0], : shape[1]]
         self.ring = self.cavity = self.metal = None
 
     def noise(self, scale_mm, window=np.s_[:, :]):
@@ -113,9 +117,9 @@ class Canvas:
         x, y = self.x[win], self.y[win]
         nearest = np.full(x.shape, np.inf, np.float32)
         for (x0, y0), (x1, y1) in pairwise(points):
-            dx, dy = x1 - x0, y1 - y0
-            t = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, np.float32(1e-6)), 0, 1)
-            np.minimum(nearest, (x - x0 - t * dx) ** 2 + (y - y0 - t * dy) ** 2, out=nearest)
+            dx, dy, from_x, from_y = x1 - x0, y1 - y0, x - x0, y - y0
+            t = np.clip((from_x * dx + from_y * dy) / max(dx * dx + dy * dy, np.float32(1e-6)), 0, 1)
+            np.minimum(nearest, (from_x - t * dx) ** 2 + (from_y - t * dy) ** 2, out=nearest)
         return win, np.sqrt(nearest) / np.float32(radius)
 
     def paint(self, win, where, hu, part=None):
@@ -132,6 +136,16 @@ class Canvas:
     def part(self, name, win=np.s_[:, :]):
         """Mask, over the window `win`, of the pixels that are `name` so far."""
         return self.parts[win] == _INDEX[name]
+
+
+def within_superellipse(x, y, rx, ry, power):
+    """Where the level of a superellipse is below 1; powers are slow, so it is computed near the rim alone."""
+    # It lies between the level of the ellipse and `stretch` times that.
+    level, stretch = superellipse(x, y, rx, ry, 2.0), 2 ** (1 / power - 1 / 2)
+    inside = level * max(1.0, stretch) < 0.999
+    rim = ~inside & (level * min(1.0, stretch) < 1.001)
+    inside[rim] = superellipse(x[rim], y[rim], rx, ry, power) < 1
+    return inside
 
 
 def superellipse(x, y, rx, ry, power):

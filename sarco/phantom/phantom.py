@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..base import box
 from ..method import postprocess
 from . import readers, scanner
 from .anatomy import frame as frames
@@ -122,15 +123,16 @@ def paint(canvas, draw, frame):
     if draw.chance("surroundings", 0.95, 0.8):
         outside.table(canvas, draw, frame)
     body, deep = skin.body(canvas, draw, frame)
-    canvas.ring = frames.ring(canvas, frame)
+    canvas.ring = ring = frames.ring(canvas, frame)
     named, borders = muscle.contour(canvas, frame)
-    named[~deep] = 0
+    named *= deep
     skin.fasciae(canvas, draw, frame, deep & (named == 0))
     # The cavity ends where the wall does; behind, fat lies between the wall, the deep muscles and the back. Behind the
     # kidneys the retroperitoneum ends in a shallow arc.
-    canvas.cavity = deep & (canvas.ring.depth > canvas.ring.thickness + 0.2) & (named == 0)
+    canvas.cavity = deep & (ring.depth > ring.thickness + 0.2) & (named == 0)
     organs.cavity_fat(canvas, draw, frame)
-    canvas.cavity &= canvas.y < frame.spine_y + 34 - 0.004 * (np.abs(canvas.x) - 65) ** 2
+    win = box.around(canvas.cavity)
+    canvas.cavity[win] &= canvas.y[win] < frame.spine_y + 34 - 0.004 * (np.abs(canvas.x[win]) - 65) ** 2
     organs.organs(canvas, draw, frame)
     muscle.paint(canvas, draw, frame, named, borders)
     spine.spine(canvas, draw, frame)
@@ -150,6 +152,7 @@ def fit_area(frame, area_cm2, spacing_mm=3.0):
     kept = 1 - 0.317 * np.exp(-frame.muscle_hu / 36)
     n = int(2 * frame.half_width / spacing_mm) + 12
     canvas = Canvas(np.random.default_rng(0), (n, n), (spacing_mm, spacing_mm))
+    canvas.box = box.around(np.abs(canvas.y) < frame.half_depth + 12)  # with the sheet that may lie on the wall
     canvas.ring = frames.ring(canvas, frame)
     bones = [canvas.ellipse(0, frame.spine_y, frame.body_w, frame.body_h),
              canvas.ellipse(0, frame.spine_y + frame.body_h + 10, 18, 15)]  # fmt: skip

@@ -69,7 +69,8 @@ class Draw:
         """Uniform draw in the wide range, or a draw that favours the middle of the reference range."""
         if group in self.groups:
             return self.rng.uniform(*randomised, size)
-        return self.rng.triangular(reference[0], np.mean(reference), reference[1], size)
+        low, high = reference
+        return self.rng.triangular(low, (low + high) / 2, high, size)
 
     def chance(self, group, reference, randomised):
         """True with one of two probabilities."""

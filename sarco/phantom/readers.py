@@ -86,8 +86,8 @@ def draw_contour(rng, contour, reader, spacing_mm, scale=1.0):
     shift_mm = outward + own.hand_mm * smooth_noise(rng, level.shape, own.wavelength_mm / px)
     # Within its pixel nobody knows where the true edge runs; without this an even edge would not give way at all.
     shift_mm += np.float32(0.25 * px) * smooth_noise(rng, level.shape, 3.0)
-    drawn = np.zeros_like(contour)
-    drawn[win] = level > special.ndtr(-np.float32(scale) * shift_mm / np.float32(sigma))
+    drawn, near = np.zeros_like(contour), level > 0
+    drawn[win][near] = level[near] > special.ndtr(-np.float32(scale) * shift_mm[near] / np.float32(sigma))
     return drawn
 
 
@@ -125,7 +125,9 @@ def _where(rng, kind, inside, image_hu, parts, spacing_mm):
 
     side = rng.integers(2)
     pool, own = (postprocess.window(mask, image_hu) for mask in (~inside, inside))
-    start = ndimage.binary_dilation(inside, iterations=max(1, round(2 / spacing_mm[0])))
+    start = inside
+    for _ in range(max(1, round(2 / spacing_mm[0]))):
+        start = postprocess.dilate(start)
     if kind == "bowel":
         pool = pool & part(*ORGANS)
     elif kind == "midline":  # the linea alba, or what lies behind it, drawn as if the recti met
@@ -188,7 +190,13 @@ def wrong(mask, true_mask):
 
 def _widen(mask):
     """`mask` and the eight neighbours of its pixels."""
-    return ndimage.binary_dilation(mask, np.ones((3, 3)))
+    rows = mask.copy()
+    rows[1:] |= mask[:-1]
+    rows[:-1] |= mask[1:]
+    wide = rows.copy()
+    wide[:, 1:] |= rows[:, :-1]
+    wide[:, :-1] |= rows[:, 1:]
+    return wide
 
 
 def review(mask, true_mask, spacing_mm):

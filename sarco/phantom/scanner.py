@@ -129,7 +129,7 @@ def through_plane(draw, hu, protocol, body):
         ghost = np.float32(breath * (i % 2 - 0.5)) * np.clip(0.3 - y, 0, 1) if breath else 0
         ry = np.clip(np.rint(r + np.float32(z) * field[0] + ghost), 0, h - 1).astype(np.int32)
         kx = np.clip(np.rint(k + np.float32(z) * field[1]), 0, w - 1).astype(np.int32)
-        out += piece.ravel()[ry * w + kx]
+        out += piece.ravel().take(ry * w + kx)
     smeared = hu.copy()
     smeared[win] = out / np.float32(n)
     return smeared
@@ -185,9 +185,12 @@ def noise(rng, protocol, levels, body):
     white *= amplitude
     total = np.zeros(shape, np.float32)
     for window, level in zip(_sectors(shape), levels, strict=True):
-        total += fft.irfft2(white * window, shape, workers=1, overwrite_x=True) * _resized(np.sqrt(level), shape)
+        views = fft.irfft2(white * window, shape, workers=1, overwrite_x=True)
+        views *= _resized(np.sqrt(level), shape)
+        total += views
     inside = total[body] if body.any() else total
-    return total * np.float32(protocol.noise_hu / np.sqrt(np.mean(inside * inside)))
+    total *= np.float32(protocol.noise_hu / np.sqrt(np.mean(inside * inside)))
+    return total
 
 
 # --- along the rays --------------------------------------------------------------------------------------------------
@@ -195,19 +198,29 @@ def noise(rng, protocol, levels, body):
 
 @lru_cache(maxsize=1)
 def _projector():
-    """Sparse matrix that sums a coarse image along parallel rays: (directions x detector, pixels)."""
+    """What sums a coarse image along parallel rays, and what spreads such sums over it again.
+
+    A sparse matrix (rays, pixels), a ray being a direction and a place on the detector; how much each direction weighs
+    in each sector; and for each sector the directions that do, with their matrix (pixels, rays).
+    """
     bins = int(COARSE * 1.5)
-    y, x = np.indices((COARSE, COARSE)) - (COARSE - 1) / 2
-    theta = (np.arange(ANGLES) * np.pi / ANGLES)[:, None, None]
+    y, x = (np.indices((COARSE, COARSE)) - (COARSE - 1) / 2).reshape(2, -1, 1)
+    theta = np.arange(ANGLES) * np.pi / ANGLES
     place = x * np.cos(theta) + y * np.sin(theta) + (bins - 1) / 2
-    first = np.floor(place).astype(np.int64)
+    first = np.floor(place).astype(np.int32)
     share = (place - first).astype(np.float32)
-    ray = (np.arange(ANGLES)[:, None, None] * bins + first).ravel()
-    pixel = np.broadcast_to(np.arange(COARSE**2).reshape(COARSE, COARSE), first.shape).ravel()
-    values = np.concatenate([1 - share.ravel(), share.ravel()])
-    size = (ANGLES * bins, COARSE**2)
-    forward = sparse.csr_array((values, (np.concatenate([ray, ray + 1]), np.concatenate([pixel, pixel]))), size)
-    return forward, forward.T.tocsr()
+
+    def spread(directions):
+        ray = np.arange(len(directions), dtype=np.int32) * np.int32(bins) + first[:, directions]
+        values = np.stack([1 - share[:, directions], share[:, directions]], 2).ravel()
+        pixels = np.arange(len(first) + 1, dtype=np.int32) * np.int32(2 * len(directions))
+        size = (len(first), len(directions) * bins)
+        return sparse.csr_array((values, np.stack([ray, ray + 1], 2).ravel(), pixels), size)
+
+    weights = _shared(theta) ** 2
+    # Half of the directions lie outside a sector; a cosine leaves them a weight that is nothing but rounding.
+    inside = [np.flatnonzero(weight > 1e-9) for weight in weights]
+    return spread(np.arange(ANGLES)).T.tocsr(), weights, [(seen, spread(seen)) for seen in inside]
 
 
 @lru_cache(maxsize=8)
@@ -226,17 +239,17 @@ def _resized(image, shape):
 def _rays(draw, hu, pixel_mm):
     """Streaks (HU, full size) and the variance of the noise by direction (coarse, relative), from line integrals."""
     u = draw.uniform
-    forward, back = _projector()
+    forward, weights, sectors = _projector()
     coarse_mm = np.float32(pixel_mm * hu.shape[0] / COARSE)
     soft = np.clip(hu / np.float32(1000) + 1, 0, 1.15)
     hard = np.maximum(hu - np.float32(150), 0) / np.float32(1000)
-    images = np.stack([_resized(soft, (COARSE, COARSE)).ravel(), _resized(hard, (COARSE, COARSE)).ravel()], 1)
-    water, dense = (forward @ images).T.reshape(2, ANGLES, -1) * (coarse_mm * np.float32(WATER_PER_MM))
+    sums = (forward @ _resized(image, (COARSE, COARSE)).ravel() for image in (soft, hard))
+    water, dense = (lines.reshape(ANGLES, -1) * (coarse_mm * np.float32(WATER_PER_MM)) for lines in sums)
     # One in a scan of fixed current; modulating the current with the view evens out the noise, though never in full.
     starving = np.clip(water + dense, 0, 14)
     variance = np.exp(np.float32(u("scanner", (0.5, 1.0), (0.1, 1.2))) * starving)
-    weight = _shared(np.arange(ANGLES) * np.pi / ANGLES) ** 2
-    seen = back @ (variance[:, None] * weight.T[:, :, None]).transpose(0, 2, 1).reshape(-1, SECTORS)
+    seen = np.stack([spread @ (variance[inside] * weight[inside, None]).ravel()
+                     for weight, (inside, spread) in zip(weights, sectors, strict=True)], 1)  # fmt: skip
     levels = seen.T.reshape(SECTORS, COARSE, COARSE) / np.float32(max(seen.mean(), 1e-6))
 
     # The beam hardens in bone and metal more than the scanner's correction for water expects: dark bands between.
@@ -251,15 +264,20 @@ def _rays(draw, hu, pixel_mm):
     bins = error.shape[1]
     ramp = np.abs(np.fft.rfftfreq(2 * bins)).astype(np.float32) / coarse_mm
     filtered = fft.irfft(fft.rfft(error, 2 * bins, axis=1) * ramp, 2 * bins, axis=1)[:, :bins]
-    change = (back @ filtered.ravel()).reshape(COARSE, COARSE) * np.float32(np.pi / ANGLES / WATER_PER_MM * 1000)
+    change = (forward.T @ filtered.ravel()).reshape(COARSE, COARSE) * np.float32(np.pi / ANGLES / WATER_PER_MM * 1000)
     return _resized(np.clip(change, -400, 400), hu.shape), levels
+
+
+@lru_cache(maxsize=4)
+def _inward(shape):
+    """How many pixels inside the circle of reconstruction each pixel lies."""
+    y, x = ((np.arange(size, dtype=np.float32) - (size - 1) / 2) for size in shape)
+    return shape[0] / 2 - np.hypot(y[:, None], x[None, :])
 
 
 def edge_of_field(draw, hu, body, pixel_mm):
     """A bright rim where the field of view cuts the body, and the value that some makers write outside the circle."""
-    n = hu.shape[0]
-    y, x = ((np.arange(size, dtype=np.float32) - (size - 1) / 2) for size in hu.shape)
-    inward = n / 2 - np.hypot(y[:, None], x[None, :])  # pixels from the circle
+    inward = _inward(hu.shape)
     if (body & (inward < 1)).any() and draw.chance("scanner", 0.5, 0.5):
         height, reach = draw.uniform("scanner", (10, 60), (0, 250)), draw.uniform("scanner", (4, 12), (3, 25))
         hu += body * np.float32(height) * np.exp(-np.maximum(inward, 0) * np.float32(pixel_mm / reach))

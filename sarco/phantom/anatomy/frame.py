@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ...base import box
 from ..canvas import superellipse
 
 BOTH = (-1, 1)
@@ -83,30 +84,41 @@ def draw_frame(draw, subject):
 
 @dataclass
 class Ring:
-    """Coordinates along the abdominal wall, one value a pixel."""
+    """Coordinates along the abdominal wall, one value a pixel of the canvas; known in the window `win` alone."""
 
+    win: tuple
     x: np.ndarray  # of the canvas
     depth: np.ndarray  # below the outer edge of the ring of muscle, mm
     angle: np.ndarray  # from the front (0) over either flank to the back (pi)
     thickness: np.ndarray | None = None  # of the wall here, mm; set by `muscle.contour`
 
-    # Seven parameters: they tell the place and the shape of a patch.
-    def patch(self, side, angle, half_angle, start, size, power=3.0, from_wall=True):
-        """Level of a rounded patch that follows the wall: below 1 inside.
+    # Eight parameters: they tell the place and the shape of a patch.
+    def patch(self, side, angle, half_angle, start, size, power=3.0, from_wall=True, reach=1.0):
+        """Window and level of a rounded patch that follows the wall: below 1 inside.
 
         It spans `angle` +- `half_angle` on one side (0: both), and from `start` to `start + size` mm below the inner
-        edge of the wall, or below the outer edge of the ring.
+        edge of the wall, or below the outer edge of the ring. The window holds every level below `reach`.
         """
-        across = (self.depth - (self.thickness if from_wall else 0.0) - np.float32(start)) / np.float32(size / 2) - 1
-        signed = self.angle if side == 0 else np.where(self.x * side > 0, self.angle, -self.angle)
-        return superellipse(signed - np.float32(angle), across, half_angle, 1.0, power)
+        depth, signed = self.depth[self.win], self.angle[self.win]
+        outer = self.thickness[self.win] if from_wall else 0.0
+        across = (depth - outer - np.float32(start)) / np.float32(size / 2) - 1
+        if side:
+            signed = np.where(self.x[self.win] * side > 0, signed, -signed)
+        along = signed - np.float32(angle)
+        # The level of a superellipse is nowhere below that of its axes; what is rounded off is far under a hundredth.
+        near = (np.abs(across) < 1.01 * reach) & (np.abs(along) < 1.01 * reach * half_angle)
+        part = box.around(near)
+        return box.within(self.win, part), superellipse(along[part], across[part], half_angle, 1.0, power)
 
 
 def ring(canvas, frame):
     """Coordinates along the wall of this body."""
-    level = np.where(canvas.y < 0, *(superellipse(canvas.x, canvas.y, frame.half_width, frame.half_depth, power)
-                                     for power in (frame.power, frame.power_back)))  # fmt: skip
-    radius = np.sqrt(canvas.x * canvas.x + canvas.y * canvas.y)
-    depth = radius * (1 / np.maximum(level, np.float32(1e-3)) - 1)
-    angle = np.arctan2(np.abs(canvas.x) / np.float32(frame.half_width), -canvas.y / np.float32(frame.half_depth))
-    return Ring(canvas.x, depth, angle)
+    win = canvas.box
+    x, y = canvas.x[win], canvas.y[win]
+    level = np.empty_like(x)
+    for half, power in ((y < 0, frame.power), (y >= 0, frame.power_back)):
+        level[half] = superellipse(x[half], y[half], frame.half_width, frame.half_depth, power)
+    depth, angle = np.full(canvas.shape, -np.inf, np.float32), np.zeros(canvas.shape, np.float32)
+    depth[win] = np.sqrt(x * x + y * y) * (1 / np.maximum(level, np.float32(1e-3)) - 1)
+    angle[win] = np.arctan2(np.abs(x) / np.float32(frame.half_width), -y / np.float32(frame.half_depth))
+    return Ring(win, canvas.x, depth, angle)

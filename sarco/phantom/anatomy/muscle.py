@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.special import erf, erfinv
 
+from ...base import box
 from ..canvas import PARTS
-from .frame import BOTH, EVERYWHERE
+from .frame import BOTH
 
 # How much more, or less, fat than the mean the muscles hold: multifidus turns to fat first, psoas last.
 FATTINESS = {"psoas": 0.5, "multifidus": 1.8, "erector spinae": 1.1, "rectus abdominis": 1.2}
@@ -72,29 +73,33 @@ def wall(canvas, frame):
     Thickness in mm; depth at which the first and the second of the three lateral layers end, in mm; where the lateral
     part lies, not the rectus.
     """
-    muscles, ring = frame.muscles, canvas.ring
-    thickness, lateral = np.zeros(canvas.shape, np.float32), np.zeros(canvas.shape, bool)
-    borders = [np.zeros(canvas.shape, np.float32) for _ in range(2)]
-    s = muscles.scale
+    muscles, win = frame.muscles, canvas.box
+    x, depth, angle = canvas.x[win], canvas.ring.depth[win], canvas.ring.angle[win]
+    thickness, *borders = np.zeros((3, *canvas.shape), np.float32)
+    lateral, wall_mm = np.zeros(canvas.shape, bool), np.zeros(x.shape)
+    s, here = muscles.scale, (depth > -10) & (depth < 50)
     for i, side in enumerate(BOTH):
-        half = (canvas.x * side > 0) & (ring.depth > -10) & (ring.depth < 50)
-        phi, x = ring.angle[half], np.abs(canvas.x[half])
+        half = here & (x * side > 0)
+        # Rectus: a flat lens between the linea alba and the semilunar line, in front only.
+        place = half & (angle < np.pi / 2)
+        middle = (muscles.linea_alba / 2 + muscles.rectus_reach[i]) / 2
+        lens = 1 - (np.abs(np.abs(x[place]) - middle) / max(4.0, middle - muscles.linea_alba / 2)) ** 4
+        wall_mm[place] = s * muscles.rectus[i] * muscles.present[i, 1] * np.sqrt(np.clip(lens, 0, None))
+        # The lateral layers: from the semilunar line (0) to where the last ends behind (1).
         front = np.arcsin(min(0.95, muscles.rectus_reach[i] / frame.half_width)) + muscles.semilunar[i]
         back_w = 2 * s**0.35 * muscles.erector_w[i] + 3
         end = np.pi - np.arcsin(np.clip(muscles.wall_end[i] * back_w / frame.half_width, 0.25, 0.97))
-        # Rectus: a flat lens between the linea alba and the semilunar line, in front only.
-        middle = (muscles.linea_alba / 2 + muscles.rectus_reach[i]) / 2
-        lens = 1 - (np.abs(x - middle) / max(4.0, middle - muscles.linea_alba / 2)) ** 4
-        rectus = s * muscles.rectus[i] * muscles.present[i, 1] * np.sqrt(np.clip(lens, 0, None)) * (phi < np.pi / 2)
-        t = (phi - front) / max(0.3, end - front)
+        place = half & (angle > front) & (angle < front + 1.01 * max(0.3, end - front))
+        t = (angle[place] - front) / max(0.3, end - front)
         belly = muscles.front_share + (1 - muscles.front_share) * np.sin(np.pi * np.clip(t, 0, 1)) ** muscles.bulge
         total = s * muscles.lateral[i] * muscles.present[i, 0] * belly
         ends = zip(muscles.layers[i], (0.04, 0.02, 0.0), muscles.layer_end[i], strict=True)
         stack = [share * total * _taper(t, start, stop, 0.07, 0.2) for share, start, stop in ends]
         side_mm = stack[0] + stack[1] + stack[2]
-        thickness[half] = np.maximum(rectus, side_mm)
-        lateral[half] = side_mm > rectus
-        borders[0][half], borders[1][half] = stack[0], stack[0] + stack[1]
+        lateral[win][place] = side_mm > wall_mm[place]
+        wall_mm[place] = np.maximum(wall_mm[place], side_mm)
+        borders[0][win][place], borders[1][win][place] = stack[0], stack[0] + stack[1]
+    thickness[win] = wall_mm
     return thickness, borders, lateral
 
 
@@ -124,16 +129,16 @@ def contour(canvas, frame):
 
     The outline is the index into `PARTS` of the muscle at each pixel, 0 where there is none.
     """
-    ring, latissimus = canvas.ring, frame.muscles.latissimus
+    ring, latissimus, win = canvas.ring, frame.muscles.latissimus, canvas.box
     ring.thickness, borders, lateral = wall(canvas, frame)
     named = np.zeros(canvas.shape, np.uint8)
-    inside = (ring.depth > 0) & (ring.depth < ring.thickness)
-    named[inside] = PARTS.index("rectus abdominis")
-    named[inside & lateral] = PARTS.index("lateral wall")
+    inside = (ring.depth[win] > 0) & (ring.depth[win] < ring.thickness[win])
+    named[win][inside] = PARTS.index("rectus abdominis")
+    named[win][inside & lateral[win]] = PARTS.index("lateral wall")
     for i, side in enumerate(BOTH):
         if latissimus[i]:
-            sheet = ring.patch(side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
-            named[sheet < 1] = PARTS.index("lateral wall")
+            win, sheet = ring.patch(side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
+            named[win][sheet < 1] = PARTS.index("lateral wall")
     for part, win, level in deep_muscles(canvas, frame):
         named[win][level < 1] = PARTS.index(part)
     return named, borders
@@ -142,11 +147,13 @@ def contour(canvas, frame):
 def paint(canvas, draw, frame, named, borders):
     """Fill the contour: fibres, fat within the muscle, fat planes between layers and groups, clefts in the back."""
     u, rng, muscles = draw.uniform, draw.rng, frame.muscles
-    mask = named > 0
-    np.copyto(canvas.parts, named, where=mask)
-    fibres = canvas.noise(u("texture", (1.5, 3), (1.2, 6))) * u("texture", (3, 8), (1, 16))
-    mottled = canvas.noise(u("texture", (10, 20), (8, 40))) * u("texture", (1, 4), (0, 12))
-    canvas.paint(EVERYWHERE, mask, frame.muscle_hu + fibres + mottled)
+    win = box.around(named > 0)
+    named, borders, mask = named[win], [border[win] for border in borders], named[win] > 0
+    x, y = canvas.x[win], canvas.y[win]
+    np.copyto(canvas.parts[win], named, where=mask)
+    fibres = canvas.noise(u("texture", (1.5, 3), (1.2, 6)))[win] * u("texture", (3, 8), (1, 16))
+    mottled = canvas.noise(u("texture", (10, 20), (8, 40)))[win] * u("texture", (1, 4), (0, 12))
+    canvas.paint(win, mask, frame.muscle_hu + fibres + mottled)
 
     fat = frame.fat_hu + rng.uniform(0, 35)
     # The lower the density, the more fat: 3 to 15 per cent of the muscle. Some of it lies in drops, the tail of a
@@ -156,39 +163,40 @@ def paint(canvas, draw, frame, named, borders):
     gain = np.array([FATTINESS.get(name, 1.0) ** uneven for name in PARTS])
     drops, between = np.clip(share * gain, 0.002, 0.35) * np.array(((0.4,), (0.6,)))
     width = u("texture", (0.12, 0.22), (0.08, 0.4))
-    streaks, bundles = canvas.noise(u("texture", (1.8, 3), (1.2, 5))), canvas.noise(u("texture", (4, 8), (3, 12)))
-    patches = canvas.noise(u("texture", (8, 16), (6, 25)))
+    streaks = canvas.noise(u("texture", (1.8, 3), (1.2, 5)))[win]
+    bundles = canvas.noise(u("texture", (4, 8), (3, 12)))[win]
+    patches = canvas.noise(u("texture", (8, 16), (6, 25)))[win]
     lines = np.abs(bundles) < np.float32(width)
-    canvas.paint(EVERYWHERE, mask & (streaks > _tail(drops)[named]), fat)
-    canvas.paint(EVERYWHERE, mask & lines & (patches > _tail(between / erf(width / np.sqrt(2)))[named]), fat)
+    canvas.paint(win, mask & (streaks > _tail(drops)[named]), fat)
+    canvas.paint(win, mask & lines & (patches > _tail(between / erf(width / np.sqrt(2)))[named]), fat)
 
     # Fat planes between the layers of the wall, patchy and of varying width.
-    patchy = canvas.noise(25)
+    patchy = canvas.noise(25)[win]
     lateral = named == PARTS.index("lateral wall")
     for border in borders:
         if draw.chance("texture", 0.9, 0.75):
             half = u("texture", (0.15, 0.7), (0.1, 1.5)) * (1 + 0.5 * patchy)
-            plane = lateral & (border > 0.5) & (np.abs(canvas.ring.depth - border - 0.4 * streaks) < half)
-            canvas.paint(EVERYWHERE, plane & (patchy > u("texture", (-2.5, -0.5), (-2, 1.2))), fat)
+            plane = lateral & (border > 0.5) & (np.abs(canvas.ring.depth[win] - border - 0.4 * streaks) < half)
+            canvas.paint(win, plane & (patchy > u("texture", (-2.5, -0.5), (-2, 1.2))), fat)
     # A line of fat where two muscles touch.
     if draw.chance("texture", 0.85, 0.7):
-        touch = np.zeros(canvas.shape, bool)
+        touch = np.zeros(mask.shape, bool)
         touch[1:] |= (named[1:] != named[:-1]) & mask[1:] & mask[:-1]
         touch[:, 1:] |= (named[:, 1:] != named[:, :-1]) & mask[:, 1:] & mask[:, :-1]
         hu = frame.fat_hu + u("texture", (10, 90), (0, 120))
-        canvas.paint(EVERYWHERE, touch & (patchy > u("texture", (-1.5, 0.5), (-2, 1.5))), hu)
+        canvas.paint(win, touch & (patchy > u("texture", (-1.5, 0.5), (-2, 1.5))), hu)
     # Clefts within the back muscles.
     for i, side in enumerate(BOTH):
         for _ in range(rng.integers(0, 4)):
             x0 = side * (muscles.multifidus[i] * rng.uniform(1.3, 3.2))
             tilt = side * rng.uniform(-0.1, 0.5)
-            cleft = np.abs(canvas.x - x0 - tilt * (canvas.y - frame.spine_y - 40) - 2 * patchy)
-            behind = mask & (canvas.y > frame.spine_y + 22) & (canvas.x * side > 2)
-            length = np.abs(canvas.y - frame.spine_y - rng.uniform(30, 65)) < rng.uniform(5, 22)
-            canvas.paint(EVERYWHERE, behind & length & (cleft < u("texture", (0.2, 1.0), (0.1, 2.4))), fat)
+            cleft = np.abs(x - x0 - tilt * (y - frame.spine_y - 40) - 2 * patchy)
+            behind = mask & (y > frame.spine_y + 22) & (x * side > 2)
+            length = np.abs(y - frame.spine_y - rng.uniform(30, 65)) < rng.uniform(5, 22)
+            canvas.paint(win, behind & length & (cleft < u("texture", (0.2, 1.0), (0.1, 2.4))), fat)
     # An atrophied muscle is not only smaller: fat takes its place within the old outline.
     if "atrophy" in draw.drawn:
         worst = BOTH[int(np.argmin(muscles.present.min(1)))]
-        spots = canvas.noise(rng.uniform(2, 5)) > rng.uniform(0.2, 1.0)
-        behind = (canvas.y > frame.spine_y - 5) & (canvas.x * worst > 0)
-        canvas.paint(EVERYWHERE, mask & spots & behind, fat)
+        spots = canvas.noise(rng.uniform(2, 5))[win] > rng.uniform(0.2, 1.0)
+        behind = (y > frame.spine_y - 5) & (x * worst > 0)
+        canvas.paint(win, mask & spots & behind, fat)

@@ -8,15 +8,18 @@ from .frame import BOTH, EVERYWHERE
 
 def cavity_fat(canvas, draw, frame):
     """Visceral fat with its vessels and strands."""
-    u, rng, cavity = draw.uniform, draw.rng, canvas.cavity & (canvas.y < frame.spine_y + 30)
-    tone = frame.fat_hu + u("hu", (0, 6), (-4, 14)) + 3 * canvas.noise(4)
-    canvas.paint(EVERYWHERE, cavity, tone, "visceral fat")
-    vessels = np.abs(canvas.noise(rng.uniform(7, 18))) < u("texture", (0.02, 0.10), (0, 0.2))
-    dots = canvas.noise(rng.uniform(2.5, 5)) > u("texture", (1.6, 2.4), (0.9, 2.6))
+    u, rng, win = draw.uniform, draw.rng, box.around(canvas.cavity)
+    cavity = canvas.cavity[win] & (canvas.y[win] < frame.spine_y + 30)
+    tone = frame.fat_hu + u("hu", (0, 6), (-4, 14)) + 3 * canvas.noise(4)[win]
+    canvas.paint(win, cavity, tone, "visceral fat")
+    vessels = np.abs(canvas.noise(rng.uniform(7, 18))[win]) < u("texture", (0.02, 0.10), (0, 0.2))
+    dots = canvas.noise(rng.uniform(2.5, 5))[win] > u("texture", (1.6, 2.4), (0.9, 2.6))
     tone = u("hu", (10, 70), (-50, 90)) + 120 * frame.contrast * rng.random()
     # Neither is everywhere: strands run in bundles.
-    vessels &= canvas.noise(22) > u("texture", (-0.2, 0.8), (-1.5, 1))
-    canvas.paint(EVERYWHERE, cavity & (vessels | dots), tone)
+    vessels &= canvas.noise(22)[win] > u("texture", (-0.2, 0.8), (-1.5, 1))
+    canvas.paint(win, cavity & (vessels | dots), tone)
+    where = np.zeros(canvas.shape, bool)
+    where[win] = cavity
     root = (rng.uniform(-15, 25), frame.spine_y - rng.uniform(35, 60))
     for _ in range(rng.integers(4, 12)):  # branches of the mesenteric vessels, cut along or across
         t, length = rng.uniform(-0.2, np.pi + 0.2), rng.uniform(5, 40)
@@ -26,7 +29,7 @@ def cavity_fat(canvas, draw, frame):
             t += rng.normal(0, 0.5)
             points.append((points[-1][0] + length / 4 * np.cos(t), points[-1][1] - length / 4 * np.sin(t)))
         branch = canvas.worm(points, rng.uniform(0.6, 1.8))
-        canvas.fill(branch, 42 + frame.contrast * rng.uniform(20, 160), "vessel", cavity)
+        canvas.fill(branch, 42 + frame.contrast * rng.uniform(20, 160), "vessel", where)
 
 
 def fluid(canvas, draw, where):
@@ -107,12 +110,13 @@ def colon(canvas, draw, frame):
         flush = on_wall and (k >= len(places) - 4 or rng.random() < 0.5)
         gap = rng.uniform(-0.5, 0.8) if flush else u("geometry", (0, 8), (-2, 12))
         half_angle = size / 2 / frame.half_width * rng.uniform(0.8, 1.8)
-        e = canvas.ring.patch(side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0))
+        win, e = canvas.ring.patch(side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0), reach=1.3)
         near = e < 1.3
         if not near.any():
             continue
-        win = box.around(near)
-        level = e[win] + u("geometry", (0.02, 0.08), (0, 0.15)) * canvas.noise(rng.uniform(7, 15), win)
+        part = box.around(near)
+        win = box.within(win, part)
+        level = e[part] + u("geometry", (0.02, 0.08), (0, 0.15)) * canvas.noise(rng.uniform(7, 15), win)
         wall_hu = frame.muscle_hu + rng.normal(0, 8) if flush else None
         middle_y = float(canvas.y[win].mean())
         loop(canvas, draw, frame, (win, level), canvas.cavity, size / 2, middle_y, wall_hu)
@@ -131,8 +135,8 @@ def liver_and_spleen(canvas, draw, frame):
         size = u("geometry", (10, 55), (6, 80))
         tone = hu + u("hu", (-8, 8), (-25, 30)) + 4 * canvas.noise(3)
         place = rng.uniform(1.0, 1.9), rng.uniform(0.2, 0.6), rng.uniform(-1, 5)
-        e = canvas.ring.patch(side, *place, size, 2.2)
-        canvas.paint(EVERYWHERE, (e < 1) & canvas.cavity, tone, name)
+        win, e = canvas.ring.patch(side, *place, size, 2.2)
+        canvas.paint(win, (e < 1) & canvas.cavity[win], tone[win], name)
         if name == "liver" and rng.random() < 0.3:
             x = -(frame.half_width - size - 30) * rng.uniform(0.7, 1.0)
             bladder = canvas.ellipse(x, rng.uniform(-35, 0), *rng.uniform(9, 20, 2))

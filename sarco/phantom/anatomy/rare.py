@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .frame import BOTH, EVERYWHERE
+from .frame import BOTH
 from .organs import loop
 
 
@@ -11,10 +11,10 @@ def ribs(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     for _ in range(rng.integers(1, 4)):
         half = rng.uniform(0.02, 0.09)
-        e = canvas.ring.patch(rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
-                              u("geometry", (6, 10), (4, 16)), 2.2, False)  # fmt: skip
-        canvas.paint(EVERYWHERE, e < 1, frame.bone_hu * rng.uniform(0.4, 1.0), "bone")
-        canvas.paint(EVERYWHERE, e < rng.uniform(0.4, 0.8), rng.uniform(50, 250))
+        win, e = canvas.ring.patch(rng.choice(BOTH), rng.uniform(1.0, 2.3), half, rng.uniform(0, 10),
+                                   u("geometry", (6, 10), (4, 16)), 2.2, False)  # fmt: skip
+        canvas.paint(win, e < 1, frame.bone_hu * rng.uniform(0.4, 1.0), "bone")
+        canvas.paint(win, e < rng.uniform(0.4, 0.8), rng.uniform(50, 250))
 
 
 def iliac_crest(canvas, draw, frame):
@@ -22,11 +22,11 @@ def iliac_crest(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     sides = BOTH if rng.random() < 0.5 else (rng.choice(BOTH),)
     for side in sides:
-        e = canvas.ring.patch(side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
-                              u("geometry", (6, 12), (4, 18)), 2.5, False)  # fmt: skip
-        e = e + 0.15 * canvas.noise(12)
-        canvas.paint(EVERYWHERE, e < 1, frame.bone_hu, "bone")
-        canvas.paint(EVERYWHERE, e < rng.uniform(0.4, 0.8), rng.uniform(80, 300))
+        win, e = canvas.ring.patch(side, rng.uniform(1.8, 2.3), rng.uniform(0.08, 0.3), rng.uniform(0, 12),
+                                   u("geometry", (6, 12), (4, 18)), 2.5, False, reach=2.0)  # fmt: skip
+        e = e + 0.15 * canvas.noise(12)[win]
+        canvas.paint(win, e < 1, frame.bone_hu, "bone")
+        canvas.paint(win, e < rng.uniform(0.4, 0.8), rng.uniform(80, 300))
 
 
 def _on_wall(frame, x):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..canvas import superellipse
+from ...base import box
+from ..canvas import superellipse, within_superellipse
 from .frame import BOTH, EVERYWHERE
 
 
@@ -16,22 +17,26 @@ def body(canvas, draw, frame):
     """
     u, rng = draw.uniform, draw.rng
     offset, width, depth = frame.skin
-    groove = u("geometry", (2, 8), (0, 14)) * np.exp(-((canvas.x / 24) ** 2)) * (canvas.y > 0)
-    y = canvas.y - offset + groove
-    inside = superellipse(canvas.x, y, width, depth, frame.power) < 1
+    near = (np.abs(canvas.x) < float(width) + 10) & (np.abs(canvas.y - float(offset)) < float(depth) + 10)
+    canvas.box = win = box.around(near)
+    x, y = canvas.x[win], canvas.y[win]
+    groove = u("geometry", (2, 8), (0, 14)) * np.exp(-((x / 24) ** 2)) * (y > 0)
+    bent = y - offset + groove
+    inside, deep = np.zeros((2, *canvas.shape), bool)
+    inside[win] = within_superellipse(x, bent, width, depth, frame.power)
     skin_mm = u("geometry", (1.4, 2.4), (0.8, 4.5))
-    deep = superellipse(canvas.x, y, width - skin_mm, depth - skin_mm, frame.power) < 1
-    canvas.paint(EVERYWHERE, inside, u("hu", (-10, 30), (-40, 60)), "skin")
-    fat = frame.fat_hu + canvas.noise(6) * u("texture", (1, 3), (0, 6))
-    canvas.paint(EVERYWHERE, deep, fat, "subcutaneous fat")
+    deep[win] = here = within_superellipse(x, bent, width - skin_mm, depth - skin_mm, frame.power)
+    canvas.paint(win, inside[win], u("hu", (-10, 30), (-40, 60)), "skin")
+    fat = frame.fat_hu + canvas.noise(6)[win] * u("texture", (1, 3), (0, 6))
+    canvas.paint(win, here, fat, "subcutaneous fat")
     # Fibrous septa and small vessels: thin ridges where a smooth field crosses zero.
-    septa = np.abs(canvas.noise(rng.uniform(8, 20))) < u("texture", (0.02, 0.06), (0, 0.12))
-    septa &= canvas.noise(25) > u("texture", (-0.6, 0.6), (-2, 1))
-    canvas.paint(EVERYWHERE, deep & septa, canvas.hu + u("texture", (15, 45), (5, 80)))
+    septa = np.abs(canvas.noise(rng.uniform(8, 20))[win]) < u("texture", (0.02, 0.06), (0, 0.12))
+    septa &= canvas.noise(25)[win] > u("texture", (-0.6, 0.6), (-2, 1))
+    canvas.paint(win, here & septa, canvas.hu[win] + u("texture", (15, 45), (5, 80)))
     if draw.feature("oedema", "texture"):
-        wet = canvas.noise(rng.uniform(2.5, 8)) > u("texture", (0.8, 2.0), (0.5, 2.2))
-        lower = canvas.y > rng.uniform(-0.6, 0.8) * frame.half_depth  # fluid sinks to where the patient lies
-        canvas.paint(EVERYWHERE, deep & wet & lower, u("texture", (-60, -10), (-70, 20)))
+        wet = canvas.noise(rng.uniform(2.5, 8))[win] > u("texture", (0.8, 2.0), (0.5, 2.2))
+        lower = y > rng.uniform(-0.6, 0.8) * frame.half_depth  # fluid sinks to where the patient lies
+        canvas.paint(win, here & wet & lower, u("texture", (-60, -10), (-70, 20)))
     for _ in range(rng.poisson(u("surroundings", (0, 2), (0, 6)))):  # scars, injection sites, lymph nodes
         x = rng.uniform(-0.9, 0.9) * frame.half_width
         edge = frame.half_depth * np.sqrt(1 - (x / frame.half_width) ** 2)
@@ -43,27 +48,28 @@ def body(canvas, draw, frame):
 
 def fasciae(canvas, draw, frame, deep):
     """Thin sheets: the aponeuroses in front and behind, the membranous layer of the subcutaneous fat."""
-    u, ring = draw.uniform, canvas.ring
+    u, win = draw.uniform, canvas.box
+    y, depth, angle, deep = canvas.y[win], canvas.ring.depth[win], canvas.ring.angle[win], deep[win]
 
     def sheet(where, distance, half):
-        canvas.paint(EVERYWHERE, where & deep & (np.abs(distance) < half), u("texture", (-20, 40), (-70, 60)), "fascia")
+        canvas.paint(win, where & deep & (np.abs(distance) < half), u("texture", (-20, 40), (-70, 60)), "fascia")
 
-    bumps = canvas.noise(18)
+    bumps = canvas.noise(18)[win]
     # The aponeurosis on which the wall ends, in front (linea alba) and behind (towards the quadratus).
     if draw.chance("texture", 0.95, 0.8):
-        front = (ring.angle < 1.2) | (ring.angle > 2.1)
-        sheet(front, ring.depth - 0.7, u("texture", (0.4, 1.0), (0.2, 2.0)))
+        front = (angle < 1.2) | (angle > 2.1)
+        sheet(front, depth - 0.7, u("texture", (0.4, 1.0), (0.2, 2.0)))
     # The thoracolumbar fascia behind the back muscles, with a little fat beneath it.
     if draw.chance("texture", 0.8, 0.7):
-        behind = (canvas.y > frame.spine_y + 15) & (ring.angle > 2.2)
-        sheet(behind, ring.depth + u("texture", (1, 4), (0, 10)) + bumps, u("texture", (0.3, 0.8), (0.2, 1.6)))
+        behind = (y > frame.spine_y + 15) & (angle > 2.2)
+        sheet(behind, depth + u("texture", (1, 4), (0, 10)) + bumps, u("texture", (0.3, 0.8), (0.2, 1.6)))
     # The membranous layer, midway between skin and muscle.
     if draw.chance("texture", 0.6, 0.6):
         share = u("texture", (0.35, 0.6), (0.2, 0.8))
-        away = np.where(canvas.y < 0, frame.front, frame.back) * np.abs(np.cos(ring.angle))
-        away = away + frame.flank * (1 - np.abs(np.cos(ring.angle)))
+        upright = np.abs(np.cos(angle))
+        away = np.where(y < 0, frame.front, frame.back) * upright + frame.flank * (1 - upright)
         whole = bumps > u("texture", (-1.0, 0.5), (-2, 1))
-        sheet(whole & (away > 10), ring.depth + share * away + 1.5 * bumps, u("texture", (0.2, 0.5), (0.1, 1.0)))
+        sheet(whole & (away > 10), depth + share * away + 1.5 * bumps, u("texture", (0.2, 0.5), (0.1, 1.0)))
 
 
 def cover(canvas, draw, frame):
@@ -71,10 +77,11 @@ def cover(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     offset, width, depth = frame.skin
     if draw.feature("blanket"):
-        rim = superellipse(canvas.x, canvas.y - offset, width + 6, depth + 6, frame.power)
-        fold = np.abs(rim - 1 - 0.03 * canvas.noise(40)) < u("surroundings", (0.002, 0.006), (0.002, 0.015))
-        outside = canvas.part("air") & fold & (canvas.y < offset + 0.3 * depth)
-        canvas.paint(EVERYWHERE, outside, u("surroundings", (-900, -500), (-900, -50)), "table")
+        cloth = canvas.part("air") & (canvas.y < offset + 0.3 * depth)
+        rim = superellipse(canvas.x[cloth], canvas.y[cloth] - offset, width + 6, depth + 6, frame.power)
+        fold = np.abs(rim - 1 - 0.03 * canvas.noise(40)[cloth])
+        cloth[cloth] = fold < u("surroundings", (0.002, 0.006), (0.002, 0.015))
+        canvas.paint(EVERYWHERE, cloth, u("surroundings", (-900, -500), (-900, -50)), "table")
     for _ in range(rng.poisson(u("surroundings", (0, 0.6), (0, 2)))):
         side, t = rng.choice(BOTH), rng.uniform(0, 1.5)
         x, y = side * (width + 3) * np.sin(t), offset - (depth + 3) * np.cos(t)

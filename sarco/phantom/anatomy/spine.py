@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .frame import BOTH, EVERYWHERE
+from ...base import box
+from .frame import BOTH
 
 
 def spine(canvas, draw, frame):
@@ -112,10 +113,13 @@ def ligaments(canvas, draw, frame, arch_y):
     """Ligament and fat between the muscles of both sides: a wedge behind the arch, as dense as fat or as muscle."""
     u, rng = draw.uniform, draw.rng
     gap, wedge = u("geometry", (0.5, 2), (0, 4)), u("geometry", (2, 8), (0, 12))
-    behind = np.clip((canvas.y - arch_y - 8) / u("geometry", (10, 22), (6, 30)), 0, 1)
+    # The window holds the wedge at its widest, with bumps of up to a centimetre.
+    win = box.around((np.abs(canvas.x) < gap + wedge + 10) & (canvas.y > arch_y + 4))
+    x, y = canvas.x[win], canvas.y[win]
+    behind = np.clip((y - arch_y - 8) / u("geometry", (10, 22), (6, 30)), 0, 1)
     half = gap + wedge * (1 - behind)
-    bumps = canvas.noise(5)
-    midline = (np.abs(canvas.x + bumps) < half) & (canvas.y > arch_y + 4) & (canvas.hu > -300)
-    midline &= ~canvas.part("skin") & ~canvas.part("subcutaneous fat")
+    bumps = canvas.noise(5)[win]
+    midline = (np.abs(x + bumps) < half) & (y > arch_y + 4) & (canvas.hu[win] > -300)
+    midline &= ~canvas.part("skin", win) & ~canvas.part("subcutaneous fat", win)
     tone = rng.uniform(frame.fat_hu, 60) + rng.uniform(0, 40) * bumps
-    canvas.paint(EVERYWHERE, midline, tone, "ligament")
+    canvas.paint(win, midline, tone, "ligament")
