@@ -54,10 +54,12 @@ def _build(filters, depth, convolutions):
     import keras
     from keras import layers
 
+    from .batch_normalization import BatchNormalization
+
     def block(x, width):
         for _ in range(convolutions):
             x = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal")(x)
-            x = layers.BatchNormalization()(x)
+            x = BatchNormalization()(x)
             x = layers.ReLU()(x)
         return x
 
