@@ -21,6 +21,7 @@ from .steps import rows
 # Of all that sets a reader apart from the truth: from readers who draw the truth to those of the cohort.
 SCALES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 COLUMNS = ("case", "split", "scale", "subset", "step", "dsc", "reference_area_cm2", "reader_dsc")
+KEY = ["case", "subset", "step"]
 DECIMALS = {"dsc": 5, "reference_area_cm2": 3, "reader_dsc": 5}
 SHARE_OF_LABEL, SHARE_OF_ASCITES = "the share of label D", "the share of ascites"
 SHARES = (0, 1, 2)  # times the cohort's
@@ -68,10 +69,9 @@ def with_readers(cases, readers):
 
     Yields the SD of the readers' areas against the true ones on the test slices, cm2, and the table.
     """
-    key = ["case", "subset", "step"]
     changed = ["dsc", "reference_area_cm2", "reader_dsc"]
     for _, block in readers.groupby("scale"):
-        table = cases.drop(columns=changed).merge(block[key + changed], on=key, validate="one_to_one")
+        table = cases.drop(columns=changed).merge(block[KEY + changed], on=KEY, validate="one_to_one")
         test = rows(table, "test")
         yield float((test["reference_area_cm2"] - test["true_area_cm2"]).std(ddof=1)), table[list(cases.columns)]
 
@@ -89,8 +89,9 @@ def alternatives(run):
 
     Yields what is assumed, its unit, its value, and what cases.csv would be.
     """
-    cases, cohort = run.results("cases"), run.results("cohort")
-    for sd_cm2, table in with_readers(cases, run.results("readers")):
+    cohort, readers = run.results("cohort"), run.results("readers")
+    cases = run.results("cases").merge(readers[KEY].drop_duplicates())  # the others are not judged
+    for sd_cm2, table in with_readers(cases, readers):
         yield "the readers' SD", "cm2", sd_cm2, table
     notes = cohort["notes"].fillna("").str.split(", ")
     groups = {

@@ -7,6 +7,7 @@ digits, but takes its samples either in pairs or apart, and none of a single cas
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,17 +27,23 @@ def bootstrap(statistic, *groups, skip_nan=False):
         Leave out draws that have no value; else low and high are None where one has none.
     """
     groups = [[np.asarray(column) for column in columns] for columns in groups]
-    rng = np.random.default_rng(SEED)
+    sizes = tuple(columns[0].shape[-1] for columns in groups)
 
-    def of(draw):
-        places = [draw(columns[0].shape[-1]) for columns in groups]
+    def of(places):
         drawn = (column[..., at] for columns, at in zip(groups, places, strict=True) for column in columns)
         return statistic(*drawn)
 
     percentile = np.nanpercentile if skip_nan else np.percentile
-    low, high = map(float, percentile(of(lambda n: rng.integers(0, n, (DRAWS, n))), [2.5, 97.5]))
+    low, high = map(float, percentile(of(_drawn(sizes)), [2.5, 97.5]))
     known = math.isfinite(low) and math.isfinite(high)
-    return float(of(np.arange)), *((low, high) if known else (None, None))
+    return float(of(map(np.arange, sizes))), *((low, high) if known else (None, None))
+
+
+@lru_cache(maxsize=4)  # many statistics of the same cases follow each other
+def _drawn(sizes):
+    """Places of the cases that are drawn from groups of these sizes, an array (draws, n) each."""
+    rng = np.random.default_rng(SEED)
+    return [rng.integers(0, n, (DRAWS, n)) for n in sizes]
 
 
 def mean(values):

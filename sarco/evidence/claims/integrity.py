@@ -54,7 +54,7 @@ def check_rows(run, name):
     rows, table = TABLES[name], run.results(name)
     columns = re.findall(r"{(\w+)", rows.words)
     full = table[rows.values.split()].replace([np.inf, -np.inf], np.nan).notna().all(axis=1)
-    there, whole = (Counter(zip(*(some[column] for column in columns), strict=True)) for some in (table, table[full]))
+    there, whole = (Counter(zip(*some[columns].to_numpy(object).T, strict=True)) for some in (table, table[full]))
     for key, claim in rows.keys(run):
         if not whole[key]:
             what = "a value in the row" if there[key] and name == "cases" else "the row"
