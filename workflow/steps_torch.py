@@ -1,9 +1,8 @@
 """Seconds of a training step of the same network in plain PyTorch; needs PyTorch alone.
 
-python workflow/steps_torch.py FILTERS ROWS COLUMNS BATCH STEPS
+python workflow/steps_torch.py FILTERS ROWS COLUMNS BATCH STEPS THREADS bfloat16|float32 compiled|eager
 
-Prints one JSON object: the version of PyTorch, and the median seconds of a step as it stands and compiled, both with
-channels last and bfloat16.
+Prints one JSON object: the version of PyTorch, and the median seconds of a step, with channels last, or why it failed.
 """
 
 import json
@@ -45,7 +44,7 @@ class UNet(nn.Module):
         return torch.sigmoid(self.muscle(x).float())
 
 
-def seconds(filters, shape, batch, steps, compiled):
+def seconds(filters, shape, batch, steps, half, compiled):
     torch.manual_seed(0)
     network = UNet(filters).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
@@ -53,7 +52,7 @@ def seconds(filters, shape, batch, steps, compiled):
     y = (torch.rand(batch, 1, *shape) > 0.8).float()
 
     def loss():
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             p = network(x)
         overlap = (p * y).sum((1, 2, 3))
         return 1 - ((2 * overlap + 1) / (p.sum((1, 2, 3)) + y.sum((1, 2, 3)) + 1)).mean()
@@ -69,11 +68,12 @@ def seconds(filters, shape, batch, steps, compiled):
 
 
 if __name__ == "__main__":
-    filters, rows, columns, batch, steps = map(int, sys.argv[1:])
+    filters, rows, columns, batch, steps, threads = map(int, sys.argv[1:7])
+    precision, how = sys.argv[7:]
+    torch.set_num_threads(threads)
     said = {"version": torch.__version__}
-    for name, compiled in (("as it stands", False), ("compiled", True)):
-        try:
-            said[name] = seconds(filters, (rows, columns), batch, steps, compiled)
-        except Exception as error:  # a machine without a C++ compiler cannot compile
-            said[name] = f"failed: {type(error).__name__}"
+    try:
+        said["seconds"] = seconds(filters, (rows, columns), batch, steps, precision == "bfloat16", how == "compiled")
+    except Exception as error:  # a machine without a C++ compiler cannot compile
+        said["failed"] = f"failed: {type(error).__name__}"
     print(json.dumps(said))

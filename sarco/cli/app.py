@@ -118,7 +118,7 @@ Json = Annotated[bool, Option("--json", help="Print one JSON document for script
 def prepare_inference():
     """Before TensorFlow loads: oneDNN sums in another order and says so at every start.
 
-    It speeds up training more than inference, so it stays on there and goes off here, as in the notebooks of the
+    It speeds up training more than inference, so it is on there and goes off here, as in the notebooks of the
     book: the numbers are then comparable.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -116,11 +116,12 @@ def ablate(
     """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
     from ..base import gpu
     from ..evidence import ablation
-    from ..runs import profiles
+    from ..runs import precision, profiles
 
     chosen = profiles.load(profile)
     if variant is None:
         print_written(ablation.combine(chosen), json_)
         return
+    precision.use_onednn()
     with gpu.one():
         print_written(ablation.run_variant(chosen, variant), json_)

@@ -27,8 +27,9 @@ def train(
     if member is not None and not THREADS_NAMED:
         os.environ[THREADS] = "1"
     from ..base import gpu
-    from ..runs import profiles, training
+    from ..runs import precision, profiles, training
 
+    precision.use_onednn()
     with gpu.one():
         chosen = profiles.load(profile)
         written = training.train_student(chosen) if student else training.train_from_profile(chosen, member, out)

@@ -23,7 +23,8 @@ from ..engines.weights import shape
 from ..method.ensemble import MARGIN_PX, Ensemble, network
 from ..method.preprocess import body_box, to_network
 from ..method.train import compiled_unet
-from ..runs import evaluation
+from ..runs import evaluation, profiles
+from ..runs.precision import AUTO, FLOAT32, taken, use_onednn
 from .network_arithmetic import multiply_adds
 
 SPACING_MM, SIDE_PX = paper.FIELD_MM / paper.MATRIX, paper.MATRIX  # the paper's pixels, whatever ours were trained on
@@ -39,9 +40,6 @@ ROWS = (
     f"{FULL_JOB} slices by {paper.MEMBERS} members", "training, ours", "training, PyTorch as it stands",
     "training, PyTorch compiled",
 )  # fmt: skip
-# One training step as in the profile `laptop` when it was measured first.
-STEP = {"filters": 16, "rows": 160, "columns": 208, "batch": 12}
-STEPS = 5  # of training, timed
 
 
 def median_s(work, repeats=5):
@@ -163,41 +161,74 @@ def onnx_model(weights):
     return model.SerializeToString()
 
 
-# --- Training ------------------------------------------------------------------------------------------------------
+# --- Training: members of the profile `laptop` an hour, in batches of the paper's size ------------------------------
+
+STEPS = 5  # timed, after those that compile
+OURS, EAGER, COMPILED = "ours", "PyTorch as it stands", "PyTorch compiled"
 
 
-def keras_step_s():
-    """Seconds of a training step of ours, in half precision, on made-up slices, in this process."""
-    rng = np.random.default_rng(0)
-    batch = (STEP["batch"], STEP["rows"], STEP["columns"], 1)
+def training_step():
+    """Filters, rows, columns and slices of the step that is timed."""
+    laptop = profiles.load("laptop")
+    return (laptop.filters, *laptop.patch_px, paper.BATCH_SIZE)
+
+
+def keras_step(policy):
+    """Seconds of a training step of ours on made-up slices, in this process, and the precision that was taken."""
+    use_onednn()
+    policy = taken(policy)
+    import keras
+
+    filters, *size, slices = training_step()
+    rng, batch = np.random.default_rng(0), (slices, *size, 1)
     x, y = rng.random(batch, np.float32), (rng.random(batch) > 0.8).astype(np.float32)
-    model = compiled_unet(STEP["filters"], 1000, precision="mixed_bfloat16")
-    model.train_on_batch(x, y)
-    return median_s(lambda: float(np.asarray(model.train_on_batch(x, y))), STEPS)
+    model = compiled_unet(filters, 1000, precision=policy)
+    seconds = median_s(lambda: float(np.asarray(model.train_on_batch(x, y))), STEPS)
+    return {"seconds": seconds, "version": keras.__version__, "precision": policy.removeprefix("mixed_")}
 
 
-def torch_steps(python=None):
-    """What workflow/steps_torch.py says, run by a Python that has PyTorch; {} where there is none."""
-    if python is None and not _installed("torch"):
-        return {}
-    script = paths.root() / "workflow" / "steps_torch.py"
-    return _printed([python or sys.executable, script, *map(str, STEP.values()), str(STEPS)], check=False)
+def arrangements(hardware):
+    """Processes at once, and threads of each: one that has all cores, or one a core, as a run trains on processors."""
+    cores = hardware["cores"]
+    return [(1, cores)] if cores == 1 or hardware["accelerators"] else [(1, cores), (cores, 1)]
+
+
+def tried(what, policy, processes, threads, python):
+    """One arrangement, with the members an hour that it reaches, or why it `failed`: a dict."""
+    if what == OURS:
+        command = _code(f"keras_step({policy!r})")
+    else:
+        how = (*training_step(), STEPS, threads, policy, "compiled" if what == COMPILED else "eager")
+        command = [python, paths.root() / "workflow" / "steps_torch.py", *map(str, how)]
+    switches = {name: str(threads) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+    with ThreadPoolExecutor(processes) as pool:
+        found = list(pool.map(lambda _: _printed(command, what == OURS, **switches), range(processes)))
+    laptop = profiles.load("laptop")
+    members = paper.BATCH_SIZE / (laptop.epochs * laptop.iterations * laptop.batch_size)  # a step
+    failed = next((one.get("failed", NOT_INSTALLED) for one in found if "seconds" not in one), None)
+    rate = None if failed else 3600 * members * sum(1 / one["seconds"] for one in found)
+    return {"what": what, "precision": policy, "processes": processes, "threads": threads, **found[0],
+            "failed": failed, "members_an_hour": rate}  # fmt: skip
 
 
 # --- All of it -----------------------------------------------------------------------------------------------------
 
 
-def _printed(command, check=True):
+def _printed(command, check=True, **switches):
     """The JSON that a command prints last, {} if it fails, without the switches that make our numbers repeatable."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("TF_NUM_", "TF_ENABLE_", "OPENBLAS_"))}
+    environ |= switches
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=check)
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
 
 
+def _code(call):
+    return [sys.executable, "-c", f"import json; from sarco.evidence import speed; print(json.dumps(speed.{call}))"]
+
+
 def _apart(call):
     """A number from another process, so that one library's threads do not stand in the way of another's."""
-    code = f"import json; from sarco.evidence import speed; print(json.dumps(speed.{call}))"
-    return _printed([sys.executable, "-c", code])
+    return _printed(_code(call))
 
 
 def _row(what, value, unit, how, missing=NOT_INSTALLED):
@@ -260,17 +291,35 @@ def _whole_job(team, student, cohort, known, slices):
     yield _row(f"{FULL_JOB} slices by {team.size} members", FULL_JOB * a_slice / 60, "min", extrapolated)
 
 
-def _training(torch_python):
-    """Rows of a training step; where PyTorch fails, it says why."""
-    batches = "batches of {batch}, {rows} x {columns}".format(**STEP)
-    ours = 1 / _apart("keras_step_s()")
-    yield _row("training, ours", ours, "steps a second", f"Keras, bfloat16, {batches}")
-    torch = torch_steps(torch_python)
-    how = f"PyTorch {torch.get('version')}, channels last, bfloat16, {batches}"
-    for name in ("as it stands", "compiled"):
-        seconds = torch.get(name) or NOT_INSTALLED  # or why it failed, in words
-        value = None if isinstance(seconds, str) else 1 / seconds
-        yield _row(f"training, PyTorch {name}", value, "steps a second", how, missing=seconds)
+def _training(torch_python, hardware, say, kept):
+    """Rows of training, the best arrangement of each; all that was tried is said, and appended to `kept`."""
+    python = torch_python or (sys.executable if _installed("torch") else None)
+    policy, kind = AUTO, (hardware["accelerators"] or [hardware["processor"]])[0]
+
+    def once(what, policy, processes, threads):
+        one = tried(what, policy, processes, threads, python)
+        one["how"] = "{precision}, {processes} x {threads} threads".format(**one)
+        say(f"  {what}, {one['how']}: " + (one["failed"] or f"{one['members_an_hour']:.3g} members an hour"))
+        kept.append(one)
+        return one
+
+    for what in (OURS, EAGER, COMPILED):
+        row, unit = f"training, {what}", "members an hour"
+        if what != OURS and python is None:
+            yield _row(row, None, unit, "")
+            continue
+        every = [once(what, policy, *how) for how in arrangements(hardware)]
+        best = max(every, key=lambda one: one["members_an_hour"] or 0)
+        if what == OURS:  # PyTorch takes the same, on the processor
+            policy = best["precision"] if best["precision"] == "bfloat16" else FLOAT32
+        if best["precision"] != FLOAT32 and what != EAGER:
+            every.append(once(what, FLOAT32, best["processes"], best["threads"]))
+        library = f"{'Keras' if what == OURS else 'PyTorch'} {best.get('version')}"
+        others = [
+            f"{one['how']}: {one['members_an_hour']:.3g}" for one in every if one is not best and not one["failed"]
+        ]
+        yield _row(row, best["members_an_hour"], unit, "; ".join([f"{kind}, {library}, {best['how']}", *others]),
+                   best["failed"])  # fmt: skip
 
 
 def write_bench(profile, out, *, slices=20, members=15, torch_python=None, say=print):
@@ -294,10 +343,11 @@ def write_bench(profile, out, *, slices=20, members=15, torch_python=None, say=p
     known = cohort.cases("test") or cohort.cases()
     few = [cohort.read_slice(case) for case in known[:8]]
     images = [to_network(one.image_hu, one.spacing_mm, SPACING_MM) for one in few]
+    trained = []
     parts = (
         _networks(team, profile.weights_dir, images, bool(hardware["accelerators"])),
         _whole_job(team, student, cohort, known, slices),
-        _training(torch_python),
+        _training(torch_python, hardware, say, trained),
     )
     for what, value, unit, how in itertools.chain(*parts):
         rows.append((what, value, unit, how))
@@ -306,7 +356,7 @@ def write_bench(profile, out, *, slices=20, members=15, torch_python=None, say=p
     info = {"machine": machine, "profile": profile.name, "slices": slices, "members": members,
             "members_shipped": shipped.size, "engine": team.engine.made_with, "hardware": hardware,
             "versions": environment.versions(), "commit": environment.commit(),
-            "rows": [dict(zip(COLUMNS, each, strict=True)) for each in rows]}  # fmt: skip
+            "training": trained, "rows": [dict(zip(COLUMNS, each, strict=True)) for each in rows]}  # fmt: skip
     write_csv(table, Path(out) / "bench.csv", float_format="%.5g")
     with atomic(Path(out) / "bench.json") as beside:
         beside.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")

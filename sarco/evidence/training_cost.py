@@ -9,6 +9,7 @@ import numpy as np
 from .. import paper
 from ..method.train import compiled_unet
 from ..method.unet import FILTERS
+from ..runs.precision import taken
 from ..runs.training import drawer, member_of
 from .network_arithmetic import multiply_adds
 
@@ -59,7 +60,8 @@ def step_seconds(profile, images, masks, steps=3):
 
     `images` and `masks` are arrays (slices, n, n) on the grid of the profile.
     """
-    model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power, profile.precision)
+    precision = taken(profile.precision)
+    model = compiled_unet(profile.filters, steps + 1, profile.learning_rate, profile.decay_power, precision)
     draw = drawer((images, masks), profile, member_of(profile, 1))
     seconds = []
     for step in range(steps + 1):

@@ -2,7 +2,8 @@
 
 `preprocess`, `unet`, `augment`, `train`, `ensemble`, `postprocess`, `surface` and `metrics` each open with the sentence
 of the paper that they carry out, and then say what of it is read and what is ours. `augment` and `train` teach a
-network; `slice` takes one slice through trained ones, from HU to cm2; `metrics` compares with a reader.
+network, with `batch_normalization`, which is Keras' own and faster; `slice` takes one slice through trained ones, from
+HU to cm2; `metrics` compares with a reader.
 
 Resuming, tables and pictures have rooms of their own. Files and engines have too, and come in at two places:
 `ensemble.Ensemble.load` reads trained weights from a folder, and an `Ensemble` lets an engine compute its members.

@@ -66,8 +66,8 @@ class Profile:
     """At the first step of this run; it decays to 0. A short run needs a larger one than the paper's 0.001."""
     decay_power: Annotated[float, Field(gt=0, le=10, description="a number over 0 and up to 10")]
     """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
-    """Keras' policy."""
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+    """Keras' policy; "auto" takes what the processor or the GPU multiplies in (`sarco.runs.precision`)."""
     evaluation_cases: OneOrMore | None
     """Most test cases that are evaluated; None means all."""
     live_cases: OneOrMore

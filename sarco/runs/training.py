@@ -5,6 +5,7 @@ the manifest.
 """
 
 import json
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +19,13 @@ from ..cohort.layout import Cohort
 from ..engines.weights import pack, unpack, weights_sha256
 from ..method.train import batch, compiled_unet, epochs, validation_dsc
 from ..method.unet import DEPTH
+from . import precision
 from .arrays import OnDevice, array_sha256, load_arrays, soft_targets
 from .profiles import RECIPE, cohort_seed, start_weights
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
            "validation_dsc_max", "seconds")  # fmt: skip
+ENDS = (".npz", ".csv", ".recipe.json")  # of the files of a member, whose names begin with its own
 SETTLING_BATCHES = 40
 
 
@@ -56,15 +59,19 @@ def train_member(training, validation, member, profile, out, progress=True):
     """Train one member, from its last finished epoch if it was interrupted, and return the path of its weights.
 
     `training` and `validation` are images and masks as `load_arrays` returns them; of the profile the keys in `RECIPE`
-    count. The folder `out` receives NAME.npz (float16 weights), NAME.csv (history), and a checkpoint while it runs. A
-    SarcoError says that the member diverged, or that `start` holds the weights of another network.
+    count. The folder `out` receives NAME.npz (weights), NAME.csv (history), NAME.recipe.json (what settled them, with
+    the precision that was taken), and a checkpoint while it runs. A SarcoError says that the member diverged, or that
+    `start` holds the weights of another network.
     """
     from tqdm import tqdm
 
     weights = Path(out) / f"{member.name}.npz"
     checkpoint = weights.with_suffix(".checkpoint.npz")
-    recipe = _recipe(profile, member, *training, *validation)
-    model, draw = _untrained(profile, member), drawer(training, profile, member)
+    taken = precision.taken(profile.precision)
+    if progress and profile.precision == precision.AUTO:
+        tqdm.write(f"{member.name}: precision auto is {taken} on {precision.processor()}", file=sys.stderr)
+    recipe = _recipe(profile, member, taken, *training, *validation)
+    model, draw = _untrained(profile, member, taken), drawer(training, profile, member)
     rows = list(member.begun)
     if checkpoint.exists():
         rows = _restore(model, checkpoint, recipe)
@@ -91,13 +98,15 @@ def train_member(training, validation, member, profile, out, progress=True):
             bar.set_postfix(loss=rows[-1][4], dsc=rows[-1][5])
             _save(model, checkpoint, recipe, rows)
     _write_history(rows, weights)
+    with atomic(_recipe_path(weights)) as beside:
+        beside.write_text(recipe + "\n")
     with atomic(weights) as beside:
         pack(model, beside)
     checkpoint.unlink(missing_ok=True)
     return weights
 
 
-def _untrained(profile, member):
+def _untrained(profile, member, taken):
     """The compiled network of a member, with the first weights of its seed."""
     import keras
 
@@ -107,7 +116,7 @@ def _untrained(profile, member):
 
         tf.config.experimental.enable_op_determinism()
     steps = (profile.epochs - len(member.begun)) * profile.iterations
-    model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, profile.precision)
+    model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -153,11 +162,15 @@ def settle(model, batches):
 # --- going on --------------------------------------------------------------------------------------------------------
 
 
-def _recipe(profile, member, *arrays):
+def _recipe(profile, member, taken, *arrays):
     """What must be the same for a checkpoint to be continued."""
-    return json.dumps({"seed": member.seed, **{k: getattr(profile, k) for k in RECIPE},
+    return json.dumps({"seed": member.seed, **{k: getattr(profile, k) for k in RECIPE}, "precision": taken,
                        "slices": [*map(array_sha256, arrays)], "start": member.start and checksum(member.start),
                        "code": sources.digest(__name__)})  # fmt: skip
+
+
+def _recipe_path(weights):
+    return weights.with_suffix(".recipe.json")
 
 
 def _begin_with(model, start):
@@ -176,7 +189,11 @@ def _save(model, path, recipe, rows):
 
 def _restore(model, path, recipe):
     with np.load(path) as kept:
-        if str(kept["recipe"]) != recipe:
+        begun, now = json.loads(str(kept["recipe"])), json.loads(recipe)
+        if begun | {"precision": now["precision"]} == now != begun:
+            raise SarcoError(f"{path}: begun in {begun['precision']}, and this {precision.processor()} trains in "
+                             f"{now['precision']}; go on where it began, or remove it to start again.")  # fmt: skip
+        if begun != now:
             raise SarcoError(f"{path}: begun with other settings, slices or code; remove it to start again, or restore "
                              "them.")  # fmt: skip
         model.set_weights([kept[f"w{i}"] for i in range(len(model.get_weights()))])
@@ -259,7 +276,7 @@ def write_manifest(profile):
 
     members = [member_of(profile, number) for number in range(1, profile.members + 1)]
     for member in members:
-        for end in (".npz", ".csv"):
+        for end in ENDS:
             path = profile.weights_dir / (member.name + end)
             if not path.exists():
                 raise SarcoError(
@@ -283,20 +300,34 @@ def _write_manifest(profile, name, members, *, training_cases, **more):
         history = pd.read_csv(weights.with_suffix(".csv"))
         return {"file": weights.name, "sha256": checksum(weights), "seed": member.seed,
                 "validation_dsc": float(history["validation_dsc"].iloc[-1]),
-                "seconds": round(float(history["seconds"].sum()), 1)}  # fmt: skip
+                "seconds": round(float(history["seconds"].sum()), 1),
+                "precision": json.loads(_recipe_path(weights).read_text())["precision"]}  # fmt: skip
 
+    entries = [entry(member) for member in members]
     manifest = {
         "profile": profile.name, "setting": profile.training_setting, "training_cases": training_cases,
         "goes_on_from": profile.goes_on_from,
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
         "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,
-        "precision": profile.precision, "backend": keras.backend.backend(),
+        "precision": _precision_of_all(profile, entries), "backend": keras.backend.backend(),
         "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
         "licence": "CC BY 4.0",
-        "members": [entry(member) for member in members], **more,
+        "members": entries, **more,
     }  # fmt: skip
     path = profile.weights_dir / name
     with atomic(path) as beside:
         beside.write_text(json.dumps(manifest, indent=1) + "\n")
     return path
+
+
+def _precision_of_all(profile, entries):
+    """The precision that all of them learned in; a SarcoError says which of them did not."""
+    first = entries[0]
+    for other in entries:
+        if other["precision"] != first["precision"]:
+            raise SarcoError(
+                f"{profile.weights_dir / other['file']}: learned in {other['precision']}, and {first['file']} in "
+                f"{first['precision']}; train all on processors of one kind, or write the precision into the profile."
+            )
+    return first["precision"]

@@ -46,9 +46,11 @@ def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monke
     monkeypatch.setattr(speed_bench, "product_gflops", lambda: 50.0)
     monkeypatch.setattr(speed_bench, "product_openvino_gflops", {"f32": 80.0, "bf16": 160.0}.get)
     monkeypatch.setattr(speed_bench, "_apart", lambda call: 2.0)  # each of these starts Keras anew
-    monkeypatch.setattr(speed_bench, "torch_steps", lambda python: {})
+    step = {"seconds": 0.5, "precision": "bfloat16", "version": "1"}
+    monkeypatch.setattr(speed_bench, "_printed", lambda command, check, **switches: dict(step))
+    monkeypatch.setattr(speed_bench.environment, "cores", lambda: 2)
     found = speed_bench.importlib.util.find_spec
-    missing = lambda name: None if name == "onnxruntime" else found(name)  # noqa: E731
+    missing = lambda name: None if name in ("onnxruntime", "torch") else found(name)  # noqa: E731
     monkeypatch.setattr(speed_bench.importlib.util, "find_spec", missing)
     out = tmp_path / "out"
     result = CliRunner().invoke(
@@ -70,6 +72,9 @@ def test_networks_are_measured_and_what_is_missing_is_said(tmp_path, tiny, monke
     assert job["value"] == pytest.approx(500 / 60 * value["whole job"], rel=1e-3)
     assert job["how"] == "extrapolated from 2"
     assert 0 < value["ours, share of the peak"] < 100
+    # Two processes, each of two steps a second, by 12 slices of the 3,360 that a member of `laptop` learns from.
+    assert value["training, ours"] == pytest.approx(2 * 2 * 3600 * 12 / 3360, rel=1e-3)
+    assert "bfloat16, 2 x 1 threads; bfloat16, 1 x 2 threads: 25.7" in table.loc["training, ours", "how"]
     assert json.loads((out / "bench.json").read_text())["members_shipped"] == 1
 
 
@@ -85,3 +90,45 @@ def test_onnx_is_the_same_network():
     x = np.random.default_rng(0).random((1, 1, 32, 48), np.float32)
     expected = Keras([network.get_weights()], lambda _: network).probabilities(x[0, 0])
     assert np.abs(session.run(None, {"image": x})[0][:, 0] - expected).max() < 1e-5
+
+
+def test_training_is_measured_at_every_arrangement_and_the_best_is_the_row(monkeypatch):
+    commands, said, kept = [], [], []
+
+    def printed(command, check, **switches):
+        commands.append((command, switches))
+        line = " ".join(map(str, command))
+        if line.endswith("eager"):
+            return {"version": "2", "failed": "failed: Error"}
+        auto = {"precision": "bfloat16"} if "auto" in line else {}
+        narrow = auto or "bfloat16" in line
+        return {"version": "2", "seconds": (0.5 if narrow else 2) / int(switches["OMP_NUM_THREADS"]) ** 1.5, **auto}
+
+    monkeypatch.setattr(speed_bench, "_printed", printed)
+    hardware = {"processor": "of some kind", "cores": 2, "accelerators": []}
+    rows = list(speed_bench._training("other python", hardware, said.append, kept))
+    assert [what for what, *_ in rows] == list(speed_bench.ROWS[-3:])
+    (_, ours, unit, how), (_, eager, _, why), (_, compiled, *_) = rows
+    # Two threads are more than twice as fast as one, so that one process is best.
+    assert unit == "members an hour" and how.startswith(
+        "of some kind, Keras 2, bfloat16, 1 x 2 threads; bfloat16, 2 x 1"
+    )
+    assert how.endswith(f"float32, 1 x 2 threads: {ours / 4:.3g}") and compiled == ours
+    assert eager is None and why == "failed: Error"
+    assert len(said) == len(kept) == 3 + 2 + 3 and len(commands) == 3 * (1 + 2) + 2 * 1
+    assert {switches["TF_NUM_INTRAOP_THREADS"] for _, switches in commands} == {"1", "2"}
+    assert speed_bench.arrangements({"cores": 1, "accelerators": []}) == [(1, 1)]
+    assert speed_bench.arrangements({"cores": 8, "accelerators": ["a GPU"]}) == [(1, 8)]
+
+
+def test_a_step_of_ours_takes_what_the_machine_has(monkeypatch):
+    from types import SimpleNamespace
+
+    built = []
+    network = SimpleNamespace(train_on_batch=lambda x, y: built.append(x.shape) or 0.5)
+    monkeypatch.setattr(speed_bench, "compiled_unet", lambda *a, **how: built.append(how) or network)
+    monkeypatch.setattr(speed_bench, "taken", {"auto": "mixed_bfloat16"}.get)
+    monkeypatch.setattr(speed_bench, "use_onednn", lambda: None)
+    found = speed_bench.keras_step("auto")
+    assert found["precision"] == "bfloat16" and built[0] == {"precision": "mixed_bfloat16"}
+    assert set(built[1:]) == {(12, 144, 192, 1)} and len(built) == 1 + 1 + speed_bench.STEPS

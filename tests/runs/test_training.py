@@ -1,5 +1,6 @@
 """Training: a resumed run is an undisturbed one; and the student of the members that come out of it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -175,3 +176,39 @@ def test_a_checkpoint_of_other_slices_or_code_is_not_continued(arrays, tmp_path,
     with monkeypatch.context() as patch, pytest.raises(SarcoError, match="begun with other settings, slices or code"):
         patch.setattr(training.sources, "digest", lambda *entries: "of other code")
         train(arrays, tmp_path)
+
+
+def test_the_precision_that_was_taken_is_said_and_kept(arrays, tmp_path, monkeypatch, capsys, tiny):
+    path = tiny(tmp_path)
+    path.write_text(path.read_text().replace("precision: float32", "precision: auto"))
+    profile = profiles.load(path)
+    weights, has, save = profile.weights_dir, {"auto": "mixed_bfloat16"}, training._save
+    monkeypatch.setattr(training.precision, "taken", lambda wanted: has.get(wanted, wanted))
+    monkeypatch.setattr(training.precision, "processor", lambda: "some processor")
+
+    def killed(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    def member(number):
+        training.train_member(arrays, arrays, training.member_of(profile, number), profile, weights)
+        return "".join(capsys.readouterr().err.splitlines(keepends=True)[:1])
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_save", killed)
+        member(1)
+    has["auto"] = "float32"
+    with pytest.raises(SarcoError, match="begun in mixed_bfloat16, and this some processor trains in float32; go on"):
+        member(1)
+    capsys.readouterr()
+    has["auto"] = "mixed_bfloat16"
+    assert member(1) == "member-01: precision auto is mixed_bfloat16 on some processor\n"
+    has["auto"] = "float32"
+    member(2)
+    monkeypatch.setattr(profiles.Profile, "results_dir", tmp_path)
+    with pytest.raises(SarcoError, match=r"member-02\.npz: learned in float32, and member-01\.npz in mixed_bfloat16;"):
+        training.write_manifest(profile)
+    (weights / "member-01.npz").unlink()
+    member(1)
+    manifest = json.loads(training.write_manifest(profile).read_text())
+    assert [manifest["precision"], *(one["precision"] for one in manifest["members"])] == ["float32"] * 3
