@@ -7,8 +7,8 @@ python workflow/prose.py: fills all chapters, and lists the references that they
     [Fig. 5.1](#fig-steps)                            a link to it, with the file's name where that is another
     [Ko et al. 2022](references.md#ko2022)            a work of references.bib, by its key
 
-To add one, write it without its text, as [](#fig-steps). No viewer shows a comment; but a line that begins with one is
-not read as Markdown, so let it begin with a word.
+To add one, write it without its text, as [](#fig-steps), or with any, as **?**. No viewer shows a comment; but a line
+that begins with one is not read as Markdown, so let it begin with a word.
 """
 
 import json
@@ -27,7 +27,7 @@ from sarco.book.chapter import NUMBERS
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"<!--([\w-]+)-->(.*?)<!--/-->", re.DOTALL)
-CAPTION = re.compile(r'^<a id="((fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*', re.MULTILINE)
+CAPTION = re.compile(r'^<a id="(?P<name>(fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*', re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]]*)\]\(([\w.-]*)#([\w-]+)\)")
 KINDS = {"fig": "Fig.", "tab": "Table"}
 REFERENCES = "references.md"
