@@ -295,6 +295,7 @@ def _training(torch_python, hardware, say, kept):
     """Rows of training, the best arrangement of each; all that was tried is said, and appended to `kept`."""
     python = torch_python or (sys.executable if _installed("torch") else None)
     policy, kind = AUTO, (hardware["accelerators"] or [hardware["processor"]])[0]
+    size = "batches of {3}, {1} x {2}".format(*training_step())
 
     def once(what, policy, processes, threads):
         one = tried(what, policy, processes, threads, python)
@@ -318,8 +319,8 @@ def _training(torch_python, hardware, say, kept):
         others = [
             f"{one['how']}: {one['members_an_hour']:.3g}" for one in every if one is not best and not one["failed"]
         ]
-        yield _row(row, best["members_an_hour"], unit, "; ".join([f"{kind}, {library}, {best['how']}", *others]),
-                   best["failed"])  # fmt: skip
+        how = "; ".join([f"{kind}, {library}, {size}, {best['how']}", *others])
+        yield _row(row, best["members_an_hour"], unit, how, best["failed"])
 
 
 def write_bench(profile, out, *, slices=20, members=15, torch_python=None, say=print):
