@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -416,6 +418,32 @@ def test_page_needs_nothing_beside_itself(slice_path, tmp_path, weights, browser
     manifest = json.loads((weights / "manifest.json").read_text())
     for words in (wild.name, "not a medical device", "may not be at L3", manifest["members"][0]["sha256"], "50.3 cm²"):
         assert words in text
+
+
+@pytest.mark.skipif(not (paths.root() / "data/weights/student.json").exists(), reason="no shipped student")
+def test_one_slice_loads_what_it_needs_alone(slice_path, tmp_path):
+    """Each of these takes a tenth of a second or more, and a slice is to take two."""
+    pytest.importorskip("openvino")
+    slow = {
+        "pandas",
+        "matplotlib",
+        "scipy.stats",
+        "skimage",
+        "seaborn",
+        "nibabel",
+        "keras",
+        "tensorflow",
+        "jax",
+        "torch",
+    }
+    arguments = ["segment", str(slice_path), "--out", str(tmp_path / "out"), "--quick", "--engine", "openvino"]
+    code = (
+        "import sys; from sarco.cli import app; "
+        f"app({arguments}, standalone_mode=False); print({slow} & {{*sys.modules}})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done.stdout + done.stderr
+    assert json.loads((tmp_path / "out" / "slice.json").read_text())["correction"] is not None
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real slice is not beside this checkout")
