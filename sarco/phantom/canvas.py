@@ -1,5 +1,6 @@
 """The sheet a phantom is drawn on: millimetre coordinates bent like a real body, HU, and the muscle contour."""
 
+from bisect import bisect_left
 from functools import lru_cache
 from itertools import pairwise
 
@@ -64,8 +65,9 @@ class Canvas:
         self.rng, self.shape, self.spacing_mm = rng, shape, spacing_mm
         rows = ((np.arange(shape[0]) - (shape[0] - 1) / 2) * spacing_mm[0] - centre_mm[1]) / scale
         columns = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * spacing_mm[1] - centre_mm[0]) / scale
-        self._rows, self._columns = rows.astype(np.float32), columns.astype(np.float32)
-        gy, gx = self._rows[:, None], self._columns[None, :]
+        rows, columns = rows.astype(np.float32), columns.astype(np.float32)
+        gy, gx = rows[:, None], columns[None, :]
+        self._rows, self._columns = rows.tolist(), columns.tolist()
         c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
         wavelength_px = 60.0 / spacing_mm[0]
         bend = np.float32(warp_mm)
@@ -95,9 +97,9 @@ class Canvas:
         c, s = self._rotation
         gx, gy = c * cx + s * cy, -s * cx + c * cy
         reach = reach + self._slack
-        r = np.searchsorted(self._rows, (gy - reach, gy + reach))
-        k = np.searchsorted(self._columns, (gx - reach, gx + reach))
-        return np.s_[r[0] : r[1], k[0] : k[1]]
+        rows, columns = ((bisect_left(places, middle - reach), bisect_left(places, middle + reach))
+                         for places, middle in ((self._rows, gy), (self._columns, gx)))  # fmt: skip
+        return slice(*rows), slice(*columns)
 
     def ellipse(self, cx, cy, rx, ry, power=2.0, angle=0.0):
         """Window and level of a superellipse: the level is below 1 inside and 1 on the edge."""

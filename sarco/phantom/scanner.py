@@ -198,10 +198,10 @@ def noise(rng, protocol, levels, body):
 
 @lru_cache(maxsize=1)
 def _projector():
-    """What sums a coarse image along parallel rays, and what spreads such sums over it again.
+    """What spreads sums along parallel rays over a coarse image; turned round, it sums an image along the rays.
 
-    A sparse matrix (rays, pixels), a ray being a direction and a place on the detector; how much each direction weighs
-    in each sector; and for each sector the directions that do, with their matrix (pixels, rays).
+    A sparse matrix (pixels, rays), a ray being a direction and a place on the detector; how much each direction weighs
+    in each sector; and for each sector the directions that do, with their matrix.
     """
     bins = int(COARSE * 1.5)
     y, x = (np.indices((COARSE, COARSE)) - (COARSE - 1) / 2).reshape(2, -1, 1)
@@ -220,7 +220,12 @@ def _projector():
     weights = _shared(theta) ** 2
     # Half of the directions lie outside a sector; a cosine leaves them a weight that is nothing but rounding.
     inside = [np.flatnonzero(weight > 1e-9) for weight in weights]
-    return spread(np.arange(ANGLES)).T.tocsr(), weights, [(seen, spread(seen)) for seen in inside]
+    return spread(np.arange(ANGLES)), weights, [(seen, spread(seen)) for seen in inside]
+
+
+def _line_integrals(spread, image):
+    some = np.flatnonzero(image)
+    return (spread[some].T @ image[some]).reshape(ANGLES, -1)
 
 
 @lru_cache(maxsize=8)
@@ -239,17 +244,17 @@ def _resized(image, shape):
 def _rays(draw, hu, pixel_mm):
     """Streaks (HU, full size) and the variance of the noise by direction (coarse, relative), from line integrals."""
     u = draw.uniform
-    forward, weights, sectors = _projector()
+    spread, weights, sectors = _projector()
     coarse_mm = np.float32(pixel_mm * hu.shape[0] / COARSE)
     soft = np.clip(hu / np.float32(1000) + 1, 0, 1.15)
     hard = np.maximum(hu - np.float32(150), 0) / np.float32(1000)
-    sums = (forward @ _resized(image, (COARSE, COARSE)).ravel() for image in (soft, hard))
-    water, dense = (lines.reshape(ANGLES, -1) * (coarse_mm * np.float32(WATER_PER_MM)) for lines in sums)
+    sums = (_line_integrals(spread, _resized(image, (COARSE, COARSE)).ravel()) for image in (soft, hard))
+    water, dense = (lines * (coarse_mm * np.float32(WATER_PER_MM)) for lines in sums)
     # One in a scan of fixed current; modulating the current with the view evens out the noise, though never in full.
     starving = np.clip(water + dense, 0, 14)
     variance = np.exp(np.float32(u("scanner", (0.5, 1.0), (0.1, 1.2))) * starving)
-    seen = np.stack([spread @ (variance[inside] * weight[inside, None]).ravel()
-                     for weight, (inside, spread) in zip(weights, sectors, strict=True)], 1)  # fmt: skip
+    seen = np.stack([matrix @ (variance[inside] * weight[inside, None]).ravel()
+                     for weight, (inside, matrix) in zip(weights, sectors, strict=True)], 1)  # fmt: skip
     levels = seen.T.reshape(SECTORS, COARSE, COARSE) / np.float32(max(seen.mean(), 1e-6))
 
     # The beam hardens in bone and metal more than the scanner's correction for water expects: dark bands between.
@@ -264,7 +269,7 @@ def _rays(draw, hu, pixel_mm):
     bins = error.shape[1]
     ramp = np.abs(np.fft.rfftfreq(2 * bins)).astype(np.float32) / coarse_mm
     filtered = fft.irfft(fft.rfft(error, 2 * bins, axis=1) * ramp, 2 * bins, axis=1)[:, :bins]
-    change = (forward.T @ filtered.ravel()).reshape(COARSE, COARSE) * np.float32(np.pi / ANGLES / WATER_PER_MM * 1000)
+    change = (spread @ filtered.ravel()).reshape(COARSE, COARSE) * np.float32(np.pi / ANGLES / WATER_PER_MM * 1000)
     return _resized(np.clip(change, -400, 400), hu.shape), levels
 
 
