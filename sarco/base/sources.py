@@ -57,11 +57,18 @@ def package_digest():
     return total.hexdigest()
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes out what stands alone and does nothing: docstrings."""
-
-    def visit_Expr(self, node):
-        return None if isinstance(node.value, ast.Constant) else node
+def _plain(node):
+    """What a part of a module does, in lists: the same in each version of Python, which `ast.dump` is not."""
+    if isinstance(node, list):  # docstrings, which stand alone and do nothing, are left out
+        return [_plain(one) for one in node if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.JoinedStr):  # since 3.12 an f-string has an empty text where it has none
+        fields["values"] = [one for one in node.values if getattr(one, "value", None) != ""]
+    # What is empty may be of another version, as the type parameters of a function.
+    kept = [(name, _plain(value)) for name, value in fields.items() if value not in (None, [])]
+    return [type(node).__name__, *kept]
 
 
 @cache
@@ -76,7 +83,7 @@ def _parsed(path, text):
         [file for node in nodes for folder, name in _names(node, path) for file in _files(folder, name)]
         for nodes in (tree.body, ast.walk(tree))
     )
-    return hashlib.sha256(ast.dump(_Bare().visit(tree)).encode()).hexdigest(), at_once, ever
+    return hashlib.sha256(repr(_plain(tree)).encode()).hexdigest(), at_once, ever
 
 
 def _names(node, path):
