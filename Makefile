@@ -13,9 +13,9 @@ INSTALLED := .venv/.installed
 WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
 # A file of tests shares what it made, and the cells of a chapter follow one another: each file stays in one process.
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
-SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason --config "profile=$(PROFILE)" --
+SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason $(AGAIN) --config "profile=$(PROFILE)" --
 
-.PHONY: help install book test check chapters results bench lint house lock address clean clean-all
+.PHONY: help install book test check lowest chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
 	@echo "make book [PROFILE=published|smoke|laptop|further|colab|paper] [CLUSTER=workflow/cluster]"
@@ -26,7 +26,7 @@ install: $(INSTALLED)  ## make .venv from the locked packages (every other targe
 $(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml workflow/setup.sh
 	@sh workflow/setup.sh "$(PYTHON)"
 
-book: $(INSTALLED)  ## run the chapters and render the book to _build/html/index.html
+book: $(INSTALLED)  ## render the book to _build/html/index.html; run the chapters that are not as they were run
 	@$(SNAKEMAKE) book
 	@echo "The book is at _build/html/index.html"
 
@@ -41,7 +41,8 @@ bench: $(INSTALLED)  ## say how fast this machine segments, trains and makes pha
 	@$(BIN)/sarco bench --profile "$(PROFILE)" $(BENCH)
 	@$(BIN)/sarco cohort bench
 
-chapters: $(INSTALLED)  ## run the chapters again and write the committed notebooks
+chapters: AGAIN = --forcerun chapter
+chapters: $(INSTALLED)  ## run all chapters again and write the committed notebooks
 	@$(SNAKEMAKE) commit_chapters
 
 lint: $(INSTALLED)  ## ruff, and the types of the public functions
@@ -49,6 +50,12 @@ lint: $(INSTALLED)  ## ruff, and the types of the public functions
 
 check: lint  ## lint and the quick tests, for the work between two commits
 	@$(BIN)/python -m pytest tests $(SIDE_BY_SIDE) -m "not slurm and not slow and not long" -q
+
+lowest: $(INSTALLED)  ## the quick tests with the lowest versions that pyproject.toml allows, in an environment of their own
+	@$(BIN)/uv venv --quiet --clear --python 3.11 build/lowest
+	@$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct \
+	  -r requirements.in --editable ".[book,cluster,fast,bench,test]"
+	@build/lowest/bin/python -m pytest tests -m "not slurm and not slow and not long" -q
 
 house: $(INSTALLED)  ## draw the rooms of the package anew in CONTRIBUTING.md
 	@$(BIN)/python workflow/house.py

@@ -15,7 +15,7 @@ from pathlib import Path
 import chapter
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sarco.base import sources
 from sarco.base.errors import SarcoError
@@ -304,6 +304,108 @@ def test_a_run_that_goes_on_draws_phantoms_of_its_own(root, tmp_path):
             drawn[name, folder] = {cohort.path("images", case).read_bytes() for case in cohort.cases()}
     assert drawn["laptop", "unseen"] == drawn.pop(("further", "unseen"))
     assert len(set.union(*drawn.values())) == 2 * len(drawn)
+
+
+# --- what stands as it was run ---------------------------------------------------------------------
+
+
+def _stamp(path):
+    """Write into a notebook what a run of it with its defaults would."""
+    notebook = chapter.read(path)
+    notebook.metadata["sarco"] = {"made_of": chapter.made_of(notebook, path, chapter.data_digest())}
+    chapter.write(notebook, path)
+
+
+@pytest.fixture
+def stood(root, tmp_path, monkeypatch):
+    """A chapter that stands, and a copy of the tables that it may read."""
+    shutil.copytree(root / "data", tmp_path / "data", ignore=shutil.ignore_patterns("weights", "sample", "cases.csv"))
+    monkeypatch.setenv("SARCO_DATA", str(tmp_path / "data"))
+    cells = new_code_cell("REPOSITORY = ''", metadata={"tags": ["install"]}), new_markdown_cell("Text.")
+    path = _notebook(tmp_path / "a.ipynb", "import beside\nprint(1)", "from sarco import paper")
+    (tmp_path / "beside.py").write_text("A = 1\n")
+    notebook = chapter.read(path)
+    notebook.cells[-1].outputs = [new_output("stream", text="shown")]
+    notebook.cells[:0] = cells
+    chapter.write(chapter.normalise(notebook), path)
+    _stamp(path)
+    return path
+
+
+def _stands(path, **given):
+    return chapter.standing([path], given) == [path]
+
+
+def test_a_run_chapter_stands(tmp_path):
+    source = _notebook(tmp_path / "a.ipynb", "print(1)\nprint(2)", "import sys\nprint(3, file=sys.stderr)\n4")
+    assert not _stands(source)
+    assert chapter.main([str(source), str(source)]) == 0
+    assert _stands(source) and not _stands(source, live_cases=3)
+    assert _stands(source, live_cases=2, profile="published")
+    assert chapter.main([str(source), str(source), "--set", "live_cases=3"]) == 0
+
+
+def test_text_and_comments_and_dates_leave_a_chapter_standing(stood):
+    assert _stands(stood)
+    text = stood.read_text(encoding="utf-8").replace("Text.", "Other text.").replace("REPOSITORY = ''", "A = 'b'")
+    stood.write_text(text, encoding="utf-8")
+    (stood.parent / "beside.py").write_text('"""A module."""\nA = 1  # one\n')
+    (stood.parent / "data/README.md").write_text("Other words.")
+    os.utime(stood.parent / "data/paper.csv")
+    assert _stands(stood)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("a.ipynb", "print(1)", "print(2)"),
+        ("a.ipynb", "live_cases = 2", "live_cases = 3"),
+        ("a.ipynb", "shown", "other"),
+        ("beside.py", "A = 1", "A = 2"),
+        ("data/results/orders.csv", "1", "2"),
+        ("data/paper.csv", "1", "2"),
+    ],
+)
+def test_what_a_chapter_is_made_of_makes_it_run(stood, name, old, new):
+    path = stood.parent / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert not _stands(stood)
+    path.write_text(text, encoding="utf-8")
+    assert _stands(stood)
+
+
+def test_code_has_one_digest_in_each_version_of_python():
+    """In lists without anything empty, where 3.12 and 3.13 hold other empty parts than 3.11."""
+    text = 'def f():\n    "Docstring."\n    return f"{a}" + ""\n'
+    name = ["Name", ("id", "'a'"), ("ctx", ["Load"])]
+    fstring = ["JoinedStr", ("values", [["FormattedValue", ("value", name), ("conversion", "-1")]])]
+    added = ["BinOp", ("left", fstring), ("op", ["Add"]), ("right", ["Constant", ("value", "''")])]
+    function = ["FunctionDef", ("name", "'f'"), ("args", ["arguments"]), ("body", [["Return", ("value", added)]])]
+    assert sources._plain(ast.parse(text)) == ["Module", ("body", [function])]
+
+
+def test_the_book_runs_only_what_does_not_stand(root, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "_build", "tests", "data"))
+    (copy / "data").symlink_to(root / "data")
+    for name in ("ROOT", "PACKAGE"):
+        monkeypatch.setattr(sources, name, copy.resolve() / getattr(sources, name).relative_to(root))
+    committed = sorted((copy / "chapters").glob("[0-9]*.ipynb"))
+    for path in committed:
+        _stamp(path)
+    path = committed[3]
+    path.write_text(path.read_text(encoding="utf-8").replace("book.open_run", "book . open_run", 1), encoding="utf-8")
+    planned = _dry_run(copy, "pages", profile="published")
+    assert re.findall(r"output: build/published/chapters/(.*)", planned) == [path.name]
+    again = _dry_run(copy, "commit_chapters", "--forcerun", "chapter", profile="published")
+    assert len(re.findall(r"output: build/published/chapters/", again)) == len(committed)
+
+
+def test_committed_chapters_stand(chapters):
+    """What differs from what it was run with would be run by whoever says `make book`: say `make chapters` first."""
+    assert chapter.standing(chapters, {"profile": "published"}) == chapters
 
 
 # --- the whole way --------------------------------------------------------------------------------

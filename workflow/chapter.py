@@ -5,18 +5,23 @@ python workflow/chapter.py chapters/03-training.ipynb OUT.ipynb --set profile=sm
 
 import argparse
 import ast
+import hashlib
 import json
+import os
 import re
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 import prose
 
+from sarco.base import paths, sources
 from sarco.base.errors import SarcoError
-from sarco.base.files import atomic
+from sarco.base.files import atomic, below, checksum
+from sarco.runs import profiles
 
 TAG = "parameters"
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,10 +78,11 @@ def run(source, parameters, timeout_s):
     """Execute a chapter in a fresh kernel, at most `timeout_s` a cell, and return it, normalised; `source` stays.
 
     A parameter equal to its default is not injected, so that a run with the defaults has the cells of the source. Where
-    a cell fails, the sentence ends with that cell.
+    a cell fails, the sentence ends with that cell. Its metadata say what it was made of, for `standing`.
     """
     import papermill
 
+    read_from = data_digest()
     parameters = changed(parameters, defaults(read(source), source), source)
     with tempfile.TemporaryDirectory() as folder:
         beside = Path(folder, source.name)
@@ -100,7 +106,46 @@ def run(source, parameters, timeout_s):
         notebook = normalise(nbformat.read(beside, as_version=4))
     prose.fill(notebook, source.name, prose.targets())
     _refuse_machine_paths(notebook, source)
+    notebook.metadata["sarco"] = {"made_of": made_of(notebook, source, read_from)}
     return notebook
+
+
+def standing(chapters, given):
+    """Those chapters that are as they were run: running them with the parameters `given` would change nothing."""
+    read_from = data_digest()
+    return [path for path in chapters if _stands(path, given, read_from)]
+
+
+def _stands(path, given, read_from):
+    notebook = read(path)
+    stamp = notebook.metadata.get("sarco", {}).get("made_of")
+    return stamp == made_of(notebook, path, read_from) and not changed(given, defaults(notebook, path), path)
+
+
+def made_of(notebook, path, read_from):
+    """Digest of an executed chapter: its code cells and what they showed, the code that it imports, and `data_digest`.
+
+    By content, and the same on every machine. The text does not count, because it is filled in without a run, and nor
+    does the cell that installs the package in Colab. `path` is where the notebook lies: scripts beside it count.
+    """
+    cells = [
+        (cell.source, cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
+    ]
+    code = sources.digest(*(file for file in sources.of(Path(path).resolve()) if file.suffix == ".py"))
+    return _digest(cells, code, read_from)
+
+
+def data_digest():
+    """Digest of what any chapter may read: all profiles, and all data that are committed, by content."""
+    folder = paths.data_dir()
+    data = {os.path.relpath(path, folder): checksum(path) for path in below(folder) if path.suffix != ".md"}
+    return _digest({name: asdict(profiles.load(name)) for name in profiles.names()}, data)
+
+
+def _digest(*parts):
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _failure(source, error):
@@ -121,8 +166,8 @@ def normalise(notebook):
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            # Anything that an author put there by hand.
-            **{k: v for k, v in notebook.metadata.items() if k in ("mystnb", "jupytext", "authors")},
+            # What `run` wrote there, and anything that an author put there by hand.
+            **{k: v for k, v in notebook.metadata.items() if k in ("sarco", "mystnb", "jupytext", "authors")},
         }
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5

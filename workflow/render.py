@@ -1,6 +1,6 @@
 """Stage the executed chapters with the book's settings and render them; a warning is an error.
 
-python workflow/render.py CHAPTERS STAGE: CHAPTERS holds the executed notebooks, STAGE is made again, and the
+python workflow/render.py STAGE CHAPTER.ipynb...: the chapters are executed notebooks, STAGE is made again, and the
 book ends in STAGE/_build/html.
 """
 
@@ -21,14 +21,14 @@ import address
 import prose
 
 ROOT = Path(__file__).resolve().parent.parent
-_CAPTION = r'<a id="(?P<name>(?:fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*\s(?P<text>.*?)'
-CAPTION = re.compile(_CAPTION, re.DOTALL)
-PICTURE = re.compile(rf"!\[(?P<alt>[^]]*)\]\((?P<file>[^)]*)\)\n\n{_CAPTION}(?=\n\n)", re.DOTALL)
+_CAPTION = prose.CAPTION.pattern + r"\s(?P<text>.*?)"
+CAPTION = re.compile(_CAPTION, re.DOTALL | re.MULTILINE)
+PICTURE = re.compile(rf"!\[(?P<alt>[^]]*)\]\((?P<file>[^)]*)\)\n\n{_CAPTION}(?=\n\n)", re.DOTALL | re.MULTILINE)
 NOTE = re.compile(r"^> \*\*(?P<kind>Important|Warning)\.\*\* (?P<text>.*(?:\n>.*)*)", re.MULTILINE)
 
 
 def stage(chapters, folder, root=ROOT):
-    """Lay out a book in `folder`: settings, text pages, and the notebooks of the folder `chapters`.
+    """Lay out a book in `folder`: settings, text pages, and the notebooks `chapters`, wherever they lie.
 
     The pages keep the paths that they have in the repository, because the Colab button is made from them. Their text is
     filled in and put into the words of Sphinx, which then numbers the figures and checks each link.
@@ -46,7 +46,7 @@ def stage(chapters, folder, root=ROOT):
             target.write_text(for_sphinx(text), encoding="utf-8")
         elif page.is_file() and page.suffix != ".ipynb":
             shutil.copy2(page, target)
-    for path in sorted(chapters.glob("*.ipynb")):
+    for path in sorted(chapters):
         notebook = nbformat.read(path, as_version=4)
         prose.fill(notebook, path.name, known)
         nbformat.write(numbered(notebook), folder / "chapters" / path.name)
@@ -136,8 +136,8 @@ def render(folder):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Render the book.")
-    parser.add_argument("chapters", type=Path)
     parser.add_argument("stage", type=Path)
+    parser.add_argument("chapters", type=Path, nargs="+")
     options = parser.parse_args(arguments)
     try:
         stage(options.chapters, options.stage)

@@ -23,10 +23,10 @@ COLAB_LINK = re.compile(r'href="https://colab\.research\.google\.com/github/([^"
 
 
 @pytest.fixture(scope="module")
-def pages(root, tmp_path_factory):
+def pages(chapters, tmp_path_factory):
     """Folder of the rendered book."""
     folder = tmp_path_factory.mktemp("book")
-    render.stage(root / "chapters", folder)
+    render.stage(chapters, folder)
     return render.render(folder)
 
 
@@ -159,7 +159,7 @@ def _titles_only(book):
 
 
 def test_a_warning_stops_the_book(root, chapters, tmp_path):
-    render.stage(root / "chapters", tmp_path / "book")
+    render.stage(chapters, tmp_path / "book")
     _titles_only(tmp_path / "book")
     intro = tmp_path / "book/chapters/intro.md"
     intro.write_text(intro.read_text(encoding="utf-8") + "\n{numref}`no-such-figure`\n", encoding="utf-8")
@@ -188,7 +188,7 @@ def test_the_address_reaches_every_chapter(root, chapters, tmp_path, monkeypatch
     for path in chapters:
         assert f'REPOSITORY = \\"{url}\\"' in (copy / "chapters" / path.name).read_text(encoding="utf-8")
 
-    render.stage(copy / "chapters", tmp_path / "book", copy)
+    render.stage((copy / "chapters").glob("*.ipynb"), tmp_path / "book", copy)
     _titles_only(tmp_path / "book")
     pages = render.render(tmp_path / "book")
     for path in chapters:
