@@ -6,6 +6,7 @@ import shutil
 import nbformat
 import prose
 import pytest
+import render
 from markdown_it import MarkdownIt
 
 from sarco.base.errors import SarcoError
@@ -109,6 +110,35 @@ def test_a_caption_is_there_once(root, tmp_path):
         prose.targets(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Of <!--n-->5<!--/-->.\n\n<!-- definition: 5 -->", "Of 5.\n\n"),
+        ("[Fig. 1.1](1.ipynb#fig-a), [Ko 2](references.md#ko), [b](b.md)", "{numref}`fig-a`, [Ko 2](#ko), [b](b.md)"),
+        ('<a id="ko"></a>**Ko 2.** A.', "(ko)=\n**Ko 2.** A."),
+        ("> **Warning.** One,\n> two.\n\n> said", ":::{warning}\nOne,\ntwo.\n:::\n\n> said"),
+        (
+            '![An a](a.png)\n\n<a id="fig-a"></a>**Fig. 1.** A,\nb.\n\nText',
+            "```{figure} a.png\n:name: fig-a\n:alt: An a\n\nA,\nb.\n```\n\nText",
+        ),
+    ],
+    ids=["number", "links", "work", "note", "picture"],
+)
+def test_what_sphinx_is_told(text, told):
+    assert render.for_sphinx(text) == told
+
+
+def test_a_caption_stands_below_what_it_is_of():
+    caption = '<a id="tab-a"></a>**Table 1.1.** A,\nb.\n\n<!-- definition: 1 -->'
+    notebook = _notebook(caption)
+    with pytest.raises(SarcoError, match="tab-a: the cell above its caption shows 0 such"):
+        render.numbered(notebook)
+    notebook = _notebook(caption)
+    notebook.cells[0].outputs.append(nbformat.v4.new_output("display_data", {"text/markdown": "| x |"}))
+    [cell] = render.numbered(notebook).cells
+    assert cell.outputs[1].data["text/markdown"] == "```{table} A, b.\n:name: tab-a\n\n| x |\n```"
+
+
 @pytest.mark.long
 def test_every_chapter_reads_in_plain_html(chapters):
     """As nbconvert writes it, which is near to what GitHub shows."""
@@ -120,8 +150,7 @@ def test_every_chapter_reads_in_plain_html(chapters):
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.source = ""
-                for output in cell.outputs:
-                    output.get("data", {}).pop("image/png", None)
+                cell.outputs = [output for output in cell.outputs if "text/markdown" in output.get("data", {})]
         html, _ = exporter.from_notebook_node(notebook)
         assert not LEFT.search(html), path.name
         assert not re.search(r"href=\"\d\d-[\w-]+[\"#]", html), f"{path.name}: a link to a page of the book"
