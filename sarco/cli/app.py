@@ -104,7 +104,7 @@ EngineOption = Annotated[
     Option(
         metavar="NAME",
         help="What computes the networks: openvino (fast on a CPU), keras, float32 (the fastest that rounds nothing "
-        "to bfloat16) or auto (Keras on a GPU, else OpenVINO where it is installed).",
+        "to bfloat16), int8 (OpenVINO in 8 bits) or auto (Keras on a GPU, else OpenVINO where it is installed).",
     ),
 ]
 Labels = Annotated[

@@ -3,12 +3,12 @@
 import importlib.util
 
 from ..base.errors import SarcoError
-from . import keras
+from . import int8, keras
 from .openvino import OpenVINO
 
-AUTO, FLOAT32 = "auto", "float32"
+AUTO, FLOAT32, INT8 = "auto", "float32", "int8"
 ENGINES = {engine.name: engine for engine in (OpenVINO, keras.Keras)}  # the fastest on a CPU first
-CHOICES = (AUTO, FLOAT32, *ENGINES)
+CHOICES = (AUTO, FLOAT32, *ENGINES, INT8)
 
 
 def available():
@@ -21,10 +21,10 @@ def choose(name=AUTO):
 
     Parameters
     ----------
-    name : {"auto", "float32", "openvino", "keras"}
+    name : {"auto", "float32", "openvino", "keras", "int8"}
         "auto" is Keras where it sees a GPU, else OpenVINO where that is installed, else Keras. "float32" is the same,
         but in nothing narrower: two machines then agree to the last printed digit, so tables of results are made with
-        it.
+        it. "int8" is OpenVINO in 8 bits.
 
     Raises
     ------
@@ -36,11 +36,12 @@ def choose(name=AUTO):
     here = available()
     if name in (AUTO, FLOAT32):
         return keras.Keras.name if keras.sees_a_gpu() else here[0]
-    if name not in here:
+    computes = OpenVINO.name if name == INT8 else name
+    if computes not in here:
         raise SarcoError(
             f"engine {name}: it is not installed; run 'pip install sarco[fast]', or choose {', '.join(here)}."
         )
-    return name
+    return computes
 
 
 def make(name, weights, network, once=False):
@@ -51,4 +52,5 @@ def make(name, weights, network, once=False):
     engine = ENGINES[choose(name)]
     if engine is keras.Keras:
         return engine(weights, network)
-    return engine(weights, precision="float32" if name == FLOAT32 else None, once=once)
+    scales = [int8.read(file) for file in weights.files] if name == INT8 else None
+    return engine(weights, precision="float32" if name == FLOAT32 else None, once=once, scales=scales)

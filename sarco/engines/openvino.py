@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..base.environment import cores
+from . import int8
 from .weights import shape
 
 # OpenVINO tells its makers of each start, by a process that it forks beside our threads: nothing is to leave this
@@ -35,18 +36,21 @@ class OpenVINO:
         bfloat16 unless given, where the CPU multiplies in it.
     once : bool
         For one slice: each member is built when it is computed, and let go after. 15 take a third of the memory.
+    scales : list of sarco.engines.int8.Scales, optional
+        Of each member: it then computes in int8, on any CPU.
     plain : bool
         Let bfloat16 round the image too; only the benchmark wants that.
     """
 
     name = "openvino"
 
-    def __init__(self, weights, precision=None, *, once=False, plain=False):
+    def __init__(self, weights, precision=None, *, once=False, scales=None, plain=False):
         import openvino
 
         self._core, self._weights, self._computed = openvino.Core(), weights, None
+        self._scales = scales or [None] * len(weights)
         if precision is None:
-            precision = "bfloat16"
+            precision = "float32" if scales else "bfloat16"
         if "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "float32"
         self._split = precision == "bfloat16" and not plain
@@ -63,7 +67,9 @@ class OpenVINO:
         self._locks = [threading.Lock() for _ in members]
 
     def _request(self, member):
-        compiled = self._core.compile_model(_graph(self._weights[member], self._split), "CPU", self._how)
+        compiled = self._core.compile_model(
+            graph(self._weights[member], self._split, self._scales[member]), "CPU", self._how
+        )
         self._computed = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         return compiled.create_infer_request()
 
@@ -74,8 +80,8 @@ class OpenVINO:
 
         if self._computed is None:
             self._request(0)
-        return {"name": self.name, "version": openvino.__version__.split("-")[0],
-                "precision": {"bf16": "bfloat16", "f32": "float32"}[self._computed]}  # fmt: skip
+        precision = "int8" if self._scales[0] else {"bf16": "bfloat16", "f32": "float32"}[self._computed]
+        return {"name": self.name, "version": openvino.__version__.split("-")[0], "precision": precision}
 
     def probabilities(self, image):
         """As `keras.Keras.probabilities`; may be called from several threads at once."""
@@ -108,23 +114,39 @@ def folded(weights):
     yield tuple(weights[-2:])
 
 
-def _graph(weights, split):
-    """The U-net of `method.unet.unet` as OpenVINO's graph, for one slice of any size; `split` as the module says."""
+def graph(weights, split=False, scales=None, probe=()):
+    """The U-net of `method.unet.unet` as OpenVINO's graph, for one slice of any size; `split` as the module says.
+
+    With `scales` (`int8.Scales`) it computes in int8. With `probe`, numbers of convolutions, it gives the mean of what
+    each gives, channel by channel, and then how far that reaches once it is activated, but for the last convolution.
+    """
     import openvino
     from openvino import opset13 as op
 
     _, depth, convolutions = shape(weights)
-    layers = folded(weights)
+    layers, sums, active = folded(weights), [], []
+
+    def in_steps(x, low, high, steps):
+        low, high = (op.constant(np.asarray(end, np.float32)) for end in (low, high))
+        return op.fake_quantize(x, low, high, low, high, steps)
 
     def convolve(x, activate, first=False):
-        kernel, bias = next(layers)
+        layer, (kernel, bias) = len(sums), next(layers)
         if first and split:
             rounded = _bfloat16(kernel)
             kernel = np.concatenate([rounded, rounded, kernel - rounded], axis=2)
         kernel = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)
         edge = [side // 2 for side in kernel.shape[2:]]
-        x = op.convolution(x, op.constant(kernel), [1, 1], edge, edge, [1, 1])
-        return activate(op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1))))
+        constant = op.constant(kernel)
+        if scales:
+            largest = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), int8.LEAST)
+            constant, bias = in_steps(constant, -largest, largest, int8.KERNEL_STEPS), scales.biases[layer]
+        x = op.convolution(x, constant, [1, 1], edge, edge, [1, 1])
+        x = op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1)))
+        sums.append(x)
+        active.append(activate(x))
+        last = activate is op.sigmoid
+        return in_steps(active[-1], 0, scales.ranges[layer + 1], int8.STEPS) if scales and not last else active[-1]
 
     def block(x, first=False):
         for i in range(convolutions):
@@ -137,6 +159,8 @@ def _graph(weights, split):
                               nearest_mode="floor")  # fmt: skip
 
     image = x = op.parameter((1, 3 if split else 1, -1, -1), np.float32, "image")
+    if scales:
+        x = in_steps(x, 0, scales.ranges[0], int8.STEPS)
     skips = []
     for level in range(depth):
         x = block(x, first=level == 0)
@@ -145,4 +169,7 @@ def _graph(weights, split):
     x = block(x)
     for skip in reversed(skips):
         x = block(op.concat([skip, double(x)], 1))
-    return openvino.Model([convolve(x, op.sigmoid).output(0)], [image], "unet")
+    found = convolve(x, op.sigmoid)
+    given = [op.reduce_mean(sums[layer], op.constant([0, 2, 3]), False) for layer in probe]
+    reach = [op.reduce_max(active[layer], op.constant([0, 1, 2, 3]), False) for layer in probe if sums[layer + 1 :]]
+    return openvino.Model([output.output(0) for output in given + reach or [found]], [image], "unet")

@@ -67,13 +67,13 @@ class Stored(Sequence):
     """Weights of members that lie in files: `unpack` of each, when it is asked for, so that none is held in memory."""
 
     def __init__(self, files):
-        self._files = files
+        self.files = files
 
     def __len__(self):
-        return len(self._files)
+        return len(self.files)
 
     def __getitem__(self, member):
-        return unpack(self._files[member])
+        return unpack(self.files[member])
 
 
 def read_manifest(folder, student=False):

@@ -51,23 +51,24 @@ def test_engines_agree_on_mask_and_area(slices, tmp_path, options):
     if options and not (SHIPPED / "student.json").exists():
         pytest.skip("no shipped student")
     found = {}
-    for name in ("openvino", "float32", "keras"):
+    for name, precision in (("openvino", ""), ("float32", "float32"), ("int8", "int8"), ("keras", "float32")):
         out = tmp_path / name
         done = run(slices, "--out", out, "--engine", name, *options)
         assert done.exit_code == 0, done.output
         for path in sorted(out.glob("*.json")):
             numbers = json.loads(path.read_text())
             assert numbers["versions"]["engine"].startswith("keras" if name == "keras" else "openvino")
-            assert name == "openvino" or "float32" in numbers["versions"]["engine"]
+            assert precision in numbers["versions"]["engine"]
             assert numbers["versions"]["engine"] in path.with_suffix(".html").read_text()
             mask = np.asarray(Image.open(out / f"{path.stem}_mask.png")) > 0
             found.setdefault(path.stem, {})[name] = (mask, numbers["area_cm2"])
     assert len(found) == 2
     for each in found.values():
         reference, area_cm2 = each.pop("keras")
-        for mask, other_cm2 in each.values():
-            assert metrics.dice(mask, reference) >= 0.999
-            assert abs(other_cm2 - area_cm2) <= 0.2
+        for name, (mask, other_cm2) in each.items():
+            least, most_cm2 = (0.998, 0.3) if name == "int8" else (0.999, 0.2)
+            assert metrics.dice(mask, reference) >= least
+            assert abs(other_cm2 - area_cm2) <= most_cm2
 
 
 def members(count, seed=0, filters=2):
