@@ -1,5 +1,6 @@
 """What is counted of the network, against the network itself."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -26,6 +27,7 @@ def test_receptive_fields():
     assert network_arithmetic.encoder_receptive_field() == 106
     assert network_arithmetic.receptive_field() == (282, 298)
     # The arithmetic against the network itself: a small one, whose gradient support is counted.
+    keras.utils.set_random_seed(0)  # one in five networks that are drawn at random answers nothing at all
     model = unet.unet(2, depth=2, convolutions=1)
     rng = np.random.default_rng(0)
     _, energy = network_arithmetic.effective_receptive_field(model, rng.random((64, 64)))
