@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,9 @@ from toys import squares
 
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
+from sarco.method import train as method_train
 from sarco.method.ensemble import Ensemble, average
+from sarco.method.unet import unet
 from sarco.runs import arrays as prepared
 from sarco.runs import profiles, training
 
@@ -22,6 +25,9 @@ pytestmark = pytest.mark.long
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
                           patch_px=(32, 48), precision="float32", spacing_mm=8.0, goes_on_from=None)  # fmt: skip
+
+# How a run goes on does not depend on the depth, and the network of each is compiled anew.
+SHALLOW = partial(unet, depth=1, convolutions=1)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,9 @@ def arrays():
 def train(arrays, out, seed=1, start=None, begun=(), **changes):
     profile = SimpleNamespace(**{**vars(PROFILE), **changes})
     member = training.Member(1, seed, "member-01", start, tuple(begun))
-    return training.train_member(arrays, arrays, member, profile, out, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(method_train, "unet", SHALLOW)
+        return training.train_member(arrays, arrays, member, profile, out, progress=False)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
@@ -185,6 +193,7 @@ def test_the_precision_that_was_taken_is_said_and_kept(arrays, tmp_path, monkeyp
     weights, has, save = profile.weights_dir, {"auto": "mixed_bfloat16"}, training._save
     monkeypatch.setattr(training.precision, "taken", lambda wanted: has.get(wanted, wanted))
     monkeypatch.setattr(training.precision, "processor", lambda: "some processor")
+    monkeypatch.setattr(method_train, "unet", SHALLOW)
 
     def killed(*args):
         save(*args)
