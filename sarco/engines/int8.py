@@ -3,7 +3,7 @@
 Beside the weights NAME.npz lies NAME.int8.npz: how far each activation reaches, and a bias for each convolution. The
 steps of a kernel follow from the kernel. Both were measured on phantoms, by `calibrate`: the end of a range is the mean
 of what it reaches in each slice, and a bias is the one with which the mean of what the convolution gives, channel by
-channel, is as in float32, in the order of the layers.
+channel, is as in float32, in the order of the layers. The first convolution, of the image itself, stays in float32.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LEAST = 1e-6  # of a range whose activation is always 0
 class Scales:
     """What a network needs beside its weights.
 
-    `ranges` has the end of that of the image, and of that after each convolution but the last; `biases` those of all.
+    `ranges` has the end of that after each convolution but the last; `biases` those of all.
     """
 
     ranges: list
@@ -75,7 +75,7 @@ def calibrate(weights, images):
     layers = len(list(engine.folded(weights)))
     found = means(None, range(layers))
     wanted = [share @ given for given in found[:layers]]
-    reached = [1.0, *(max(float(most.mean()), LEAST) for most in found[layers:])]
+    reached = [max(float(most.mean()), LEAST) for most in found[layers:]]
     scales = Scales(_shared(reached, weights), [bias for _, bias in engine.folded(weights)])
     for layer in range(layers):
         scales.biases[layer] = scales.biases[layer] + wanted[layer] - share @ means(scales, [layer])[0]
@@ -85,9 +85,9 @@ def calibrate(weights, images):
 def _shared(ranges, weights):
     """Ranges of which what is put beside each other, at a skip, has one."""
     _, depth, convolutions = shape(weights)
-    ranges, below = list(ranges), (depth + 1) * convolutions
+    ranges, below = list(ranges), (depth + 1) * convolutions - 1
     for level in reversed(range(depth)):
-        skip = (level + 1) * convolutions
+        skip = (level + 1) * convolutions - 1
         ranges[skip] = ranges[below] = max(ranges[skip], ranges[below])
         below += convolutions
     return ranges

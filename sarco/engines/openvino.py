@@ -139,14 +139,16 @@ def graph(weights, split=False, scales=None, probe=()):
         edge = [side // 2 for side in kernel.shape[2:]]
         constant = op.constant(kernel)
         if scales:
+            bias = scales.biases[layer]
+        if scales and not first:  # on the image itself, products of 8 bits would overflow where a CPU adds them in 16
             largest = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), int8.LEAST)
-            constant, bias = in_steps(constant, -largest, largest, int8.KERNEL_STEPS), scales.biases[layer]
+            constant = in_steps(constant, -largest, largest, int8.KERNEL_STEPS)
         x = op.convolution(x, constant, [1, 1], edge, edge, [1, 1])
         x = op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1)))
         sums.append(x)
         active.append(activate(x))
         last = activate is op.sigmoid
-        return in_steps(active[-1], 0, scales.ranges[layer + 1], int8.STEPS) if scales and not last else active[-1]
+        return in_steps(active[-1], 0, scales.ranges[layer], int8.STEPS) if scales and not last else active[-1]
 
     def block(x, first=False):
         for i in range(convolutions):
@@ -159,8 +161,6 @@ def graph(weights, split=False, scales=None, probe=()):
                               nearest_mode="floor")  # fmt: skip
 
     image = x = op.parameter((1, 3 if split else 1, -1, -1), np.float32, "image")
-    if scales:
-        x = in_steps(x, 0, scales.ranges[0], int8.STEPS)
     skips = []
     for level in range(depth):
         x = block(x, first=level == 0)
