@@ -146,6 +146,14 @@ def test_a_notebooks_settings_change_no_byte(drawings):
         assert chapter.png(draw()) == plain
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_cohort_of_one_kind_of_people_has_no_others_correction():
+    alone = pd.DataFrame(
+        {"learned_on": "plain", "applied_to": "plain", "after_cm2": [4.0], "group": "phase", "before_cm2": 7}
+    )
+    assert sorted(_dots(figures.transfer(alone).axes[0])[0]) == [[4.0, 0.0], [7.0, 0.0]]
+
+
 def _dots(axis):
     """Where the dots of each cloud of an axis are."""
     clouds = (np.asarray(part.get_offsets()) for part in axis.collections if isinstance(part, PathCollection))

@@ -88,8 +88,12 @@ def transfer(table):
     span = marks.groupby("people", sort=False).rmse_cm2.agg(["min", "max"])
     fig, axis = canvas(0.36 * len(span) + 1.1, grid="x")
     axis.hlines(span.index, span["min"], span["max"], color="#BBBBBB", linewidth=1.2, zorder=0)
-    sns.scatterplot(marks, x="rmse_cm2", y="people", hue="kind", style="kind", size="kind", sizes=[50, 70, 35], ax=axis,
-                    palette=["white", BLUE, ORANGE], markers=list("osD"), edgecolor="black", linewidth=0.8)  # fmt: skip
+    # By name, because a group of one kind of people has no other's.
+    sizes, palette, markers = (
+        dict(zip(kinds, each, strict=True)) for each in ([50, 70, 35], ["white", BLUE, ORANGE], "osD")
+    )
+    sns.scatterplot(marks, x="rmse_cm2", y="people", hue="kind", style="kind", size="kind", sizes=sizes, ax=axis,
+                    palette=palette, markers=markers, edgecolor="black", linewidth=0.8)  # fmt: skip
     axis.set(xlabel="RMSE (cm²)", ylabel="", ylim=(len(span) - 0.5, -0.5))
     legend_above(axis, 3)
     return fig
