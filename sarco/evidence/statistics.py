@@ -332,6 +332,7 @@ def subgroups(table, cases, measures=("dsc", "mean_error_cm2", "rmse_cm2"), by=S
     """
     import pandas as pd
 
+    cases = rows(cases, "validation")  # all that is needed of them, looked up once
     return pd.DataFrame(
         [
             {"group": group, "level": level, "n": len(part)} | in_columns(measured(cases, part, who), measures)

@@ -46,9 +46,9 @@ def judge(cases):
     `cases` is cases.csv, or what it would be under another assumption. Read are, on validation, the members each alone
     at step threshold, and all together at threshold and window; on test, all together at window.
     """
-    at_stage = cache(partial(statistics.at_stage, cases))
+    final, at_stage = (cache(partial(of, cases)) for of in (steps.rows, statistics.at_stage))
     measured = {name: rule for name, rule in RULES.items() if isinstance(rule, (Measured, Direction))}
-    claims = (claim for name, rule in measured.items() for claim in rule.claims(PRINTED[name], cases, at_stage))
+    claims = (claim for name, rule in measured.items() for claim in rule.claims(PRINTED[name], final, at_stage))
     return {claim.name: claim for claim in claims}
 
 

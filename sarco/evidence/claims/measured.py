@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import paper
 from ...method import metrics
-from .. import audit, steps
+from .. import audit
 from ..bootstrap import Corrected, bootstrap, estimate, mean
 from ..printed import RESULTS, address
 from . import verdicts
@@ -45,7 +45,7 @@ class Measured:
         """Stages that it reads."""
         return (self.before, self.stage) if self.before else (self.stage,)
 
-    def claims(self, printed, cases, at_stage):
+    def claims(self, printed, final, at_stage):
         """The result; where no MSE says otherwise, what it is if read as a mean absolute error; and its SD."""
         of = "dsc" if self.measure == "dsc" else "error_cm2"
         *before, values = (at_stage(printed.split, stage)[of] for stage in self.stages)
@@ -94,9 +94,9 @@ class Direction:
     by_construction: bool = False
     by_label: bool = False
 
-    def claims(self, printed, cases, at_stage):
+    def claims(self, printed, final, at_stage):
         """Its one claim."""
-        value, low, high = self.of(steps.rows(cases, printed.split), partial(at_stage, printed.split))
+        value, low, high = self.of(final(printed.split), partial(at_stage, printed.split))
         off = (None, None) if low is None else (low - printed.than, high - printed.than)
         yield claim_of(printed, (value, low, high), verdicts.of_direction(printed.sign, *off))
 
