@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from scipy import ndimage
 
-from .pictures import box_of, ct, legend_below, outline, paint, sheet, size_mm
+from .pictures import WHOLE, box_of, ct, legend_below, outline, paint, sheet, size_mm
 from .style import BLUE, GREY, ORANGE, PURPLE, RED, SKY, WIDTH, band_line, canvas, intervals, sns, theme
 
 
@@ -50,7 +50,8 @@ def worst(rows):
     shapes = [np.divide(*size_mm(row[1], row[2], box)) for box, row in zip(boxes, rows, strict=True)]
     fig, axes = sheet([row[0] for row in rows], 2, WIDTH / 2 * np.median(shapes), legend=0.5)
     for axis, box, (_, image_hu, spacing_mm, true, reader, network) in zip(axes, boxes, rows, strict=False):
-        ct(axis, image_hu, spacing_mm, box)
+        image_hu, true, reader, network = (whole[box] for whole in (image_hu, true, reader, network))
+        ct(axis, image_hu, spacing_mm, WHOLE)
         by_network, by_reader = network ^ true, reader ^ true
         # Over the contour, which would hide a narrow rim.
         paint(axis, by_network & ~by_reader, ORANGE, zorder=5)
