@@ -312,7 +312,8 @@ def test_a_run_that_goes_on_draws_phantoms_of_its_own(root, tmp_path):
 def _stamp(path):
     """Write into a notebook what a run of it with its defaults would."""
     notebook = chapter.read(path)
-    notebook.metadata["sarco"] = {"made_of": chapter.made_of(notebook, path, chapter.data_digest())}
+    now = chapter.made_of(notebook, chapter.code_digest(path), chapter.data_digest())
+    notebook.metadata["sarco"] = {"made_of": now}
     chapter.write(notebook, path)
 
 

@@ -82,7 +82,8 @@ def run(source, parameters, timeout_s):
     """
     import papermill
 
-    read_from = data_digest()
+    # Before the run: what is edited meanwhile was not run.
+    read_from, code = data_digest(), code_digest(source)
     parameters = changed(parameters, defaults(read(source), source), source)
     with tempfile.TemporaryDirectory() as folder:
         beside = Path(folder, source.name)
@@ -106,7 +107,7 @@ def run(source, parameters, timeout_s):
         notebook = normalise(nbformat.read(beside, as_version=4))
     prose.fill(notebook, source.name, prose.targets())
     _refuse_machine_paths(notebook, source)
-    notebook.metadata["sarco"] = {"made_of": made_of(notebook, source, read_from)}
+    notebook.metadata["sarco"] = {"made_of": made_of(notebook, code, read_from)}
     return notebook
 
 
@@ -118,27 +119,32 @@ def standing(chapters, given):
 
 def _stands(path, given, read_from):
     notebook = read(path)
-    stamp = notebook.metadata.get("sarco", {}).get("made_of")
-    return stamp == made_of(notebook, path, read_from) and not changed(given, defaults(notebook, path), path)
+    now = made_of(notebook, code_digest(path), read_from)
+    stands = notebook.metadata.get("sarco", {}).get("made_of") == now
+    return stands and not changed(given, defaults(notebook, path), path)
 
 
-def made_of(notebook, path, read_from):
-    """Digest of an executed chapter: its code cells and what they showed, the code that it imports, and `data_digest`.
+def made_of(notebook, code, read_from):
+    """Digest of an executed chapter: its code cells and what they showed, its `code_digest`, and `data_digest`.
 
     By content, and the same on every machine. The text does not count, because it is filled in without a run, and nor
-    does the cell that installs the package in Colab. `path` is where the notebook lies: scripts beside it count.
+    does the cell that installs the package in Colab.
     """
     cells = [
         (cell.source, cell.outputs)
         for cell in notebook.cells
         if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
     ]
-    code = sources.digest(*(file for file in sources.of(Path(path).resolve()) if file.suffix == ".py"))
     return _digest(cells, code, read_from)
 
 
+def code_digest(path):
+    """Digest of the code that a chapter imports, scripts beside it too."""
+    return sources.digest(*(file for file in sources.of(Path(path).resolve()) if file.suffix == ".py"))
+
+
 def data_digest():
-    """Digest of what any chapter may read: all profiles, and all data that are committed, by content."""
+    """Digest of what any chapter may read: all profiles, and all files in data/ but text, by content."""
     folder = paths.data_dir()
     data = {os.path.relpath(path, folder): checksum(path) for path in below(folder) if path.suffix != ".md"}
     return _digest({name: asdict(profiles.load(name)) for name in profiles.names()}, data)

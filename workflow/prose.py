@@ -7,8 +7,8 @@ python workflow/prose.py: fills all chapters, and lists the references that they
     [Fig. 5.1](#fig-steps)                            a link to it, with the file's name where that is another
     [Ko et al. 2022](references.md#ko2022)            a work of references.bib, by its key
 
-To add one, write it without its text, as [](#fig-steps), or with any, as **?**. No viewer shows a comment; but a line
-that begins with one is not read as Markdown, so let it begin with a word.
+To add one, leave its text empty, as in [](#fig-steps), or put a question mark, as in **?**. No viewer shows a comment;
+but a line that begins with one is not read as Markdown, so let it begin with a word.
 """
 
 import json
@@ -26,7 +26,7 @@ from sarco.base.files import atomic
 from sarco.book.chapter import NUMBERS
 
 ROOT = Path(__file__).resolve().parent.parent
-MARK = re.compile(r"<!--([\w-]+)-->(.*?)<!--/-->", re.DOTALL)
+MARK = re.compile(r"<!--([\w-]+)-->((?:(?!<!--).)*)<!--/-->", re.DOTALL)
 CAPTION = re.compile(r'^<a id="(?P<name>(fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*', re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]]*)\]\(([\w.-]*)#([\w-]+)\)")
 KINDS = {"fig": "Fig.", "tab": "Table"}
@@ -81,6 +81,7 @@ def works(root=ROOT):
         before[name] += 1
         # The backend escapes every sign that could mean something somewhere.
         text = re.sub(r"\\([-.()])", r"\1", one.text.render(backend)).replace("\n", " ")
+        text = re.sub(r",? and others\.", " et al.", text)
         found[one.key] = name + letter, text
     return found
 
@@ -98,7 +99,10 @@ def kept(notebook):
     """The numbers that the cells of an executed notebook kept: texts, by name."""
     found = {}
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
-        found |= output.get("data", {}).get(NUMBERS, {})
+        more = output.get("data", {}).get(NUMBERS, {})
+        if twice := sorted(found.keys() & more.keys()):
+            raise SarcoError(f"{', '.join(twice)}: kept by two cells of the chapter; rename one.")
+        found |= more
     return found
 
 

@@ -100,7 +100,8 @@ def for_sphinx(text):
 
 def _reference(link):
     """Sphinx numbers figures and tables itself."""
-    return f"{{numref}}`{link[3]}`" if link[3].startswith(("fig-", "tab-")) else f"[{link[1]}](#{link[3]})"
+    numbered = link[1].startswith(tuple(prose.KINDS.values()))
+    return f"{{numref}}`{link[3]}`" if numbered else f"[{link[1]}](#{link[3]})"
 
 
 def _admonition(note):

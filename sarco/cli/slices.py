@@ -123,7 +123,7 @@ def segment(
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    threading.Thread(target=seg.highdicom, daemon=True).start()  # while the networks compute
+    threading.Thread(target=seg.highdicom).start()  # while the networks compute
     segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many)
     if many:
         gc.enable()

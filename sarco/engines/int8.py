@@ -6,6 +6,7 @@ of what it reaches in each slice, and a bias is the one with which the mean of w
 channel, is as in float32, in the order of the layers. The first convolution, of the image itself, stays in float32.
 """
 
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +44,22 @@ def write(scales, weights_file):
 
 
 def read(weights_file):
-    """The scales for a file of weights; SarcoError if they are missing, or of other weights."""
+    """The scales for a file of weights; SarcoError if they are missing, cannot be read, or are of other weights."""
     path = path_of(weights_file)
     again = f"run 'python workflow/int8.py {weights_file.parent}', or choose another engine."
     if not path.exists():
         raise SarcoError(f"{path}: not found, and int8 needs it; {again}")
-    with np.load(path, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in sorted(arrays.files)}
-    if str(found.pop("sha256")) != checksum(weights_file):
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in sorted(arrays.files)}
+        owner, ranges, biases = str(found.pop("sha256")), found.pop("ranges").tolist(), list(found.values())
+        if len(biases) != len(ranges) + 1:
+            raise ValueError("a network has one more bias than ranges")
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise SarcoError(f"{path}: cannot be read ({error}); {again}") from error
+    if owner != checksum(weights_file):
         raise SarcoError(f"{path}: belongs to other weights than {weights_file.name}; {again}")
-    return Scales(found.pop("ranges").tolist(), list(found.values()))
+    return Scales(ranges, biases)
 
 
 def calibrate(weights, images):

@@ -42,7 +42,7 @@ def sees_a_gpu():
 
 
 class Keras:
-    """Members by two, for one alone leaves a core idle between its layers.
+    """Members by two, for one alone leaves a core idle between its layers (measured on two cores).
 
     `made_with` (name, version and precision, str each) belongs beside results.
 

@@ -1,7 +1,7 @@
 """What the results of some weights teach of one more slice: the mean error of its area, and the limit of a warning.
 
-Both are kept in a small file beside the weights, so that a single slice waits for no table. It says of which weights
-and tables it is: for others, or where a table has changed since, the tables are read.
+Both are kept in a small file beside the weights, so that a single slice waits for no table. It says of which weights,
+tables and code it is: for others, or where one has changed since, the tables are read.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..base.errors import SarcoError
-from ..base.files import atomic, content_sha256
+from ..base.files import atomic, checksum, content_sha256
 from ..base.tables import read_results
 from ..engines.weights import read_manifest, team, weights_sha256
 from . import disagreement
@@ -18,6 +18,7 @@ from .disagreement import Limit
 
 FILE = "learned.json"
 TABLES = ("cases.csv", "elsewhere.csv")
+CODE = ("correction.py", "disagreement.py", "learned.py")
 HOW = (
     "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
     "members' disagreement, the one of least cost on the slices of elsewhere.csv. Written by 'sarco evaluate' and "
@@ -45,7 +46,7 @@ def keep(weights, results):
     Returns the path of the file.
     """
     found = {name: digest for name in TABLES if (digest := content_sha256(Path(results) / name))}
-    kept = {"how": HOW, "tables": found}
+    kept = {"how": HOW, "code": _code(), "tables": found}
     for student in (False, True):
         try:
             manifest = read_manifest(weights, student)
@@ -61,6 +62,11 @@ def keep(weights, results):
     return path
 
 
+def _code():
+    """What learns, by its bytes: to parse it would take as long as to read the tables."""
+    return {name: checksum(Path(__file__).with_name(name)) for name in CODE}
+
+
 def _whose(student):
     return "student" if student else "members"
 
@@ -71,7 +77,7 @@ def _kept(weights, results, manifest, student):
         known, tables = kept[_whose(student)], kept["tables"]
         # Without its tables, a folder of weights knows what they taught.
         same = all(content_sha256(Path(results) / name) in (None, tables.get(name)) for name in TABLES)
-        if same and known["team"] == team(manifest):
+        if same and kept["code"] == _code() and known["team"] == team(manifest):
             return Learned(Correction(**known["correction"]), known["limit"] and Limit(**known["limit"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
         pass

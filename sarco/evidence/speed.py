@@ -24,7 +24,7 @@ from ..method.ensemble import MARGIN_PX, Ensemble, network
 from ..method.preprocess import body_box, to_network
 from ..method.train import compiled_unet
 from ..runs import evaluation, profiles
-from ..runs.precision import AUTO, FLOAT32, taken, use_onednn
+from ..runs.precision import AUTO, FLOAT32, processor, taken, use_onednn
 from .network_arithmetic import multiply_adds
 
 SPACING_MM, SIDE_PX = paper.FIELD_MM / paper.MATRIX, paper.MATRIX  # the paper's pixels, whatever ours were trained on
@@ -294,7 +294,7 @@ def _whole_job(team, student, cohort, known, slices):
 def _training(torch_python, hardware, say, kept):
     """Rows of training, the best arrangement of each; all that was tried is said, and appended to `kept`."""
     python = torch_python or (sys.executable if _installed("torch") else None)
-    policy, kind = AUTO, (hardware["accelerators"] or [hardware["processor"]])[0]
+    policy = AUTO
     size = "batches of {3}, {1} x {2}".format(*training_step())
 
     def once(what, policy, processes, threads):
@@ -315,6 +315,8 @@ def _training(torch_python, hardware, say, kept):
             policy = best["precision"] if best["precision"] == "bfloat16" else FLOAT32
         if best["precision"] != FLOAT32 and what != EAGER:
             every.append(once(what, FLOAT32, best["processes"], best["threads"]))
+        # PyTorch's step runs on the processor.
+        kind = processor() if what == OURS else hardware["processor"]
         library = f"{'Keras' if what == OURS else 'PyTorch'} {best.get('version')}"
         others = [
             f"{one['how']}: {one['members_an_hour']:.3g}" for one in every if one is not best and not one["failed"]

@@ -5,6 +5,7 @@ Emulated bfloat16 takes seven times as long as float32.
 
 import os
 import platform
+import re
 from pathlib import Path
 
 from ..base import environment
@@ -12,7 +13,7 @@ from ..base import environment
 AUTO, FLOAT32, FLOAT16, BFLOAT16 = "auto", "float32", "mixed_float16", "mixed_bfloat16"
 # Linux's names of what multiplies in bfloat16. On ARM and on Apple's processors TensorFlow trains without it.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
-OFF = ("0", "false")
+OFF = ("0", "false")  # in any letters
 HALF_SINCE = (7, 0)  # compute capability of NVIDIA's GPUs with tensor cores
 
 
@@ -50,14 +51,15 @@ def _compute_capability():
         import jax
 
         found = [str(getattr(one, "compute_capability", "0.0")) for one in jax.devices() if one.platform != "cpu"]
-        return tuple(map(int, found[0].split("."))) if found else None
+        numbers = re.fullmatch(r"(\d+)\.(\d+)", found[0]) if found else None  # AMD's GPUs have a name there
+        return tuple(map(int, numbers.groups())) if numbers else (0, 0) if found else None
     if backend == "torch":
         import torch
 
         return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) if gpus else None
 
 
@@ -65,8 +67,8 @@ def _multiplies_in_bfloat16():
     """Whether the processor does, and TensorFlow lets it: without oneDNN it would emulate."""
     import keras
 
-    by_onednn = keras.backend.backend() == "tensorflow" and os.environ.get("TF_ENABLE_ONEDNN_OPTS") not in OFF
-    return by_onednn and bool(BFLOAT16_FLAGS & _flags())
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() not in OFF
+    return keras.backend.backend() == "tensorflow" and onednn and bool(BFLOAT16_FLAGS & _flags())
 
 
 def _flags():

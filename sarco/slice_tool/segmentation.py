@@ -13,10 +13,12 @@ import numpy as np
 
 from ..base import environment, paths
 from ..base.errors import SarcoError
+from ..base.files import content_sha256
 from ..base.sources import package_digest
 from ..ct import composition, masks
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
+from ..engines import int8
 from ..engines.weights import read_manifest, weights_sha256
 from ..evidence import cutoffs, disagreement, learned
 from ..evidence.correction import Correction
@@ -175,7 +177,10 @@ class Segmenter:
         self._ensemble, self._loading = None, threading.Lock()
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
-        known = learned.of(self.weights, self.results, self.manifest, quick)
+        if results is None or self.results.is_dir():
+            known = learned.of(self.weights, self.results, self.manifest, quick)
+        else:  # named, and not there: what was kept may be of others
+            known = learned.learn(self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
 
     @property
@@ -193,9 +198,14 @@ class Segmenter:
         """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
         made_from = [
             weights_sha256(self.manifest), repr(self.correction), repr(self.limit), self._warnings,
-            environment.versions(), self.engine, self._engine_here, package_digest(),
+            environment.versions(), self.engine, self._engine_here, package_digest(), self._scales(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+    def _scales(self):
+        if self.engine != engines.INT8:
+            return None
+        return [content_sha256(int8.path_of(self.weights / member["file"])) for member in self.manifest["members"]]
 
     def segment(self, image: Slice, person: Person | None = None) -> Segmentation:
         """Find the muscle in a slice that was read.

@@ -115,6 +115,7 @@ def test_a_caption_is_there_once(root, tmp_path):
     [
         ("Of <!--n-->5<!--/-->.\n\n<!-- definition: 5 -->", "Of 5.\n\n"),
         ("[Fig. 1.1](1.ipynb#fig-a), [Ko 2](references.md#ko), [b](b.md)", "{numref}`fig-a`, [Ko 2](#ko), [b](b.md)"),
+        ("[chapter 2](2.ipynb#fig-a)", "[chapter 2](#fig-a)"),
         ('<a id="ko"></a>**Ko 2.** A.', "(ko)=\n**Ko 2.** A."),
         ("> **Warning.** One,\n> two.\n\n> said", ":::{warning}\nOne,\ntwo.\n:::\n\n> said"),
         (
@@ -122,7 +123,7 @@ def test_a_caption_is_there_once(root, tmp_path):
             "```{figure} a.png\n:name: fig-a\n:alt: An a\n\nA,\nb.\n```\n\nText",
         ),
     ],
-    ids=["number", "links", "work", "note", "picture"],
+    ids=["number", "links", "place", "work", "note", "picture"],
 )
 def test_what_sphinx_is_told(text, told):
     assert render.for_sphinx(text) == told

@@ -54,13 +54,18 @@ def test_scales_belong_to_their_weights(weights, tmp_path):
     np.savez(file, a=1)
     with pytest.raises(SarcoError, match=r"not found, and int8 needs it; run 'python workflow/int8.py"):
         int8.read(file)
-    written = int8.Scales([1.0, 2.5], [np.float32([1, 2]), np.float32([3])])
+    written = int8.Scales([2.5], [np.float32([1, 2]), np.float32([3])])
     int8.write(written, file)
     read = int8.read(file)
     assert read.ranges == written.ranges and all(map(np.array_equal, read.biases, written.biases))
     np.savez(file, a=2)
     with pytest.raises(SarcoError, match="belongs to other weights"):
         int8.read(file)
+    for cut in (0, 100, -1):
+        path = int8.path_of(file)
+        path.write_bytes(path.read_bytes()[:cut])
+        with pytest.raises(SarcoError, match=r"int8\.npz: cannot be read"):
+            int8.read(file)
 
 
 @pytest.mark.skipif(not (SHIPPED / "manifest.json").exists(), reason="no shipped weights")

@@ -46,7 +46,7 @@ def test_what_is_kept_is_what_the_tables_teach(run, student, tables_are_read):
         assert words[0] == words[1] and one == pytest.approx(other, rel=1e-9)  # SciPy's versions differ in a last digit
     learned.keep(weights, results)
     before, now = (json.loads((folder / learned.FILE).read_text()) for folder in (SHIPPED, weights))
-    assert before.keys() == now.keys() and (before["how"], before["tables"]) == (now["how"], now["tables"])
+    assert before.keys() == now.keys() and all(before[part] == now[part] for part in ("how", "code", "tables"))
 
 
 def test_other_tables_and_other_weights_are_learned_anew(run, tables_are_read):
@@ -67,4 +67,4 @@ def test_other_tables_and_other_weights_are_learned_anew(run, tables_are_read):
     (results / "run.json").write_text(json.dumps(info))
     assert "belongs to other weights" in learned.of(weights, results, manifest).warnings[0]
     learned.keep(weights, results)
-    assert json.loads((weights / learned.FILE).read_text()).keys() == {"how", "tables", "student"}
+    assert json.loads((weights / learned.FILE).read_text()).keys() == {"how", "code", "tables", "student"}

@@ -16,7 +16,7 @@ def machine(monkeypatch):
     def make(flags=None, capability=None, details=None):
         kept = {"compute_capability": capability} if capability else (details or {})
         gpus = ["GPU:0"] if capability or details is not None else []
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus)
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: kept)
         told = None if flags is None else f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: amx_bf16_of_another_line\n"
         monkeypatch.setattr(precision.Path, "read_text", lambda path, **how: told or (_ for _ in ()).throw(OSError()))

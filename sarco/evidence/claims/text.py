@@ -159,8 +159,5 @@ def figures_frame(link=str):
     """The paper's figures for the book, as a DataFrame of texts: what each shows, and where the book has the same."""
     import pandas as pd
 
-    rows = [
-        (name, figure.claim, ", ".join(map(link, map(address, figure.book))))
-        for name, figure in FIGURES.items()
-    ]
+    rows = [(name, figure.claim, ", ".join(map(link, map(address, figure.book)))) for name, figure in FIGURES.items()]
     return pd.DataFrame(rows, columns=["figure of the paper", "what it shows", "in the book"], dtype=str)
