@@ -139,8 +139,11 @@ def made_of(notebook, code, read_from):
 
 
 def code_digest(path):
-    """Digest of the code that a chapter imports, scripts beside it too."""
-    return sources.digest(*(file for file in sources.of(Path(path).resolve()) if file.suffix == ".py"))
+    """Digest of the code that a chapter imports, scripts beside it too; None where that is no Python, as a run says."""
+    try:
+        return sources.digest(*(file for file in sources.of(Path(path).resolve()) if file.suffix == ".py"))
+    except SyntaxError:
+        return None
 
 
 def data_digest():

@@ -316,7 +316,7 @@ def _training(torch_python, hardware, say, kept):
         if best["precision"] != FLOAT32 and what != EAGER:
             every.append(once(what, FLOAT32, best["processes"], best["threads"]))
         # PyTorch's step runs on the processor.
-        kind = processor() if what == OURS else hardware["processor"]
+        kind = processor(hardware) if what == OURS else hardware["processor"]
         library = f"{'Keras' if what == OURS else 'PyTorch'} {best.get('version')}"
         others = [
             f"{one['how']}: {one['members_an_hour']:.3g}" for one in every if one is not best and not one["failed"]

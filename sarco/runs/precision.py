@@ -36,9 +36,9 @@ def use_onednn():
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def processor():
-    """What computes, in words: the first accelerator, or else the processor."""
-    hardware = environment.hardware()
+def processor(hardware=None):
+    """What computes, in words: the first accelerator of this or another machine, or else its processor."""
+    hardware = hardware or environment.hardware()
     return (hardware["accelerators"] or [hardware["processor"]])[0]
 
 
