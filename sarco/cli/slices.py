@@ -6,7 +6,6 @@ The options of a command are the parameters of its function, however many.
 import gc
 import os
 import sys
-import threading
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -116,14 +115,12 @@ def segment(
     others are done. The same command goes on where it was interrupted.
     """
     prepare_inference()
-    from ..ct import seg
     from ..slice_tool import batch, segmentation
     from ..slice_tool.people import assign
 
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    threading.Thread(target=seg.highdicom).start()  # while the networks compute
     segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many)
     if many:
         gc.enable()

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ..base import tables
 from ..base.errors import SarcoError
 from ..base.files import BAD_NAME, atomic, below, content_sha256, plain_name, shown, sweep, write_csv
 from ..base.threads import each
-from ..ct import masks
+from ..ct import masks, seg
 from ..evidence.cutoffs import Person
 from . import numbers, output, segmentation
 
@@ -168,14 +169,20 @@ def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, ma
         if measured is not None:
             return measured, True
         try:
-            segmented = segmenter.segment(_read(job, which), job.person)
+            image = _read(job, which)
+            beside.submit(seg.highdicom)  # it loads while the networks compute
+            segmented = segmenter.segment(image, job.person)
             output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
             return _write(job, out, segmented, with_patient, made_from(job)), False
         except Unfit as error:
             return error, False
 
     # While the networks compute one slice, another is read, and the results of a third are written.
-    with each(do, jobs) as results, tqdm(results, "segment", len(jobs), unit="slice", disable=not many or None) as bar:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        each(do, jobs) as results,
+        tqdm(results, "segment", len(jobs), unit="slice", disable=not many or None) as bar,
+    ):
         for job, (measured, kept) in zip(jobs, bar, strict=True):
             done.kept += kept
             if isinstance(measured, Unfit):
