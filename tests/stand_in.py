@@ -26,7 +26,7 @@ def segmenter(folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").write_text('{"members": [{"file": "member-01.npz", "sha256": "0"}]}')
     made = segmentation.Segmenter(folder)
-    made._ensemble = EverythingIsMuscle()
+    made.ensemble = EverythingIsMuscle()
     return made
 
 

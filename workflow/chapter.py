@@ -7,7 +7,6 @@ import argparse
 import ast
 import hashlib
 import json
-import os
 import re
 import sys
 import tempfile
@@ -149,7 +148,7 @@ def code_digest(path):
 def data_digest():
     """Digest of what any chapter may read: all profiles, and all files in data/ but text, by content."""
     folder = paths.data_dir()
-    data = {os.path.relpath(path, folder): checksum(path) for path in below(folder) if path.suffix != ".md"}
+    data = {str(path.relative_to(folder)): checksum(path) for path in below(folder) if path.suffix != ".md"}
     return _digest({name: asdict(profiles.load(name)) for name in profiles.names()}, data)
 
 

@@ -17,7 +17,7 @@ from ..base.environment import cores
 from ..base.errors import SarcoError
 from ..base.files import checksum
 
-SCALE, INT8 = "-scale", 127
+SCALE, LARGEST = "-scale", 127  # of int8, to either side of 0
 
 
 def shape(weights):
@@ -46,8 +46,8 @@ def pack(model, path):
 def _in_int8(kernel):
     """A kernel as int8 and scale of each output channel: the nearest multiples, half a scale off at most."""
     largest = np.abs(kernel).max(axis=(0, 1, 2))
-    scale = (largest / INT8).astype(np.float16)
-    scale = np.where(scale.astype(np.float32) * INT8 < largest, np.nextafter(scale, np.float16(np.inf)), scale)
+    scale = (largest / LARGEST).astype(np.float16)
+    scale = np.where(scale.astype(np.float32) * LARGEST < largest, np.nextafter(scale, np.float16(np.inf)), scale)
     steps = kernel / np.maximum(scale.astype(np.float32), np.finfo(np.float32).tiny)  # of a channel of zeros, 0
     return np.rint(steps).astype(np.int8), scale
 

@@ -7,11 +7,10 @@ Ours: members compute the body with a margin of air, not the whole field, which 
 taught by the members, may stand in their place.
 """
 
-import threading
-
 import numpy as np
 
 from ..base import paths
+from ..base.threads import made_once
 from ..engines import choose as engines
 from ..engines.weights import read_manifest, read_members, shape
 from .preprocess import body_box, to_network
@@ -50,7 +49,6 @@ class Ensemble:
 
     def __init__(self, manifest, weights, *, engine=engines.AUTO, once=False):
         self.manifest, self.weights, self._choice, self._once = manifest, weights, engine, once
-        self._engine, self._making = None, threading.Lock()
 
     @classmethod
     def load(cls, weights_dir=None, members=None, *, student=False, engine=engines.AUTO, once=False):
@@ -87,13 +85,10 @@ class Ensemble:
         """Side of a pixel on the network's grid, mm."""
         return self.manifest["spacing_mm"]
 
-    @property
+    @made_once
     def engine(self):
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
-        with self._making:  # slices are measured by several threads, and the first may all come at once
-            if self._engine is None:
-                self._engine = engines.make(self._choice, self.weights, network, self._once)
-            return self._engine
+        return engines.make(self._choice, self.weights, network, self._once)
 
     def predict_members(self, image_hu, spacing_mm):
         """Probability of muscle on the network's grid, from each member.

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from ..base import environment, paths
 from ..base.errors import SarcoError
 from ..base.files import content_sha256
 from ..base.sources import package_digest
+from ..base.threads import made_once
 from ..ct import composition, masks
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
@@ -174,7 +174,6 @@ class Segmenter:
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
         self.quick, self.engine, self.once = quick, engine, once
-        self._ensemble, self._loading = None, threading.Lock()
         self._engine_here = engines.choose(engine)  # a wrong name is told at once
         self.manifest = read_manifest(self.weights, student=quick)
         if results is None or self.results.is_dir():
@@ -183,15 +182,12 @@ class Segmenter:
             known = learned.learn(self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
 
-    @property
+    @made_once
     def ensemble(self):
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
         from ..method.ensemble import Ensemble
 
-        with self._loading:  # the first slices may come from several threads at once
-            if self._ensemble is None:
-                self._ensemble = Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
-            return self._ensemble
+        return Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
 
     @cached_property
     def fingerprint(self):

@@ -22,7 +22,7 @@ class Counting:
 @pytest.fixture
 def two():
     made = ensemble.Ensemble({"spacing_mm": 2.0}, [[], []])
-    made._engine = Counting()
+    made.engine = Counting()
     return made
 
 

@@ -215,7 +215,7 @@ class FrontLeftIsMuscle(stand_in.EverythingIsMuscle):
 
 @pytest.mark.parametrize("turn", bad_inputs.TURNS)
 def test_results_lie_on_the_grid_of_the_file(turn, run, segmenter, slice_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(segmenter), "ensemble", FrontLeftIsMuscle())
+    monkeypatch.setattr(segmenter, "ensemble", FrontLeftIsMuscle())
     out, to_grid = tmp_path / "out", bad_inputs.TURNS[turn][1]
     assert run("segment", slice_path, "--out", out).exit_code == 0
     upright = np.asarray(Image.open(out / "slice_mask.png"))
