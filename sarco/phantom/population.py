@@ -22,10 +22,12 @@ FEATURES = {
     "oedema": (0.10, 0.30), "scoliosis": (0.03, 0.20), "atrophy": (0.02, 0.15), "implant": (0.015, 0.05),
     "calcification": (0.25, 0.25), "rib": (0.06, 0.30), "iliac crest": (0.04, 0.20), "wall bowel": (0.20, 0.55),
     "blanket": (0.25, 0.30),
+    "upper level": (0, 0.20), "lower level": (0, 0.20), "kidney on muscle": (0, 0.30), "renal cyst": (0, 0.12),
+    "thin kidney": (0, 0.10), "liver on wall": (0, 0.20), "no fat": (0, 0.12), "thin wall": (0, 0.15),
+    "back oedema": (0, 0.20), "dense ligament": (0, 0.20), "process rim": (0, 0.25), "8 bit": (0, 0.20),
 }  # fmt: skip
 # The kinds of slice that networks find hard, as users of such tools report them.
-DIFFICULT = ("lean", "obese", "arms", "hand", "forearm", "stoma", "drain", "hernia", "ascites", "oedema", "scoliosis",
-             "atrophy", "implant", "rib", "iliac crest", "wall bowel")  # fmt: skip
+DIFFICULT = tuple(name for name in FEATURES if name not in ("calcification", "blanket"))
 
 # Framingham, women, PMC10920396, table 2: first age of the band, muscle area (mean, SD, cm2), muscle attenuation (mean,
 # SD, HU), and SMI (mean, SD, cm2/m2). No one is drawn after the SMI: it is what area and height are checked against.
@@ -78,7 +80,10 @@ class Draw:
 
     def feature(self, name, group="surroundings"):
         """Whether the rare thing `name` is drawn, on purpose or by chance."""
-        here = self.chance(group, *FEATURES[name]) or name in self.wanted
+        reference, randomised = FEATURES[name]
+        # Nothing is drawn for what the reference population never has: its people stay as they are.
+        comes = (group in self.groups or reference > 0) and self.chance(group, reference, randomised)
+        here = comes or name in self.wanted
         if here:
             self.drawn.append(name)
         return here
@@ -100,6 +105,7 @@ class Subject:
     area_cm2: float
     muscle_hu: float
     phase: str
+    level: float = 0.0  # of the slice, in vertebrae below the middle of L3: -0.5 is the disc L2/3, 1 the middle of L4
 
 
 def _of_age(table, age):
