@@ -78,12 +78,12 @@ class Draw:
         """True with one of two probabilities."""
         return self.rng.random() < (randomised if group in self.groups else reference)
 
-    def feature(self, name, group="surroundings"):
-        """Whether the rare thing `name` is drawn, on purpose or by chance."""
+    def feature(self, name, group="surroundings", against=()):
+        """Whether the rare thing `name` is drawn, on purpose or by chance; by chance never beside those in `against`."""
         reference, randomised = FEATURES[name]
         # Nothing is drawn for what the reference population never has: its people stay as they are.
         comes = (group in self.groups or reference > 0) and self.chance(group, reference, randomised)
-        here = comes or name in self.wanted
+        here = name in self.wanted or (comes and not self.wanted.union(self.drawn).intersection(against))
         if here:
             self.drawn.append(name)
         return here
@@ -126,6 +126,15 @@ def mean_height_m(sex, age):
     return _of_age(HEIGHT_M, age)[sex == "M"]
 
 
+def draw_level(draw):
+    """Draw the level of the slice, as `Subject.level` has it; in the reference population all are at mid-L3."""
+    if draw.feature("upper level", against=("lower level",)):
+        return float(draw.rng.uniform(-1.0, -0.4))
+    if draw.feature("lower level", against=("upper level",)):
+        return float(draw.rng.uniform(0.4, 1.1))
+    return float(draw.rng.uniform(-0.25, 0.25)) if draw.wild("geometry") else 0.0
+
+
 def draw_subject(draw):
     """Draw one person; area and density follow sex and age as in the Framingham table, height as in NHANES.
 
@@ -135,20 +144,29 @@ def draw_subject(draw):
     sex = "F" if rng.random() < 0.48 else "M"
     age = int(np.clip(rng.normal(62, 14), 20, 92))
     area, area_sd, hu, hu_sd = literature(sex, age)
+    level = draw_level(draw)
     adiposity = rng.standard_normal()
+    bare = draw.feature("no fat", against=("obese", "thin wall"))
+    thin_wall = draw.feature("thin wall", against=("no fat",))
     if draw.feature("lean"):
         adiposity = rng.uniform(-2.6, -1.8)
-    elif draw.feature("obese"):
+    elif draw.feature("obese", against=("no fat",)):
         adiposity = rng.uniform(1.6, 2.8)
+    elif thin_wall and rng.random() < 2 / 3:  # stretched over a large belly, for the most part
+        adiposity = rng.uniform(1.2, 2.8)
+    if bare:
+        adiposity = rng.uniform(-3.0, -2.2)
     # Heavier people carry more muscle, of lower density: part of the spread is shared with body size.
     z_area = 0.35 * adiposity + np.sqrt(1 - 0.35**2) * rng.standard_normal()
     z_hu = -0.40 * adiposity + np.sqrt(1 - 0.40**2) * rng.standard_normal()
     if "lean" in draw.wanted:  # the hard ones are lean and muscular: nothing but muscle touches the bowel
         z_area, z_hu = rng.uniform(0.3, 1.8), rng.uniform(0, 1.5)
+    if bare:  # the trained and the wasted
+        z_area = rng.uniform(-2.2, 1.8)
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
     phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
     height = rng.normal(mean_height_m(sex, age), HEIGHT_SD_M[sex])
     # Usual values: a median body mass index of 26, from about 18 (lean) to 42 (obese).
     bmi = np.clip(26 * np.exp(0.17 * adiposity + 0.03 * z_area), 15, 55)
     return Subject(sex, age, round(float(height), 2), round(float(bmi * height**2), 1), float(adiposity), float(area),
-                   float(hu + PHASE_HU[phase]), phase)  # fmt: skip
+                   float(hu + PHASE_HU[phase]), phase, level)  # fmt: skip

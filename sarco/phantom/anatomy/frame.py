@@ -33,6 +33,7 @@ class Frame:
     muscle_hu: float
     bone_hu: float
     contrast: float  # 0 plain to 1 full enhancement
+    level: float = 0.0  # of the slice, as `population.Subject.level` has it
     muscles: SimpleNamespace | None = None  # their sizes, `muscle.draw_muscles`
 
     @property
@@ -78,7 +79,7 @@ def draw_frame(draw, subject):
         body_w=u("geometry", (22, 26), (19, 29)) * (1.0 if man else 0.92),
         body_h=u("geometry", (16, 19), (13, 21)) * (1.0 if man else 0.92), twist=(turn, aside),
         fat_hu=u("hu", (-112, -98), (-122, -82)), muscle_hu=muscle_hu,
-        bone_hu=u("hu", (350, 600), (220, 800)), contrast=contrast,
+        bone_hu=u("hu", (350, 600), (220, 800)), contrast=contrast, level=subject.level,
     )  # fmt: skip
 
 
