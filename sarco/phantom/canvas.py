@@ -56,7 +56,8 @@ class Canvas:
 
     Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an index into `PARTS`.
     `box` is the window that holds the body and a centimetre around it, `ring` holds the coordinates along the abdominal
-    wall (`anatomy.frame.Ring`), `cavity` where organs may lie and `metal` where there is some, once they are known.
+    wall (`anatomy.frame.Ring`), `cavity` where organs may lie, `muscle` the index into `PARTS` of the muscle that will be
+    painted at each pixel, and `metal` where there is some, once they are known.
     """
 
     # Eight parameters: they are all that tells the grid and the pose of a body.
@@ -86,7 +87,7 @@ class Canvas:
         self.hu = np.full(shape, AIR_HU, np.float32)
         self.parts = np.zeros(shape, np.uint8)
         self.box = np.s_[: shape[0], : shape[1]]
-        self.ring = self.cavity = self.metal = None
+        self.ring = self.cavity = self.muscle = self.metal = None
 
     def noise(self, scale_mm, window=np.s_[:, :]):
         """Smooth random field over `window`, with blobs of about `scale_mm`."""

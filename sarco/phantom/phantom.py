@@ -129,7 +129,7 @@ def paint(canvas, draw, frame):
     skin.fasciae(canvas, draw, frame, deep & (named == 0))
     # The cavity ends where the wall does; behind, fat lies between the wall, the deep muscles and the back. Behind the
     # kidneys the retroperitoneum ends in a shallow arc.
-    canvas.cavity = deep & (ring.depth > ring.thickness + 0.2) & (named == 0)
+    canvas.muscle, canvas.cavity = named, deep & (ring.depth > ring.thickness + 0.2) & (named == 0)
     organs.cavity_fat(canvas, draw, frame)
     win = box.around(canvas.cavity)
     canvas.cavity[win] &= canvas.y[win] < frame.spine_y + 34 - 0.004 * (np.abs(canvas.x[win]) - 65) ** 2

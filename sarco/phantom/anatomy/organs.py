@@ -3,7 +3,10 @@
 import numpy as np
 
 from ...base import box
+from . import bowel, contact
+from .bowel import loop
 from .frame import BOTH, EVERYWHERE
+from .kidneys import kidneys
 
 
 def cavity_fat(canvas, draw, frame):
@@ -40,88 +43,6 @@ def fluid(canvas, draw, where):
     canvas.paint(EVERYWHERE, where & (pool | rim), rng.uniform(-5, 25), "fluid")
 
 
-# --- bowel -----------------------------------------------------------------------------------------------------------
-
-
-# Eight parameters: of them five are the loop.
-def loop(canvas, draw, frame, shape, where, size, middle_y, wall_hu=None):
-    """Paint one loop of bowel, in the mask `where`: a wall as dense as muscle, and what it holds."""
-    u, rng, (win, e) = draw.uniform, draw.rng, shape
-    if wall_hu is None:
-        wall_hu = rng.normal(48, 25) if draw.wild("hu") else rng.uniform(20, 50) + 55 * frame.contrast * rng.random()
-    here = where[win] & (e < 1)
-    canvas.paint(win, here, wall_hu + u("texture", (1, 4), (0, 10)) * canvas.noise(3, win), "bowel")
-    lumen = here & (e < 1 - u("geometry", (1.2, 3.5), (0.8, 7)) / size)
-    kind = rng.random()
-    if kind < 0.2:  # gas over fluid
-        canvas.paint(win, lumen, rng.uniform(0, 40), "bowel content")
-        surface = canvas.y[win] < middle_y + rng.uniform(-0.5, 0.9) * size
-        canvas.paint(win, lumen & surface, rng.uniform(-980, -600))
-    elif kind < 0.38:  # oral contrast, with bubbles
-        canvas.paint(win, lumen, rng.uniform(100, 450) + 12 * canvas.noise(4, win), "bowel content")
-        bubbles = canvas.noise(rng.uniform(2, 6), win) > rng.uniform(1.2, 2.5)
-        canvas.paint(win, lumen & bubbles, rng.uniform(-700, 0))
-    elif kind < 0.56:  # stool
-        lumps = rng.uniform(-70, 60) + rng.uniform(20, 110) * canvas.noise(rng.uniform(1.5, 5), win)
-        canvas.paint(win, lumen, lumps, "bowel content")
-    elif kind < 0.85:  # fluid, and the folds of the lining
-        folds = rng.uniform(0, 12) * canvas.noise(rng.uniform(1.5, 4), win)
-        canvas.paint(win, lumen, rng.normal(22, 15) + folds, "bowel content")
-    # else: collapsed, nothing but wall
-
-
-def small_bowel(canvas, draw, frame):
-    """Bent loops that fill the share of the cavity that is not fat."""
-    u, rng = draw.uniform, draw.rng
-    vy = frame.spine_y
-    wall_mm = float(np.mean(frame.muscles.lateral)) * frame.muscles.scale
-    inner_w, inner_h = frame.half_width - wall_mm, frame.half_depth - 0.6 * wall_mm
-    for _ in range(int(2 + (1 - frame.visceral) * u("geometry", (10, 16), (6, 22)))):
-        t, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1.1))
-        x, y = np.cos(t) * reach * inner_w, np.sin(t) * reach * inner_h
-        radius = u("geometry", (8, 15), (5, 22))
-        points, heading = [(x, y)], rng.uniform(0, 2 * np.pi)
-        for _ in range(rng.integers(1, 5)):
-            heading += rng.normal(0, 0.9)
-            x, y = x + np.cos(heading) * radius * 1.3, y + np.sin(heading) * radius * 1.3
-            points.append((x, y))
-        # Before the spine and the great vessels only.
-        points = [(x, min(y, vy - 30) if abs(x) < 45 else min(y, vy + 10)) for x, y in points]
-        win, e = canvas.worm(points, radius)
-        e = e + u("geometry", (0.02, 0.08), (0, 0.2)) * canvas.noise(rng.uniform(6, 14), win)
-        loop(canvas, draw, frame, (win, e), canvas.cavity, radius, float(np.mean([p[1] for p in points])))
-
-
-def colon(canvas, draw, frame):
-    """Ascending and descending colon on the flanks, at times the transverse colon in front.
-
-    Its outer side follows the wall. With the feature "wall bowel", several loops lie on the wall with no fat between,
-    as dense as the muscle: what networks take for wall.
-    """
-    u, rng = draw.uniform, draw.rng
-    places = [(side, rng.uniform(1.2, 2.1)) for side in BOTH if rng.random() < 0.8]
-    if rng.random() < 0.3:
-        places.append((0, rng.uniform(0, 0.3)))
-    on_wall = draw.feature("wall bowel")
-    if on_wall:
-        places += [(rng.choice(BOTH), rng.uniform(0.4, 2.2)) for _ in range(rng.integers(1, 5))]
-    for k, (side, angle) in enumerate(places):
-        size = u("geometry", (24, 46), (14, 60))
-        flush = on_wall and (k >= len(places) - 4 or rng.random() < 0.5)
-        gap = rng.uniform(-0.5, 0.8) if flush else u("geometry", (0, 8), (-2, 12))
-        half_angle = size / 2 / frame.half_width * rng.uniform(0.8, 1.8)
-        win, e = canvas.ring.patch(side, angle, half_angle, gap, size, rng.uniform(2.2, 4.0), reach=1.3)
-        near = e < 1.3
-        if not near.any():
-            continue
-        part = box.around(near)
-        win = box.within(win, part)
-        level = e[part] + u("geometry", (0.02, 0.08), (0, 0.15)) * canvas.noise(rng.uniform(7, 15), win)
-        wall_hu = frame.muscle_hu + rng.normal(0, 8) if flush else None
-        middle_y = float(canvas.y[win].mean())
-        loop(canvas, draw, frame, (win, level), canvas.cavity, size / 2, middle_y, wall_hu)
-
-
 # --- solid organs ----------------------------------------------------------------------------------------------------
 
 
@@ -141,34 +62,6 @@ def liver_and_spleen(canvas, draw, frame):
             x = -(frame.half_width - size - 30) * rng.uniform(0.7, 1.0)
             bladder = canvas.ellipse(x, rng.uniform(-35, 0), *rng.uniform(9, 20, 2))
             canvas.fill(bladder, rng.uniform(0, 25), "gallbladder", canvas.cavity)
-
-
-def kidneys(canvas, draw, frame):
-    """Cortex, medulla and sinus, the fascia around, and now and then a cyst."""
-    u, rng = draw.uniform, draw.rng
-    for side in BOTH:
-        if rng.random() > 0.75:
-            continue
-        rx, ry = u("geometry", (18, 30), (12, 36), 2)
-        cx, cy = side * u("geometry", (62, 84), (50, 96)), frame.spine_y - u("geometry", (-2, 18), (-12, 34))
-        angle = rng.uniform(-0.8, 0.8)
-        win, e = canvas.ellipse(cx, cy, rx, ry, 2.1, angle)
-        e = e + 0.04 * canvas.noise(10, win)
-        tone = 30 + 150 * frame.contrast * rng.uniform(0.6, 1.1)
-        canvas.paint(win, (e < 1) & canvas.cavity[win], tone + 6 * canvas.noise(4, win), "kidney")
-        if frame.contrast > 0.3 and rng.random() < 0.5:  # early after the contrast the cortex is brighter
-            canvas.paint(win, (e < rng.uniform(0.6, 0.85)) & canvas.cavity[win], tone * rng.uniform(0.5, 0.9))
-        win, e = canvas.ellipse(cx - side * 0.35 * rx, cy, rx * 0.45, ry * rng.uniform(0.2, 0.6), 2.0, angle)
-        sinus = rng.choice((frame.fat_hu, 15.0, 25 + 300 * frame.contrast))
-        canvas.paint(win, (e < 1 + 0.3 * canvas.noise(5, win)) & canvas.part("kidney", win), sinus)
-        if rng.random() < 0.2:
-            turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(4, 22)
-            cyst = canvas.ellipse(cx + np.cos(turn) * rx, cy + np.sin(turn) * ry, r, r)
-            canvas.fill(cyst, rng.uniform(0, 25), "kidney", canvas.cavity)
-        if rng.random() < 0.5:
-            win, e = canvas.ellipse(cx, cy, rx * 1.35, ry * 1.35, 2.1, angle)
-            fat = canvas.part("visceral fat", win)
-            canvas.paint(win, fat & (np.abs(e - 1 - 0.08 * canvas.noise(15, win)) < 0.015), rng.uniform(-60, 20))
 
 
 def pancreas_and_duodenum(canvas, draw, frame):
@@ -229,7 +122,7 @@ def organs(canvas, draw, frame):
     ascites = draw.feature("ascites")
     if ascites and draw.rng.random() < 0.5:
         fluid(canvas, draw, canvas.cavity)
-    for organ in (small_bowel, pancreas_and_duodenum, colon, liver_and_spleen, kidneys, vessels):
+    for organ in (bowel.small_bowel, pancreas_and_duodenum, bowel.colon, liver_and_spleen, kidneys, vessels):
         organ(canvas, draw, frame)
     if ascites:  # what is left of the fat floats in it
         fluid(canvas, draw, canvas.cavity & canvas.part("visceral fat"))
