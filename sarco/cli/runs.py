@@ -28,11 +28,12 @@ def train(
         os.environ[THREADS] = "1"
     from ..base import gpu
     from ..runs import precision, profiles, training
+    from ..runs.student import train_student
 
     precision.use_onednn()
     with gpu.one():
         chosen = profiles.load(profile)
-        written = training.train_student(chosen) if student else training.train_from_profile(chosen, member, out)
+        written = train_student(chosen) if student else training.train_from_profile(chosen, member, out)
         print_written(written, json_)
 
 

@@ -1,4 +1,4 @@
-"""Train one member of a profile, or all of them, or their student: one member is one seed.
+"""Train one member of a profile, or all of them: one member is one seed. Their student is in `student`.
 
 `sarco.method.train` is how a network learns. Here is what a run adds: going on after an interruption, the history, and
 the manifest.
@@ -7,7 +7,7 @@ the manifest.
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,11 @@ from ..base import environment, sources
 from ..base.errors import SarcoError
 from ..base.files import atomic, checksum, write_csv
 from ..cohort.layout import Cohort
-from ..engines.weights import pack, unpack, weights_sha256
+from ..engines.weights import pack, unpack
 from ..method.train import batch, compiled_unet, epochs, validation_dsc
 from ..method.unet import DEPTH
 from . import precision
-from .arrays import OnDevice, array_sha256, load_arrays, soft_targets
+from .arrays import OnDevice, array_sha256, load_arrays
 from .profiles import RECIPE, cohort_seed, start_weights
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
@@ -55,28 +55,28 @@ def member_of(profile, number, start=None, begun=()):
     return Member(number, member_seed(profile, number), f"member-{number:02d}", start, tuple(begun))
 
 
-def train_member(training, validation, member, profile, out, progress=True):
+def train_member(training, validation, member, profile, out, progress=True, how=None):
     """Train one member, from its last finished epoch if it was interrupted, and return the path of its weights.
 
     `training` and `validation` are images and masks as `load_arrays` returns them; of the profile the keys in `RECIPE`
     count. The folder `out` receives NAME.npz (weights), NAME.csv (history), NAME.recipe.json (what settled them, with
     the precision that was taken), and a checkpoint while it runs. A SarcoError says that the member diverged, or that
-    `start` holds the weights of another network.
+    `start` holds the weights of another network. With `how`, a pair of functions as `untrained` and `drawer`, another
+    kind of network learns in the same way.
     """
     from tqdm import tqdm
 
+    begin, draw_from = how or (untrained, drawer)
     weights = Path(out) / f"{member.name}.npz"
     checkpoint = weights.with_suffix(".checkpoint.npz")
     taken = precision.taken(profile.precision)
     if progress and profile.precision == precision.AUTO:
         tqdm.write(f"{member.name}: precision auto is {taken} on {precision.processor()}", file=sys.stderr)
-    recipe = _recipe(profile, member, taken, *training, *validation)
-    model, draw = _untrained(profile, member, taken), drawer(training, profile, member)
+    recipe = _recipe(profile, member, taken, sources.digest(begin.__module__), *training, *validation)
+    model, draw = begin(profile, member, taken), draw_from(training, profile, member)
     rows = list(member.begun)
     if checkpoint.exists():
         rows = _restore(model, checkpoint, recipe)
-    elif member.start:
-        _begin_with(model, member.start)
     with tqdm(total=profile.epochs * profile.iterations, initial=len(rows) * profile.iterations, desc=member.name,
               unit="step", disable=not progress) as bar:  # fmt: skip
         for epoch, steps in epochs(model, draw, len(rows) + 1, profile.epochs, profile.iterations):
@@ -106,8 +106,8 @@ def train_member(training, validation, member, profile, out, progress=True):
     return weights
 
 
-def _untrained(profile, member, taken):
-    """The compiled network of a member, with the first weights of its seed."""
+def untrained(profile, member, taken):
+    """The compiled network of a member, with the weights that it begins with."""
     import keras
 
     keras.utils.set_random_seed(member.seed)
@@ -118,6 +118,8 @@ def _untrained(profile, member, taken):
     steps = (profile.epochs - len(member.begun)) * profile.iterations
     model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken)
     model.optimizer.build(model.trainable_variables)
+    if member.start:
+        _begin_with(model, member.start)
     return model
 
 
@@ -162,11 +164,11 @@ def settle(model, batches):
 # --- going on --------------------------------------------------------------------------------------------------------
 
 
-def _recipe(profile, member, taken, *arrays):
+def _recipe(profile, member, taken, code, *arrays):
     """What must be the same for a checkpoint to be continued."""
     return json.dumps({"seed": member.seed, **{k: getattr(profile, k) for k in RECIPE}, "precision": taken,
                        "slices": [*map(array_sha256, arrays)], "start": member.start and checksum(member.start),
-                       "code": sources.digest(__name__)})  # fmt: skip
+                       "code": code})  # fmt: skip
 
 
 def _recipe_path(weights):
@@ -240,33 +242,6 @@ def train_from_profile(profile, member, out=None, progress=True):
     return train_member(training, validation, one, profile, out or profile.weights_dir, progress)
 
 
-def train_student(profile, progress=True):
-    """Train the student of a profile: one network that learns the mean of the members, on phantoms of its own.
-
-    It begins as a copy of the first member, which is nearer to that mean than random weights are. The profile has
-    `student_cases` over 0, and its members are trained. Returns the path of the weights.
-    """
-    from ..method.ensemble import Ensemble
-
-    if not profile.student_cases:
-        raise SarcoError(f"profile {profile.name}: it has no student; set student_cases to the number of its phantoms.")
-    learn, judge = Cohort.open(profile.student_dir), Cohort.open(profile.cohort_dir)
-    images, _ = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
-    validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
-    ensemble = Ensemble.load(profile.weights_dir)
-    targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
-    training_seed = cohort_seed(profile, "student")  # of the whole chain, which the student is no part of
-    profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
-    start = profile.weights_dir / ensemble.manifest["members"][0]["file"]
-    student = Member(0, member_seed(profile, 0), "student", start)
-    weights = train_member((images, targets), validation, student, profile, profile.weights_dir, progress)
-    _write_manifest(
-        profile, "student.json", [student],
-        training_cases=profile.student_cases, training_seed=training_seed, taught_by=weights_sha256(ensemble.manifest),
-    )  # fmt: skip
-    return weights
-
-
 def write_manifest(profile):
     """Write weights/manifest.json over the trained members, and results/training.csv from their histories.
 
@@ -284,13 +259,13 @@ def write_manifest(profile):
                 )
     history = pd.concat([pd.read_csv(profile.weights_dir / f"{member.name}.csv") for member in members])
     write_csv(history, profile.results_dir / "training.csv")
-    return _write_manifest(
+    return write_entries(
         profile, "manifest.json", members,
         training_cases=profile.training_cases, training_seed=cohort_seed(profile, "training"),
     )  # fmt: skip
 
 
-def _write_manifest(profile, name, members, *, training_cases, **more):
+def write_entries(profile, name, members, *, training_cases, **more):
     """Write what some networks are and how they were trained, with their checksums."""
     import keras
     import pandas as pd

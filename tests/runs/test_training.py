@@ -1,11 +1,10 @@
-"""Training: a resumed run is an undisturbed one; and the student of the members that come out of it."""
+"""Training: a resumed run is an undisturbed one."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,9 +15,7 @@ from toys import squares
 from sarco.base.errors import SarcoError
 from sarco.cohort import make
 from sarco.method import train as method_train
-from sarco.method.ensemble import Ensemble, average
 from sarco.method.unet import unet
-from sarco.runs import arrays as prepared
 from sarco.runs import profiles, training
 
 pytestmark = pytest.mark.long
@@ -119,38 +116,6 @@ def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, t
     assert whole.read_bytes() == killed.read_bytes()
     first, second = (np.genfromtxt(file.with_suffix(".csv"), delimiter=",", skip_header=1) for file in (whole, killed))
     assert len(first) == profile.epochs and np.array_equal(first[:, :-1], second[:, :-1])  # the last is seconds
-
-
-def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch):
-    profile = profiles.load(tiny(tmp_path))
-    make.make(profile.cohort_dir, cases=8, setting="reference", seed=1, workers=1, matrix=128)
-    make.make(profile.training_dir, cases=4, setting="randomised", seed=1, workers=1, matrix=128)
-    make.make(profile.student_dir, cases=6, setting="randomised", seed=11, workers=1, matrix=128)
-    for member in (1, 2):
-        training.train_from_profile(profile, member, progress=False)
-    training.write_manifest(profile)
-    shown, train_member = [], training.train_member
-    monkeypatch.setattr(
-        training, "train_member", lambda data, *a, **k: shown.append(data) or train_member(data, *a, **k)
-    )
-    chained = replace(profile, goes_on_from="laptop")  # of a chain, so that its phantoms have another seed
-    training.train_student(chained, progress=False)
-    (images, targets), team = shown[0], Ensemble.load(profile.weights_dir)
-    assert len(images) == 6 and 0 < targets.max() <= 1
-    for image, target in zip(images, targets, strict=True):
-        assert np.allclose(average(team.predict_grid(np.asarray(image))), target, atol=1e-3)
-    student = Ensemble.load(profile.weights_dir, student=True)
-    assert student.size == 1 and len(student.manifest["taught_by"]) == 2
-    assert student.manifest["training_seed"] == profiles.cohort_seed(chained, "student") == 14
-    # A kill while the members teach: what they did is kept, and the targets are the same.
-    kept = next((profile.student_dir / "cache").glob("targets-*.npy"))
-    begun = kept.with_suffix(".partial.npy")
-    kept.rename(begun)
-    np.load(begun, mmap_mode="r+")[3:] = -1
-    asked, predict = [], team.predict_grid
-    team.predict_grid = lambda image: asked.append(image) or predict(image)
-    again = prepared.soft_targets(images, team, kept.with_name("targets.npy"), progress=False)
-    assert len(asked) == 3 and np.array_equal(again, targets)
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
