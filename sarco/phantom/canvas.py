@@ -9,12 +9,13 @@ import numpy as np
 AIR_HU = -1000.0
 TWIST_MM = 80.0  # how far the rotation of the spine reaches
 
-MUSCLES = ("rectus abdominis", "lateral wall", "psoas", "quadratus lumborum", "erector spinae", "multifidus")
+L3_MUSCLES = ("rectus abdominis", "lateral wall", "psoas", "quadratus lumborum", "erector spinae", "multifidus")
+MUSCLES = (*L3_MUSCLES, "iliacus", "gluteus medius")  # all skeletal muscle that is counted, at any level
 # What a pixel of a phantom can be; `Canvas.parts` and `Phantom.parts` hold the index.
 PARTS = (
-    "air", "table", "limb", "skin", "subcutaneous fat", "fascia", *MUSCLES, "bone", "disc", "spinal canal", "ligament",
-    "visceral fat", "bowel", "bowel content", "kidney", "liver", "spleen", "gallbladder", "pancreas", "vessel", "fluid",
-    "foreign body",
+    "air", "table", "limb", "skin", "subcutaneous fat", "fascia", *L3_MUSCLES, "bone", "disc", "spinal canal",
+    "ligament", "visceral fat", "bowel", "bowel content", "kidney", "liver", "spleen", "gallbladder", "pancreas",
+    "vessel", "fluid", "foreign body", "iliacus", "gluteus medius", "crus", "cartilage",
 )  # fmt: skip
 _INDEX = {name: i for i, name in enumerate(PARTS)}
 
@@ -56,8 +57,8 @@ class Canvas:
 
     Parts are painted one over the other: `hu` holds their attenuation, `parts` their names as an index into `PARTS`.
     `box` is the window that holds the body and a centimetre around it, `ring` holds the coordinates along the abdominal
-    wall (`anatomy.frame.Ring`), `cavity` where organs may lie, `muscle` the index into `PARTS` of the muscle that will be
-    painted at each pixel, and `metal` where there is some, once they are known.
+    wall (`anatomy.frame.Ring`), `cavity` where organs may lie, `muscle` the index into `PARTS` of the muscle that will
+    be painted at each pixel, and `metal` where there is some, once they are known.
     """
 
     # Eight parameters: they are all that tells the grid and the pose of a body.

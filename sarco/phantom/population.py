@@ -79,7 +79,7 @@ class Draw:
         return self.rng.random() < (randomised if group in self.groups else reference)
 
     def feature(self, name, group="surroundings", against=()):
-        """Whether the rare thing `name` is drawn, on purpose or by chance; by chance never beside those in `against`."""
+        """Whether a rare thing is drawn: on purpose, or by chance where none of `against` is drawn or wanted."""
         reference, randomised = FEATURES[name]
         # Nothing is drawn for what the reference population never has: its people stay as they are.
         comes = (group in self.groups or reference > 0) and self.chance(group, reference, randomised)

@@ -8,7 +8,7 @@ import pytest
 
 from sarco.base.errors import SarcoError
 from sarco.cohort import layout, make
-from sarco.phantom.canvas import MUSCLES, PARTS
+from sarco.phantom.canvas import L3_MUSCLES, MUSCLES, PARTS
 from sarco.phantom.phantom import RARE, phantom
 from sarco.phantom.population import DIFFICULT, FEATURES, GROUPS
 
@@ -179,7 +179,7 @@ def test_parts_and_contour_agree_and_a_part_can_be_added():
     plain, with_stone = (phantom(3, "difficult", 256, extra=extra) for extra in ((), (stone,)))
     named = np.isin(plain.parts, [PARTS.index(name) for name in MUSCLES])
     assert (named == plain.contour).all()
-    assert {PARTS.index(n) for n in (*MUSCLES, "bone", "skin", "visceral fat")} <= set(np.unique(plain.parts))
+    assert {PARTS.index(n) for n in (*L3_MUSCLES, "bone", "skin", "visceral fat")} <= set(np.unique(plain.parts))
     new = with_stone.parts != plain.parts
     assert new.any() and (with_stone.parts[new] == PARTS.index("foreign body")).all()
     assert with_stone.image_hu[new].mean() > plain.image_hu[new].mean() + 200

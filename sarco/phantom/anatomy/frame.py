@@ -10,6 +10,7 @@ from ..canvas import superellipse
 
 BOTH = (-1, 1)
 EVERYWHERE = np.s_[:, :]
+UPPER, LOWER = -0.3, 0.4  # levels above and below which the slice holds other organs than at mid-L3
 PHASE_CONTRAST = {"plain": 0.0, "arterial": 1.0, "portal": 0.75}
 
 
@@ -66,6 +67,9 @@ def draw_frame(draw, subject):
         half_depth = (97 if man else 87) + 9 * obesity + 0.07 * (subject.area_cm2 - 130) + rng.normal(0, 4)
         half_width, half_depth = np.clip(half_width, 112, 180), np.clip(half_depth, 72, 136)
         visceral = np.clip(0.38 + 0.17 * obesity + 0.12 * man + rng.normal(0, 0.08), 0.08, 0.88)
+    if "no fat" in draw.drawn:
+        fats, visceral = rng.uniform(1, 4, 3), rng.uniform(0.02, 0.1)
+    fats = fats * np.exp(np.array((0, 0.12, 0.25)) * subject.level)  # thicker behind and at the hips, further down
     turn, aside = rng.normal(0, 1, 2) * ((0.06, 3.0) if draw.wild("geometry") else (0.03, 1.5))
     if draw.feature("scoliosis", "geometry"):
         turn, aside = rng.choice(BOTH, 2) * rng.uniform((0.15, 4), (0.42, 16))

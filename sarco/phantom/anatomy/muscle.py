@@ -8,14 +8,15 @@ from scipy.special import erf, erfinv
 
 from ...base import box
 from ..canvas import PARTS
+from . import level as levels
 from .frame import BOTH
 
 # How much more, or less, fat than the mean the muscles hold: multifidus turns to fat first, psoas last.
 FATTINESS = {"psoas": 0.5, "multifidus": 1.8, "erector spinae": 1.1, "rectus abdominis": 1.2}
 
 
-def draw_muscles(draw):
-    """Draw the sizes of the muscles, in mm; each side deviates a little, or much in atrophy of one side.
+def draw_muscles(draw, level):
+    """Draw the sizes of the muscles at this level, in mm; each side deviates a little, or much in atrophy of one side.
 
     Where a size has two entries, or rows, they are of the left and the right of the image.
     """
@@ -30,7 +31,7 @@ def draw_muscles(draw):
     if draw.feature("atrophy", "geometry"):
         side = rng.integers(2)
         present[side, rng.choice(5, rng.integers(1, 4), replace=False)] = rng.uniform(0.15, 0.6)
-    return SimpleNamespace(
+    muscles = SimpleNamespace(
         scale=1.0,  # makes all of them larger or smaller together
         present=present,
         layers=rng.dirichlet((30, 34, 18) if not draw.wild("geometry") else (8, 9, 5), 2),  # shares of the wall
@@ -42,6 +43,7 @@ def draw_muscles(draw):
         bulge=u((0.6, 1.2), (0.4, 2.0)),
         # Thickness of its lower edge over the wall; 0 where it ends above.
         latissimus=u((2, 5), (1.5, 8), 2) * draw.chance("geometry", 0.10, 0.20),
+        latissimus_half=0.3,  # how far it reaches along the wall to either side
         rectus=pair((8, 12), (5, 17)),
         rectus_reach=pair((62, 80), (42, 92)) / np.sqrt(grow),
         linea_alba=u((3, 16), (1, 40)),
@@ -49,13 +51,20 @@ def draw_muscles(draw):
         psoas=pair((16, 21), (10, 29)),
         psoas_ratio=pair((1.05, 1.5), (0.8, 1.8)),
         psoas_shift=u((-2, 8), (-10, 16), 2),
+        psoas_out=0.78,  # distance of its middle from the vertebra, as a multiple of its size
         quadratus=pair((13, 20), (8, 27)),
         erector_w=pair((34, 40), (24, 46)),
         erector_h=pair((20, 27), (13, 32)),
         erector_drop=u((36, 44), (30, 50)),
         erector_power=u((2.2, 2.7), (1.9, 3.1)),
         multifidus=pair((13, 18), (8, 21)),
+        lateral_limit=np.full(2, np.inf),  # mm that the lateral wall is thick at most
     )
+    levels.fit_muscles(draw, muscles, level)
+    if "thin wall" in draw.drawn:
+        thin = BOTH.index(rng.choice(BOTH)) if rng.random() < 0.5 else np.s_[:]
+        muscles.lateral_limit[thin] = rng.uniform(3, 8)
+    return muscles
 
 
 def _tail(share):
@@ -87,18 +96,20 @@ def wall(canvas, frame):
         wall_mm[place] = s * muscles.rectus[i] * muscles.present[i, 1] * np.sqrt(np.clip(lens, 0, None))
         # The lateral layers: from the semilunar line (0) to where the last ends behind (1).
         front = np.arcsin(min(0.95, muscles.rectus_reach[i] / frame.half_width)) + muscles.semilunar[i]
-        back_w = 2 * s**0.35 * muscles.erector_w[i] + 3
+        back_w = levels.back_width(muscles, i)
         end = np.pi - np.arcsin(np.clip(muscles.wall_end[i] * back_w / frame.half_width, 0.25, 0.97))
+        end = min(end, levels.wall_end(frame, i))
         place = half & (angle > front) & (angle < front + 1.01 * max(0.3, end - front))
         t = (angle[place] - front) / max(0.3, end - front)
         belly = muscles.front_share + (1 - muscles.front_share) * np.sin(np.pi * np.clip(t, 0, 1)) ** muscles.bulge
-        total = s * muscles.lateral[i] * muscles.present[i, 0] * belly
+        total = np.minimum(s * muscles.lateral[i] * muscles.present[i, 0] * belly, muscles.lateral_limit[i])
         ends = zip(muscles.layers[i], (0.04, 0.02, 0.0), muscles.layer_end[i], strict=True)
         stack = [share * total * _taper(t, start, stop, 0.07, 0.2) for share, start, stop in ends]
         side_mm = stack[0] + stack[1] + stack[2]
         lateral[win][place] = side_mm > wall_mm[place]
         wall_mm[place] = np.maximum(wall_mm[place], side_mm)
         borders[0][win][place], borders[1][win][place] = stack[0], stack[0] + stack[1]
+        levels.thicken_wall(frame, side, half, angle, wall_mm, lateral[win])
     thickness[win] = wall_mm
     return thickness, borders, lateral
 
@@ -110,11 +121,12 @@ def deep_muscles(canvas, frame):
     for i, side in enumerate(BOTH):
         s, here = muscles.scale, muscles.present[i]
         r = s**0.5 * muscles.psoas[i] * here[2] ** 0.5
+        psoas_x = bw + muscles.psoas_out * r
         q = s**0.5 * muscles.quadratus[i] * here[3] ** 0.5
         parts.append(("quadratus lumborum", *canvas.ellipse(
-            side * (bw + 0.78 * r + 0.75 * q + 16), vy + 17 + muscles.psoas_shift[i] * 0.4, q, q * 0.48, 2.2,
+            side * (psoas_x + 0.75 * q + 16), vy + 17 + muscles.psoas_shift[i] * 0.4, q, q * 0.48, 2.2,
             side * 0.15)))  # fmt: skip
-        parts.append(("psoas", *canvas.ellipse(side * (bw + 0.78 * r), vy + muscles.psoas_shift[i], r * 0.9,
+        parts.append(("psoas", *canvas.ellipse(side * psoas_x, vy + muscles.psoas_shift[i], r * 0.9,
                                                r * muscles.psoas_ratio[i], 2.2, side * 0.25)))  # fmt: skip
         w, h = s**0.35 * muscles.erector_w[i], s**0.65 * muscles.erector_h[i] * here[4] ** 0.5
         y = vy + muscles.erector_drop - 6 + h * 0.35
@@ -137,7 +149,8 @@ def contour(canvas, frame):
     named[win][inside & lateral[win]] = PARTS.index("lateral wall")
     for i, side in enumerate(BOTH):
         if latissimus[i]:
-            win, sheet = ring.patch(side, 2.2, 0.3, -1 - latissimus[i], latissimus[i], 2.5, False)
+            half = frame.muscles.latissimus_half
+            win, sheet = ring.patch(side, 2.2, half, -1 - latissimus[i], latissimus[i], 2.5, False)
             named[win][sheet < 1] = PARTS.index("lateral wall")
     for part, win, level in deep_muscles(canvas, frame):
         named[win][level < 1] = PARTS.index(part)
