@@ -1,4 +1,4 @@
-"""Commands for cohorts: `sarco cohort make`, `bench`, `check`, `subset`, `import` and `fetch`.
+"""Commands for cohorts: `sarco cohort make`, `test`, `bench`, `check`, `subset`, `import` and `fetch`.
 
 The options of a command are the parameters of its function, however many.
 """
@@ -22,6 +22,7 @@ cohort.add_typer(fetching, name="fetch")
 
 Setting = StrEnum("Setting", ["reference", "randomised", "difficult"])
 Split = StrEnum("Split", ["train", "validation", "test", "excluded"])
+Workers = Annotated[int, Option(min=0, help="Processes; 0 is one for each core.")]
 CohortRoot = Annotated[Path, Argument(help="Folder that holds cohort.csv.")]
 
 
@@ -36,17 +37,38 @@ def make(
         list[str] | None, Option(metavar="GROUP", help="Randomised setting: leave a group as it is in the population.")
     ] = None,
     seed: Annotated[int, Option(min=0, help="The same seed gives the same bytes.")] = 0,
-    workers: Annotated[int, Option(min=0, help="Processes; 0 is one for each core.")] = 0,
+    workers: Workers = 0,
     matrix: Matrix = 512,
+    test: Annotated[
+        bool, Option("--test/--no-test", help="Reference setting: with test cases, or wait for 'sarco cohort test'.")
+    ] = True,
     json_: Json = False,
 ):
     """Write a cohort of phantoms."""
     from ..cohort import make
 
-    make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix,
-              without=without or ())  # fmt: skip
+    made = make.make(out, cases=cases, setting=setting.value, seed=seed, workers=workers, matrix=matrix,
+                     without=without or (), test=test)  # fmt: skip
     if json_:
-        print_json({"written": str(out), "cases": cases})
+        print_json({"written": str(out), "cases": len(made.cases())})
+
+
+@command(cohort, "test", "sarco cohort test build/laptop/reference build/laptop/weights/manifest.json")
+def test(
+    root: CohortRoot,
+    manifest: Annotated[Path, Argument(help="File that lists the trained weights.")],
+    workers: Workers = 0,
+    json_: Json = False,
+):
+    """Draw the test cases that 'sarco cohort make --no-test' left out.
+
+    Their seed is the checksum of the manifest, so that nobody could see them before the weights were there.
+    """
+    from ..cohort import test_set
+
+    drawn = test_set.draw(root, manifest, workers)
+    if json_:
+        print_json({"written": str(root), "cases": len(drawn.cases("test"))})
 
 
 @command(cohort, "bench", "sarco cohort bench")
@@ -74,17 +96,28 @@ def bench(
 
 
 @command(cohort, "check", "sarco cohort check data/sample")
-def check(root: CohortRoot, json_: Json = False):
+def check(
+    root: CohortRoot,
+    manifest: Annotated[
+        Path | None, Option(help="Draw some test cases again, with the seed of the weights that this file lists.")
+    ] = None,
+    json_: Json = False,
+):
     """Say what is wrong with a cohort: one line a problem, exit code 1 if there is any."""
-    from ..cohort import layout
+    from ..cohort import layout, test_set
 
     report = layout.check(root, progress=True)
+    again, wrong = test_set.prove(root, manifest) if manifest else ([], [])
+    report.problems.extend(layout.Problem("", sentence) for sentence in wrong)
     lines = [f"{problem.case}: {problem.message}" if problem.case else problem.message for problem in report.problems]
     if not lines and report.unregistered:
         lines = [f"{root}: not registered by measurement, and excluded: {', '.join(report.unregistered)}."]
     if json_:
-        print_json({"root": str(root), "unregistered": report.unregistered, "problems": _problems(report.problems)})
+        print_json({"root": str(root), "unregistered": report.unregistered, "drawn_again": again,
+                    "problems": _problems(report.problems)})  # fmt: skip
     else:
+        if again:
+            lines.append(f"{root}: drawn again from the checksum of {manifest}: {', '.join(again)}.")
         print(*lines, *(() if report.problems else [f"{root}: no problem found."]), sep="\n")
     if report.problems:
         raise typer.Exit(PROBLEMS_FOUND)

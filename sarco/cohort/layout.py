@@ -3,9 +3,11 @@
 ::
 
     ROOT/cohort.csv            one row a case
+    ROOT/test.csv              phantoms only: rows of test cases that were drawn later, once the weights were there
     ROOT/images/<case>.dcm     one DICOM CT slice
     ROOT/masks/<case>.png      ground truth of a reader, 255 = muscle, on the slice's grid, cut to [-29, 150] HU
     ROOT/true/<case>.png       phantoms only: the true muscle, cut likewise
+    ROOT/recipe.txt            phantoms only: what draws them again
 
 Columns of cohort.csv: `COLUMNS`. Only those in `NEEDED` must be filled.
 """
@@ -40,6 +42,7 @@ COLUMNS = (
 )  # fmt: skip
 NEEDED = ("case", "split", "pixel_spacing_mm", "area_cm2")
 SPLITS = ("train", "validation", "test", "excluded")
+TEST_CSV, RECIPE = "test.csv", "recipe.txt"
 KINDS = ("images", "masks", "true")  # folders
 # A reader's mask is cut to the HU window, so none of a registered mask lies outside it. A mask that was resampled on
 # its way may lose its edge; one that is not registered has a fifth or more of its pixels on fat, bone or gas.
@@ -65,7 +68,7 @@ class Findings:
 
 
 class Cohort:
-    """A cohort on disk: its folder `root`, and as `table` its cohort.csv, a DataFrame indexed by case."""
+    """A cohort on disk: its folder `root`, and as `table` the rows of all its cases, a DataFrame indexed by case."""
 
     def __init__(self, root, table):
         self.root, self.table = Path(root), table
@@ -75,19 +78,7 @@ class Cohort:
         """Read the table of the cohort at `root`, which must be there; the slices are read when asked for."""
         import pandas as pd
 
-        path = Path(root) / "cohort.csv"
-        if not path.is_file():
-            raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
-        try:
-            table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64", "reader": "Int64"},
-                                keep_default_na=False,
-                                na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
-        except ValueError as error:
-            raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
-        missing = [c for c in NEEDED if c not in table]
-        if missing:
-            raise SarcoError(f"{path}: no column {', '.join(missing)}; the layout needs {', '.join(COLUMNS)}.")
-        return cls(root, table.set_index("case"))
+        return cls(root, pd.concat(map(_read_table, tables(root))))
 
     def cases(self, split=None):
         """Names of the cases, all or those of one split, in the order of the table."""
@@ -113,6 +104,50 @@ class Cohort:
 
     def _upright(self, mask, case):
         return upright(mask, dicom.read_only(self.path("images", case), "ImageOrientationPatient"))
+
+
+def tables(root):
+    """Paths of the tables of a cohort: cohort.csv, and test.csv where test cases were drawn later."""
+    path, later = Path(root) / "cohort.csv", Path(root) / TEST_CSV
+    if not path.is_file():
+        raise SarcoError(f"{path}: not found; a cohort has a cohort.csv ('sarco cohort make' writes one).")
+    return [path, later] if later.is_file() else [path]
+
+
+def _read_table(path):
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype={"case": str, "notes": str, "release": "Int64", "reader": "Int64"},
+                            keep_default_na=False,
+                            na_values={c: [""] for c in COLUMNS if c not in ("case", "notes")})  # fmt: skip
+    except ValueError as error:
+        raise SarcoError(f"{path}: not a readable table ({error}); write it as CSV in UTF-8.") from None
+    missing = [c for c in NEEDED if c not in table]
+    if missing:
+        raise SarcoError(f"{path}: no column {', '.join(missing)}; the layout needs {', '.join(COLUMNS)}.")
+    return table.set_index("case")
+
+
+def joined(root):
+    """The tables of a cohort as one file, in bytes."""
+    first, *later = (path.read_bytes() for path in tables(root))
+    return first + b"".join(rows.partition(b"\n")[2] for rows in later)
+
+
+def recipe_of(root):
+    """How a cohort of phantoms was made: texts by name, as "setting" and "seed"; empty for one of other slices.
+
+    With "manifest", its test cases were drawn later than the others, for the weights whose manifest has this SHA-256.
+    """
+    path = Path(root) / RECIPE
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return dict(part.split("=") for part in text.split()) if text.startswith("setting=") else {}
+
+
+def seed_of_test(manifest_sha256):
+    """Seed of the test cases for some weights: the first six bytes of the SHA-256 of their manifest, in hexadecimal."""
+    return int(manifest_sha256[:12], 16)
 
 
 def write_table(table, path):
@@ -230,7 +265,7 @@ def assign_splits(table, test, unregistered, seed):
 
 
 def subset(root, out, cases):
-    """Copy some cases of a cohort into a new one, with their rows."""
+    """Copy some cases of a cohort into a new one, with their rows, and what draws a phantom again."""
     cohort = Cohort.open(root)
     for case in cases:
         if case not in cohort.table.index:
@@ -239,4 +274,7 @@ def subset(root, out, cases):
             if source.exists():
                 with atomic(Path(out) / source.relative_to(cohort.root)) as beside:
                     shutil.copyfile(source, beside)
+    if recipe_of(root):
+        with atomic(Path(out) / RECIPE) as beside:
+            shutil.copyfile(cohort.root / RECIPE, beside)
     write_table(cohort.table.loc[list(cases)], Path(out) / "cohort.csv")

@@ -22,8 +22,8 @@ from ..phantom.readers import review
 from . import layout
 
 
-# Eight parameters: the options of `sarco cohort make`.
-def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), progress=True):
+# Nine parameters: the options of `sarco cohort make`.
+def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, without=(), test=True, progress=True):
     """Write `cases` phantoms in the shared layout.
 
     The reference setting keeps the paper's proportions: of 1,525 cases, 500 are for testing, 3 have a mask that is not
@@ -45,13 +45,14 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
         Rows and columns of each slice.
     without : collection of str
         Randomised setting: groups (`population.GROUPS`) that keep the range of the reference population in all cases.
+    test : bool
+        Reference setting: draw the test cases now. If not, `test_set.draw` does it, once there are weights to test.
 
     Returns
     -------
     Cohort
     """
     import pandas as pd
-    from tqdm import tqdm
 
     root = Path(root)
     if cases < 1 or setting not in SETTINGS or not 64 <= matrix <= 1024:
@@ -60,23 +61,22 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
     if set(without) - set(GROUPS) or (without and setting != "randomised"):
         raise SarcoError(f"{root}: cannot leave out {', '.join(sorted(without))} in the setting {setting}; the setting "
                          f"randomised has the groups {', '.join(GROUPS)}.")  # fmt: skip
+    if not (test or setting == "reference"):
+        raise SarcoError(f"{root}: cannot leave out the test cases in the setting {setting}; leave out --no-test.")
     recipe = f"setting={setting} cases={cases} seed={seed} matrix={matrix}"
-    _claim(root, recipe + (f" without={','.join(sorted(without))}\n" if without else "\n"))
+    recipe += f" without={','.join(sorted(without))}" if without else ""
+    _claim(root, recipe + ("\n" if test else " test=later\n"))
 
-    tested = {"reference": round(cases * TEST / (TEST + RELEASED)), "randomised": 0, "difficult": cases}[setting]
-    released = cases - tested
+    released = {"reference": released_of(cases), "randomised": cases, "difficult": 0}[setting]
     misplaced = ()
     if setting == "reference":
         misplaced = np.random.default_rng((seed, 3)).permutation(released)[: min(EXCLUDED, released // 10)]
     groups = tuple(g for g in GROUPS if g not in without)
-    jobs = [(root, i, setting, seed, matrix, groups, i in misplaced) for i in range(cases)]
-    with _processes(workers or os.cpu_count() or 1, cases) as pool:
-        rows = (pool.map if pool else map)(_write_case, jobs)  # starts the processes; the bar then starts a thread
-        rows = list(tqdm(rows, f"{setting} cohort", cases, unit="case", disable=not progress))
-
-    table = pd.DataFrame(rows).set_index("case")
+    drawn = range(cases if test else released)
+    jobs = [(root, i, setting, seed, matrix, groups, i in misplaced) for i in drawn]
+    table = write_cases(jobs, workers, f"{setting} cohort", progress)
     unregistered = table.index[table.pop("outside_share") > layout.REGISTERED_SHARE]
-    table["release"] = pd.array([1 + (2 * i >= released) if i < released else None for i in range(cases)], "Int64")
+    table["release"] = pd.array([1 + (2 * i >= released) if i < released else None for i in drawn], "Int64")
     if setting == "reference":
         table["split"] = layout.assign_splits(table, table.index[released:], unregistered, seed)
     else:
@@ -85,13 +85,34 @@ def make(root, cases, setting="reference", seed=0, workers=0, matrix=512, withou
     return layout.Cohort.open(root)
 
 
+def released_of(cases):
+    """Of the cases of a reference cohort, how many are not for testing, in the paper's proportion."""
+    return cases - round(cases * TEST / (TEST + RELEASED))
+
+
 def _claim(root, recipe):
-    """Mark a folder as that of one recipe, and refuse one that holds a cohort of another."""
-    stamp = root / "recipe.txt"
-    if (stamp.exists() and stamp.read_text() != recipe) or ((root / "cohort.csv").exists() and not stamp.exists()):
+    """Mark a folder as that of one recipe, and refuse one that holds a cohort of another.
+
+    Test cases that were drawn later go: what they were drawn for stands in a second line of the mark.
+    """
+    stamp = root / layout.RECIPE
+    begun = stamp.read_text().partition("\n")[0] + "\n" if stamp.exists() else None
+    if begun not in (None, recipe) or ((root / "cohort.csv").exists() and not begun):
         raise SarcoError(f"{root}: already holds another cohort; choose an empty folder.")
     root.mkdir(parents=True, exist_ok=True)
+    (root / layout.TEST_CSV).unlink(missing_ok=True)
     stamp.write_text(recipe)
+
+
+def write_cases(jobs, workers, what, progress):
+    """Draw and write cases, in several processes; their rows of cohort.csv, as a DataFrame by case."""
+    import pandas as pd
+    from tqdm import tqdm
+
+    with _processes(workers or os.cpu_count() or 1, len(jobs)) as pool:
+        rows = (pool.map if pool else map)(_write_case, jobs)  # starts the processes; the bar then starts a thread
+        rows = list(tqdm(rows, what, len(jobs), unit="case", disable=not progress))
+    return pd.DataFrame(rows).set_index("case")
 
 
 def _processes(workers, cases):
@@ -110,12 +131,13 @@ def phantom_of(cohort, case):
 
     Refused is a cohort that was not made here with all groups, or by other code: the slice drawn is then another one.
     """
-    stamp = cohort.root / "recipe.txt"
-    if not stamp.is_file():
-        raise SarcoError(f"{stamp}: not there, so the slices are no phantoms that could be drawn again; give a cohort "
-                         "of 'sarco cohort make'.")  # fmt: skip
-    recipe = dict(part.split("=") for part in stamp.read_text().split())
-    p = draw_case(recipe["setting"], int(recipe["seed"]), int(case) - 1, int(recipe["matrix"]))
+    recipe, stamp = layout.recipe_of(cohort.root), cohort.root / layout.RECIPE
+    if not recipe:
+        raise SarcoError(f"{stamp}: {'of no phantoms' if stamp.exists() else 'not there'}, so the slices are no "
+                         "phantoms that could be drawn again; give a cohort of 'sarco cohort make'.")  # fmt: skip
+    later = "manifest" in recipe and cohort.table.loc[case, "split"] == "test"
+    seed = layout.seed_of_test(recipe["manifest"]) if later else int(recipe["seed"])
+    p = draw_case(recipe["setting"], seed, int(case) - 1, int(recipe["matrix"]))
     if not np.array_equal(p.image_hu, cohort.read_slice(case).image_hu):
         raise SarcoError(f"{cohort.path('images', case)}: not the slice that is drawn now, so other code made it; make "
                          "the cohort again.")  # fmt: skip

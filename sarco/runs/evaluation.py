@@ -15,7 +15,7 @@ from ..base.errors import SarcoError
 from ..base.files import atomic, write_csv
 from ..base.tables import read_results
 from ..base.threads import each
-from ..cohort.layout import Cohort
+from ..cohort.layout import Cohort, joined
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.choose import FLOAT32
 from ..engines.weights import weights_sha256
@@ -23,6 +23,7 @@ from ..method import metrics, postprocess
 from ..method.ensemble import Ensemble
 from ..method.slice import common_box, measure_subsets
 from ..method.surface import area_cm2
+from . import opening
 
 COLUMNS = (
     "case", "split", "quality", "pixel_spacing_mm",
@@ -256,6 +257,7 @@ class _Run:
     def open(cls, profile, engine):
         cohort = Cohort.open(profile.cohort_dir)
         ensemble = Ensemble.load(profile.weights_dir, engine=engine)
+        opening.check(profile.cohort_dir, profile.weights_dir / "manifest.json")
         taught = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
         return cls(profile, cohort, ensemble, taught)
 
@@ -275,7 +277,7 @@ class _Run:
 
     @cached_property
     def cohort_csv(self):
-        return (self.profile.cohort_dir / "cohort.csv").read_bytes()
+        return joined(self.profile.cohort_dir)
 
     @cached_property
     def key(self):
@@ -345,11 +347,13 @@ def _write_results(job, progress):
     elsewhere, seconds_of_blocks, resumed_by_blocks = _read_blocks(job.blocks, job.key)
     table, seconds, resumed = job.evaluate(job.cases, partial, progress, elsewhere)
     weights, student = job.weights
+    cases_csv = table.to_csv(index=False, lineterminator="\n").encode()
     info = {
         "profile": asdict(profile),
         "seed": profile.seed,
         "weights": weights,
         "student": student,
+        "test_set": opening.record(profile.cohort_dir, profile.results_dir, cases_csv),
         "engine": job.ensemble.engine.made_with,
         "commit": environment.commit(),
         "versions": environment.versions(),
@@ -361,9 +365,9 @@ def _write_results(job, progress):
             "seconds": round(seconds_of_blocks + seconds, 1),
         },
     }
-    with atomic(profile.results_dir / "cohort.csv") as beside:
-        beside.write_bytes(job.cohort_csv)
-    write_csv(table, profile.results_dir / "cases.csv")
+    for name, content in (("cohort.csv", job.cohort_csv), ("cases.csv", cases_csv)):
+        with atomic(profile.results_dir / name) as beside:
+            beside.write_bytes(content)
     with atomic(profile.results_dir / "run.json") as beside:
         beside.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     partial.unlink(missing_ok=True)
