@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import box
 from ..method import postprocess
-from . import readers, scanner
+from . import readers, scanner, texture
 from .anatomy import frame as frames
 from .anatomy import level as levels
 from .anatomy import muscle, organs, outside, rare, skin, spine
@@ -91,6 +91,8 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     for part in extra:
         part(canvas, draw, frame)
     contour = IS_MUSCLE[canvas.parts]
+    if draw.wild("texture"):
+        texture.vary(canvas, draw)
 
     read = setting == "reference"
     error = readers.draw_quality(rng) if read else "A"
@@ -99,6 +101,8 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         protocol, error = replace(protocol, noise_hu=max(35.0, 2.5 * protocol.noise_hu)), "A"
         draw.drawn.append("noisy")
     hu = scanner.acquire(canvas, draw, protocol, body)
+    if draw.feature("8 bit", "scanner"):
+        hu = scanner.eight_bit(rng, hu)
     image = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
     true_mask = postprocess.window(contour, image)
     reader = int(rng.integers(1, readers.READERS + 1)) if read else 0

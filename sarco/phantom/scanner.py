@@ -31,6 +31,8 @@ MAKERS = (  # maker; models; kernels; slice thicknesses (mm) and how often each
     ("TOSHIBA", ("Aquilion", "Aquilion ONE", "Aquilion PRIME"),
      {"FC08": SOFT, "FC12": MEDIUM, "FC03": SHARP}, {1.0: 0.15, 2.0: 0.2, 3.0: 0.25, 5.0: 0.4}),
 )  # fmt: skip
+# Windows through which a slice may have been stored, lowest and highest HU, and how often each; ours.
+WINDOWS_HU = {(-160, 240): 0.5, (-150, 250): 0.2, (-125, 225): 0.15, (-200, 300): 0.15}
 KERNEL_SHARE = (0.25, 0.65, 0.10)  # soft, medium, sharp: abdomens are rarely read on a sharp kernel
 
 
@@ -99,6 +101,14 @@ def acquire(canvas, draw, protocol, body):
     hu += streaks
     hu += noise(draw.rng, protocol, levels, body)
     return edge_of_field(draw, hu, body, px)
+
+
+def eight_bit(rng, hu):
+    """What is left of a slice that was stored as a picture: its HU end at a display window, and have 256 levels."""
+    windows = list(WINDOWS_HU)
+    low, high = windows[rng.choice(len(windows), p=list(WINDOWS_HU.values()))]
+    step = (high - low) / 255
+    return low + step * np.rint((np.clip(hu, low, high) - low) / step)
 
 
 # --- through the slice and in it -------------------------------------------------------------------------------------

@@ -201,6 +201,17 @@ def test_padding_lies_outside_the_circle_only():
     assert not any((hu[~outside] == scanner.AIR_HU).any() for hu in padded)
 
 
+def test_eight_bits_keep_what_lies_in_the_window_to_half_a_step():
+    hu, seen = np.linspace(-1024, 3071, 20000), set()
+    for seed in range(60):
+        stored = scanner.eight_bit(np.random.default_rng(seed), hu)
+        low, high = stored.min(), stored.max()
+        seen.add((low, high))
+        inside = (hu > low) & (hu < high)
+        assert len(np.unique(stored)) == 256 and np.abs(stored - hu)[inside].max() <= (high - low) / 510 + 1e-9
+    assert seen == set(scanner.WINDOWS_HU) and sum(scanner.WINDOWS_HU.values()) == pytest.approx(1)
+
+
 def test_a_slice_is_acquired_fast():
     scene(512, 0.8)  # builds the projector, once a process
     start = time.process_time()

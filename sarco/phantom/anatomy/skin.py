@@ -1,6 +1,7 @@
-"""Skin, subcutaneous fat with its septa, and the fasciae."""
+"""Skin, subcutaneous fat with its septa and its oedema, and the fasciae."""
 
 import numpy as np
+from scipy import ndimage
 
 from ...base import box
 from ..canvas import superellipse, within_superellipse
@@ -70,6 +71,38 @@ def fasciae(canvas, draw, frame, deep):
         away = np.where(y < 0, frame.front, frame.back) * upright + frame.flank * (1 - upright)
         whole = bumps > u("texture", (-1.0, 0.5), (-2, 1))
         sheet(whole & (away > 10), depth + share * away + 1.5 * bumps, u("texture", (0.2, 0.5), (0.1, 1.0)))
+    if draw.feature("back oedema"):
+        back_oedema(canvas, draw, frame, deep)
+
+
+def back_oedema(canvas, draw, frame, deep):
+    """Fluid along the fascia behind back muscles and flanks, and strands in the fat between it and the skin.
+
+    With the fascia it looks like one more layer of the muscle that it lies on. `deep`, over `canvas.box`, is what is
+    neither skin nor muscle.
+    """
+    rng, ring, win = draw.rng, canvas.ring, canvas.box
+    behind = (ring.angle[win] > 1.4) & (ring.depth[win] < 3)
+    part = box.around(behind)
+    win, here = box.within(win, part), (deep & behind)[part]
+    muscle = canvas.part("subcutaneous fat", win) & ~deep[part]  # it is painted later
+    away = ndimage.distance_transform_edt(~muscle).astype(np.float32) * np.float32(canvas.px)
+    # Fluid sinks to where the patient lies: on the whole back, or more on one side.
+    wet = np.clip((ring.angle[win] - rng.uniform(1.4, 2.4)) / 0.5, 0, 1)
+    if rng.random() < 0.4:
+        wet *= np.clip(0.5 + rng.choice(BOTH) * canvas.x[win] / 70, 0, 1)
+    haze = rng.uniform(0, 45) * wet * np.clip(1 + 0.7 * canvas.noise(15, win), 0, 2)
+    canvas.paint(win, here, canvas.hu[win] + haze)
+    patchy, dense = canvas.noise(18, win), rng.uniform(-20, 60)
+    net = np.minimum(*(np.abs(canvas.noise(rng.uniform(4, 10), win)) for _ in range(2)))
+    strands = (net < rng.uniform(0.08, 0.3) * wet) & (patchy > rng.uniform(-1.5, 0.5))
+    canvas.paint(win, here & strands & (away < rng.uniform(0.4, 1.2) * frame.back), dense)
+    start = rng.uniform(-1, 2.5)
+    end = start + rng.uniform(1.5, 10) * wet * np.clip(1 + 0.5 * canvas.noise(25, win), 0.1, 2)
+    layer = here & (away > start) & (away < end)
+    canvas.paint(win, layer, rng.uniform(-20, 25) + 5 * canvas.noise(3, win), "fluid")
+    fascia = here & (wet > 0) & (np.abs(away - end) < rng.uniform(0.3, 1.2))
+    canvas.paint(win, fascia, rng.uniform(0, 60), "fascia")
 
 
 def cover(canvas, draw, frame):

@@ -12,7 +12,10 @@ def spine(canvas, draw, frame):
     vy, bh = frame.spine_y, frame.body_h
     arch_y = vy + bh + u("geometry", (8, 12), (6, 16))
     ligaments(canvas, draw, frame, arch_y)
-    if draw.chance("geometry", 0.9, 0.8):
+    if draw.feature("dense ligament"):
+        dense_ligament(canvas, draw, frame, arch_y)
+    rimmed = draw.feature("process rim")
+    if draw.chance("geometry", 0.9, 0.8) or rimmed:
         transverse_processes(canvas, draw, frame)
     arch(canvas, draw, frame, arch_y)
     vertebral_body(canvas, draw, frame)
@@ -57,6 +60,10 @@ def transverse_processes(canvas, draw, frame):
         bend = side * length * knee, y0 + back * rng.uniform(0.1, 0.6)
         points = [(side * 10, y0), bend, (side * length, y0 + back)]
         dense = frame.bone_hu * u("hu", (0.35, 0.95), (0.15, 1.1))  # less where the slice cuts it half
+        if "process rim" in draw.drawn:
+            rim(canvas, draw, frame, lambda mm, points=points, half=half: canvas.worm(points, 0.85 * half + mm))
+            if rng.random() < 0.4:  # it ends within the slice: nothing but a smear is left
+                dense = rng.uniform(70, 160)
         for stretch, radius in ((points[:2], half), (points[1:], half * u("geometry", (0.5, 0.9), (0.3, 1.2)))):
             win, e = canvas.worm(stretch, radius)
             canvas.paint(win, e < 1, dense, "bone")
@@ -84,7 +91,11 @@ def arch(canvas, draw, frame, arch_y):
         if rng.random() < 0.65:  # facet joint: two dense surfaces and a gap
             cx, cy = side * wide * u("geometry", (1.0, 1.3), (0.9, 1.5)), arch_y + rng.uniform(1, 10)
             angle = side * rng.uniform(0.2, 0.9)
-            win, e = canvas.ellipse(cx, cy, *u("geometry", (5, 8), (3, 11), 2), 2.2, angle)
+            rx, ry = u("geometry", (5, 8), (3, 11), 2)
+            win, e = canvas.ellipse(cx, cy, rx, ry, 2.2, angle)
+            if "process rim" in draw.drawn:
+                rim(canvas, draw, frame, lambda mm, cx=cx, cy=cy, rx=rx, ry=ry, angle=angle: canvas.ellipse(
+                    cx, cy, rx + mm, ry + mm, 2.2, angle))  # fmt: skip
             canvas.paint(win, e < 1, cortex * rng.uniform(0.7, 1.2), "bone")
             canvas.paint(win, e < rng.uniform(0, 0.7), rng.uniform(80, 300))
             if rng.random() < 0.6:
@@ -95,7 +106,9 @@ def arch(canvas, draw, frame, arch_y):
 def spinous_process(canvas, draw, frame, arch_y):
     """The process in the midline: whole, its tip alone, or, between two vertebrae, none."""
     u, rng = draw.uniform, draw.rng
-    kind = rng.choice(("whole", "tip", "none"), p=(0.6, 0.25, 0.15))
+    # Between two processes there is more of the ligament.
+    shares = (0.1, 0.35, 0.55) if "dense ligament" in draw.drawn else (0.6, 0.25, 0.15)
+    kind = rng.choice(("whole", "tip", "none"), p=shares)
     if kind == "none":
         return
     tip = arch_y + u("geometry", (24, 36), (14, 46))
@@ -123,3 +136,37 @@ def ligaments(canvas, draw, frame, arch_y):
     midline &= ~canvas.part("skin", win) & ~canvas.part("subcutaneous fat", win)
     tone = rng.uniform(frame.fat_hu, 60) + rng.uniform(0, 40) * bumps
     canvas.paint(win, midline, tone, "ligament")
+
+
+def dense_ligament(canvas, draw, frame, arch_y):
+    """Interspinous and supraspinous ligament and the septum behind, or a scar, as dense as the muscles beside them."""
+    rng = draw.rng
+    tone = rng.choice((rng.uniform(30, 80), frame.muscle_hu + rng.normal(0, 8)))
+    grain = rng.uniform(0, 8)
+    lean, tip = rng.uniform(-3, 3), arch_y + rng.uniform(22, 40)
+    back = tip + rng.uniform(1, 14)  # where the fasciae of both sides meet
+    shapes = [
+        canvas.worm([(0, arch_y + 6), (lean * 0.5, (arch_y + tip) / 2), (lean, tip)], rng.uniform(1.5, 5)),
+        canvas.worm([(lean, tip), (lean * 0.5, back)], rng.uniform(0.8, 3)),
+        canvas.ellipse(lean * 0.5, back, rng.uniform(3, 9), rng.uniform(1.5, 5)),
+    ]
+    if rng.random() < 0.25:  # a scar after an operation, at times up to the skin
+        shapes.append(canvas.ellipse(rng.uniform(-8, 8), arch_y + rng.uniform(14, 30), rng.uniform(6, 15),
+                                     rng.uniform(8, 22), 2.2, rng.uniform(-0.4, 0.4)))  # fmt: skip
+        if rng.random() < 0.6:
+            shapes.append(canvas.worm([(0, arch_y + 20), (lean, back + frame.back)], rng.uniform(1, 4)))
+    for win, level in shapes:
+        here = (level + 0.25 * canvas.noise(6, win) < 1) & (canvas.y[win] > arch_y + 4)
+        here &= ~canvas.part("skin", win) & ~canvas.part("air", win) & ~canvas.part("table", win)
+        canvas.paint(win, here, tone + grain * canvas.noise(2.5, win), "ligament")
+
+
+def rim(canvas, draw, frame, grown):
+    """Soft tissue as dense as muscle around a process: its periosteum, tendons, and what the slice cuts of it.
+
+    `grown` gives the shape of the process, so many mm larger.
+    """
+    rng = draw.rng
+    win, level = grown(rng.uniform(1, 4))
+    here = (level + 0.15 * canvas.noise(5, win) < 1) & ~canvas.part("bone", win) & ~canvas.part("air", win)
+    canvas.paint(win, here, frame.muscle_hu + rng.uniform(-10, 45) + 8 * canvas.noise(3, win), "ligament")
