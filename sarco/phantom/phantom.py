@@ -140,7 +140,8 @@ def paint(canvas, draw, frame):
     canvas.muscle, canvas.cavity = named, deep & (ring.depth > ring.thickness + 0.2) & (named == 0)
     organs.cavity_fat(canvas, draw, frame)
     win = box.around(canvas.cavity)
-    canvas.cavity[win] &= canvas.y[win] < frame.spine_y + 34 - 0.004 * (np.abs(canvas.x[win]) - 65) ** 2
+    behind = 34 + 40 * ("no fat" in draw.drawn)  # where there is none, organs lie on the muscles of the back
+    canvas.cavity[win] &= canvas.y[win] < frame.spine_y + behind - 0.004 * (np.abs(canvas.x[win]) - 65) ** 2
     organs.organs(canvas, draw, frame)
     levels.crura(canvas, draw, frame)
     muscle.paint(canvas, draw, frame, named, borders)

@@ -163,6 +163,8 @@ def draw_subject(draw):
         z_area, z_hu = rng.uniform(0.3, 1.8), rng.uniform(0, 1.5)
     if bare:  # the trained and the wasted
         z_area = rng.uniform(-2.2, 1.8)
+    if thin_wall:  # what the wall lacks is not found elsewhere
+        z_area -= 1.0
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
     phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
     height = rng.normal(mean_height_m(sex, age), HEIGHT_SD_M[sex])

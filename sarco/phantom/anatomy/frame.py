@@ -67,7 +67,9 @@ def draw_frame(draw, subject):
         half_depth = (97 if man else 87) + 9 * obesity + 0.07 * (subject.area_cm2 - 130) + rng.normal(0, 4)
         half_width, half_depth = np.clip(half_width, 112, 180), np.clip(half_depth, 72, 136)
         visceral = np.clip(0.38 + 0.17 * obesity + 0.12 * man + rng.normal(0, 0.08), 0.08, 0.88)
+    behind = 0.0  # the less muscle behind, the nearer to the skin lies a spine that has no fat there
     if "no fat" in draw.drawn:
+        behind = float(np.interp(subject.area_cm2, (90, 170), (16, 6)))
         fats, visceral = rng.uniform(1, 4, 3), rng.uniform(0.02, 0.1)
     fats = fats * np.exp(np.array((0, 0.12, 0.25)) * subject.level)  # thicker behind and at the hips, further down
     turn, aside = rng.normal(0, 1, 2) * ((0.06, 3.0) if draw.wild("geometry") else (0.03, 1.5))
@@ -79,8 +81,8 @@ def draw_frame(draw, subject):
         half_width, half_depth, u("geometry", (2.1, 2.5), (1.95, 2.75)),
         u("geometry", (1.75, 2.25), (1.6, 2.75)), *fats, visceral,
         # The back muscles end where the ring does: the spine's place follows from the depth of the body.
-        spine_y=max(half_depth - u("geometry", (70, 80), (54, 92)), -0.3 * half_depth),
-        body_w=u("geometry", (22, 26), (19, 29)) * (1.0 if man else 0.92),
+        spine_y=max(half_depth - u("geometry", (70, 80), (54, 92)) + behind, -0.3 * half_depth),
+        body_w=u("geometry", (22, 26), (19, 29)) * (1.0 if man else 0.92) * (1 + 0.04 * subject.level),
         body_h=u("geometry", (16, 19), (13, 21)) * (1.0 if man else 0.92), twist=(turn, aside),
         fat_hu=u("hu", (-112, -98), (-122, -82)), muscle_hu=muscle_hu,
         bone_hu=u("hu", (350, 600), (220, 800)), contrast=contrast, level=subject.level,

@@ -17,8 +17,8 @@ from .frame import BOTH
 
 # What muscles measure in the middle of L2 and of L4, as multiples of what they measure in the middle of L3.
 SIZES = {
-    "psoas": (0.68, 1.17), "psoas_ratio": (1.05, 0.88), "psoas_out": (0.75, 1.12), "quadratus": (0.75, 0.95),
-    "erector_w": (1.10, 0.88), "erector_h": (1.0, 0.90), "multifidus": (0.75, 1.22), "rectus": (0.82, 1.10),
+    "psoas": (0.68, 1.14), "psoas_ratio": (1.05, 0.88), "psoas_out": (0.75, 1.12), "quadratus": (0.75, 0.95),
+    "erector_w": (1.04, 0.90), "erector_h": (0.95, 0.93), "multifidus": (0.75, 1.22), "rectus": (0.82, 1.10),
     "rectus_reach": (1.10, 0.92), "linea_alba": (1.40, 0.60), "lateral": (0.70, 1.02), "wall_end": (0.85, 1.0),
 }  # fmt: skip
 AREA = (0.93, 1.0)  # the same of the area of muscle, iliacus and gluteus medius apart
@@ -41,6 +41,7 @@ def fit_muscles(draw, muscles, level):
     muscles.psoas_shift = muscles.psoas_shift - 3 * level  # behind above, in front below
     muscles.ribs, muscles.crest = [], [None, None]
     if level < 0:
+        muscles.quadratus_drop += 5 * level  # between kidney and erector
         muscles.latissimus_half += -0.15 * level
         muscles.latissimus = np.maximum(muscles.latissimus, -level * draw.uniform("geometry", (3, 7), (2, 9), 2))
         muscles.ribs = draw_ribs(draw, -level)
@@ -71,10 +72,10 @@ def draw_crest(draw, level):
     """The iliac crest of either side, or None where the slice lies above it; the lower the slice, the more of it."""
     u, rng = draw.uniform, draw.rng
     top, place, crests = rng.uniform(0.2, 0.7), rng.normal(2.18, 0.07), []
-    for _ in BOTH:
+    for side in BOTH:
         cut = level - top + rng.normal(0, 0.04)
         crests.append(SimpleNamespace(
-            angle=place, half_mm=8 + cut * u("geometry", (50, 65), (35, 75)),
+            side=side, angle=place, half_mm=8 + cut * u("geometry", (50, 65), (35, 75)),
             bone=u("geometry", (4, 8), (3, 11)), tilt=u("geometry", (0, 0.25), (-0.1, 0.4)),
             iliacus=cut * u("geometry", (18, 28), (8, 36)), gluteus=cut * u("geometry", (24, 36), (8, 48)),
         ) if cut > 0 else None)  # fmt: skip
@@ -89,7 +90,7 @@ def back_width(muscles, i):
 def wall_end(frame, i):
     """Where the crest cuts the lateral wall short on side `i`, along the wall; pi where there is none."""
     crest = frame.muscles.crest[i]
-    return np.pi if crest is None else crest.angle - crest.half_mm / _along_mm(frame) + 0.15
+    return np.pi if crest is None else _angle(frame, crest) - crest.half_mm / _along_mm(frame) + 0.15
 
 
 def _along_mm(frame):
@@ -97,10 +98,10 @@ def _along_mm(frame):
     return (frame.half_width + frame.half_depth) / 2
 
 
-def _rib_angle(frame, rib):
-    """Where the middle of a rib lies along the wall: no rib lies within the erector."""
-    beside = np.pi - np.arcsin(min(0.95, back_width(frame.muscles, BOTH.index(rib.side)) / frame.half_width))
-    return min(rib.angle, beside - 0.7 * rib.half_mm / _along_mm(frame))
+def _angle(frame, bone):
+    """Where the middle of a rib or crest lies along the wall: none lies within the erector."""
+    beside = np.pi - np.arcsin(min(0.95, back_width(frame.muscles, BOTH.index(bone.side)) / frame.half_width))
+    return min(bone.angle, beside - bone.half_mm / _along_mm(frame))
 
 
 def thicken_wall(frame, side, half, angle, wall_mm, lateral):
@@ -110,7 +111,7 @@ def thicken_wall(frame, side, half, angle, wall_mm, lateral):
     """
     for rib in frame.muscles.ribs:
         if rib.side == side:
-            away = (angle - _rib_angle(frame, rib)) * _along_mm(frame) / (2 * rib.half_mm)
+            away = (angle - _angle(frame, rib)) * _along_mm(frame) / (2 * rib.half_mm)
             hold = (rib.start + rib.size + rib.around) * np.sqrt(np.clip(1 - away**2, 0, None)) * half
             lateral |= hold > wall_mm
             np.maximum(wall_mm, hold, out=wall_mm)
@@ -120,7 +121,7 @@ def rib_shapes(canvas, frame):
     """Each rib or cartilage with its window and level on the canvas."""
     for rib in frame.muscles.ribs:
         half = rib.half_mm / _along_mm(frame)
-        yield rib, *canvas.ring.patch(rib.side, _rib_angle(frame, rib), half, rib.start, rib.size, 2.4, False)
+        yield rib, *canvas.ring.patch(rib.side, _angle(frame, rib), half, rib.start, rib.size, 2.4, False)
 
 
 def crest_shapes(canvas, frame):
@@ -135,7 +136,7 @@ def crest_shapes(canvas, frame):
         # Where there is little fat, the bone lies deeper, so that the gluteus keeps within the skin.
         deep = crest.bone / 2 + 1 + max(0.0, s**0.5 * crest.gluteus + 4 - min(frame.flank, frame.back))
         x, depth = ring.x[ring.win], ring.depth[ring.win]
-        along = (ring.angle[ring.win] - np.float32(crest.angle)) * np.float32(_along_mm(frame) / crest.half_mm)
+        along = (ring.angle[ring.win] - np.float32(_angle(frame, crest))) * np.float32(_along_mm(frame) / crest.half_mm)
         part = box.around((x * side > 0) & (np.abs(along) < 1) & (depth > -50) & (depth < 70))
         along = along[part]
         middle = np.float32(deep) + np.float32(crest.tilt * crest.half_mm) * along
@@ -150,8 +151,9 @@ def crest_shapes(canvas, frame):
 def crest_muscles(canvas, frame, named):
     """Name iliacus and gluteus medius, and let the wall hold the crest, so that no organ lies outside it."""
     for win, _, iliacus, gluteus, edge in crest_shapes(canvas, frame):
-        named[win][iliacus] = PARTS.index("iliacus")
-        named[win][gluteus] = PARTS.index("gluteus medius")
+        free = np.isin(named[win], (0, PARTS.index("lateral wall")))
+        named[win][free & iliacus] = PARTS.index("iliacus")
+        named[win][free & gluteus] = PARTS.index("gluteus medius")
         np.maximum(canvas.ring.thickness[win], edge, out=canvas.ring.thickness[win])
 
 
@@ -162,8 +164,8 @@ def crura(canvas, draw, frame):
         within = -frame.level - reach + rng.normal(0, 0.1) if frame.level < 0 else 0
         if within <= 0:
             continue
-        thick = u("geometry", (2, 4), (1.5, 5.5)) * (0.7 + 0.6 * min(within, 0.8))
-        turns = np.linspace(rng.uniform(0.1, 0.5), rng.uniform(0.9, 1.35), 5)  # from the side to the front
+        thick = u("geometry", (2.5, 4.5), (1.5, 6)) * (0.7 + 0.6 * min(within, 0.8))
+        turns = np.linspace(rng.uniform(0.2, 0.6), rng.uniform(1.0, 1.4), 5)  # from the side to the front
         points = [(side * (frame.body_w + thick) * np.cos(t), frame.spine_y - (frame.body_h + thick) * np.sin(t))
                   for t in turns]  # fmt: skip
         win, e = canvas.worm(points, thick)

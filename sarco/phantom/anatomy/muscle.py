@@ -53,6 +53,7 @@ def draw_muscles(draw, level):
         psoas_shift=u((-2, 8), (-10, 16), 2),
         psoas_out=0.78,  # distance of its middle from the vertebra, as a multiple of its size
         quadratus=pair((13, 20), (8, 27)),
+        quadratus_drop=17,  # behind the middle of the vertebra
         erector_w=pair((34, 40), (24, 46)),
         erector_h=pair((20, 27), (13, 32)),
         erector_drop=u((36, 44), (30, 50)),
@@ -61,6 +62,8 @@ def draw_muscles(draw, level):
         lateral_limit=np.full(2, np.inf),  # mm that the lateral wall is thick at most
     )
     levels.fit_muscles(draw, muscles, level)
+    if "no fat" in draw.drawn:  # the wall reaches the muscles of the back
+        muscles.wall_end = np.minimum(muscles.wall_end, rng.uniform(0.75, 0.95, 2))
     if "thin wall" in draw.drawn:
         thin = BOTH.index(rng.choice(BOTH)) if rng.random() < 0.5 else np.s_[:]
         muscles.lateral_limit[thin] = rng.uniform(3, 8)
@@ -124,8 +127,8 @@ def deep_muscles(canvas, frame):
         psoas_x = bw + muscles.psoas_out * r
         q = s**0.5 * muscles.quadratus[i] * here[3] ** 0.5
         parts.append(("quadratus lumborum", *canvas.ellipse(
-            side * (psoas_x + 0.75 * q + 16), vy + 17 + muscles.psoas_shift[i] * 0.4, q, q * 0.48, 2.2,
-            side * 0.15)))  # fmt: skip
+            side * (psoas_x + 0.75 * q + 16), vy + muscles.quadratus_drop + muscles.psoas_shift[i] * 0.4, q, q * 0.48,
+            2.2, side * 0.15)))  # fmt: skip
         parts.append(("psoas", *canvas.ellipse(side * psoas_x, vy + muscles.psoas_shift[i], r * 0.9,
                                                r * muscles.psoas_ratio[i], 2.2, side * 0.25)))  # fmt: skip
         w, h = s**0.35 * muscles.erector_w[i], s**0.65 * muscles.erector_h[i] * here[4] ** 0.5
@@ -183,16 +186,17 @@ def paint(canvas, draw, frame, named, borders):
     canvas.paint(win, mask & (streaks > _tail(drops)[named]), fat)
     canvas.paint(win, mask & lines & (patches > _tail(between / erf(width / np.sqrt(2)))[named]), fat)
 
-    # Fat planes between the layers of the wall, patchy and of varying width.
+    # Fat planes between the layers of the wall, patchy and of varying width; one with no fat has hardly any.
     patchy = canvas.noise(25)[win]
     lateral = named == PARTS.index("lateral wall")
+    bare = "no fat" in draw.drawn
     for border in borders:
-        if draw.chance("texture", 0.9, 0.75):
+        if draw.chance("texture", 0.9, 0.75) and not (bare and rng.random() < 0.8):
             half = u("texture", (0.15, 0.7), (0.1, 1.5)) * (1 + 0.5 * patchy)
             plane = lateral & (border > 0.5) & (np.abs(canvas.ring.depth[win] - border - 0.4 * streaks) < half)
             canvas.paint(win, plane & (patchy > u("texture", (-2.5, -0.5), (-2, 1.2))), fat)
     # A line of fat where two muscles touch.
-    if draw.chance("texture", 0.85, 0.7):
+    if draw.chance("texture", 0.85, 0.7) and not bare:
         touch = np.zeros(mask.shape, bool)
         touch[1:] |= (named[1:] != named[:-1]) & mask[1:] & mask[:-1]
         touch[:, 1:] |= (named[:, 1:] != named[:, :-1]) & mask[:, 1:] & mask[:, :-1]
@@ -200,7 +204,7 @@ def paint(canvas, draw, frame, named, borders):
         canvas.paint(win, touch & (patchy > u("texture", (-1.5, 0.5), (-2, 1.5))), hu)
     # Clefts within the back muscles.
     for i, side in enumerate(BOTH):
-        for _ in range(rng.integers(0, 4)):
+        for _ in range(0 if bare else rng.integers(0, 4)):
             x0 = side * (muscles.multifidus[i] * rng.uniform(1.3, 3.2))
             tilt = side * rng.uniform(-0.1, 0.5)
             cleft = np.abs(x - x0 - tilt * (y - frame.spine_y - 40) - 2 * patchy)
