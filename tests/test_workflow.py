@@ -19,7 +19,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from sarco.base import sources
 from sarco.base.errors import SarcoError
-from sarco.cohort import make
+from sarco.base.files import checksum
+from sarco.cohort import make, test_set
+from sarco.cohort.layout import Cohort
+from sarco.evidence import opened
+from sarco.evidence.run import Run
 from sarco.runs import profiles
 
 pytestmark = pytest.mark.long
@@ -448,6 +452,17 @@ def test_smoke_makes_everything(smoke, chapters):
         (injected,) = (cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", []))
         assert "smoke" in [statement.value.value for statement in ast.parse(injected.source).body]
     assert (smoke.run_path / "book/_build/html/index.html").is_file()
+
+
+def test_the_test_cases_were_drawn_for_the_weights(smoke):
+    manifest = smoke.weights_dir / "manifest.json"
+    drawn, cohort = opened.of(Run(smoke)), Cohort.open(smoke.cohort_dir)
+    assert len(drawn.opened) == 1 and drawn.seed == int(checksum(manifest)[:12], 16) != smoke.seed
+    assert cohort.cases("test") == [f"{case:04d}" for case in range(21, 31)]
+    assert test_set.prove(cohort.root, manifest, at_most=2) == (["0021", "0022"], [])
+    written = {case: cohort.path("images", case).stat().st_mtime > manifest.stat().st_mtime for case in cohort.cases()}
+    assert [case for case, later in written.items() if later] == cohort.cases("test")
+    assert "drawn after the weights" in (smoke.run_path / "chapters/07-results.ipynb").read_text(encoding="utf-8")
 
 
 def test_nothing_is_made_twice(smoke, root):

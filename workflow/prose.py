@@ -1,8 +1,9 @@
 """Write into the text of the chapters what is not typed there, so that it reads the same wherever it is opened.
 
-python workflow/prose.py: fills all chapters, and lists the references that they cite. What it writes:
+python workflow/prose.py: fills all chapters and `PAGES`, and lists the references that they cite. What it writes:
 
-    Over <!--validation-n-->40<!--/--> slices         a number that a cell of the chapter kept under a name (book.keep)
+    Over <!--validation-n-->40<!--/--> slices         a number that a cell of the chapter kept under a name (book.keep);
+                                                      on other pages, what `sarco.book.test_set` says of the test set
     <a id="fig-steps"></a>**Fig. 5.1.** The steps.    the number of a figure or table; its caption is the cell below it
     [Fig. 5.1](#fig-steps)                            a link to it, with the file's name where that is another
     [Ko et al. 2022](references.md#ko2022)            a work of references.bib, by its key
@@ -23,7 +24,8 @@ import yaml
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
-from sarco.book.chapter import NUMBERS
+from sarco.book.chapter import NUMBERS, open_run
+from sarco.book.test_set import words
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"<!--([\w-]+)-->((?:(?!<!--).)*)<!--/-->", re.DOTALL)
@@ -31,6 +33,7 @@ CAPTION = re.compile(r'^<a id="(?P<name>(fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*', r
 LINK = re.compile(r"\[([^\[\]]*)\]\(([\w.-]*)#([\w-]+)\)")
 KINDS = {"fig": "Fig.", "tab": "Table"}
 REFERENCES = "references.md"
+PAGES = ("README.md", "data/README.md", "data/weights/README.md")  # beside those of the chapters
 
 
 class Target(NamedTuple):
@@ -131,6 +134,11 @@ def fill(notebook, file, known):
         cell.source = filled(cell.source, file, known, numbers)
 
 
+def of_committed():
+    """What the pages that are no notebooks say of the committed run: texts, by name."""
+    return words(open_run())
+
+
 def filled(text, file, known, numbers=()):
     """A text of the page `file`, with all that is filled in; see `fill`."""
 
@@ -139,11 +147,6 @@ def filled(text, file, known, numbers=()):
             raise SarcoError(f"{file}: {name!r} is no figure, table or work that the book knows; correct the name.")
         return known[name]
 
-    def number(found):
-        if found[1] not in numbers:
-            raise SarcoError(f"{file}: no cell keeps {found[1]!r}; give it to book.keep and run the chapter.")
-        return f"<!--{found[1]}-->{numbers[found[1]]}<!--/-->"
-
     def caption(found):
         return f'<a id="{found[1]}"></a>**{target(found[1]).text}.**'
 
@@ -151,7 +154,18 @@ def filled(text, file, known, numbers=()):
         there, shown = target(found[3])
         return f"[{shown}]({there if there != file else ''}#{found[3]})"
 
-    return LINK.sub(link, CAPTION.sub(caption, MARK.sub(number, text)))
+    return LINK.sub(link, CAPTION.sub(caption, with_numbers(text, file, numbers)))
+
+
+def with_numbers(text, file, numbers):
+    """A text of the page `file`, with what stands between marks filled in."""
+
+    def number(found):
+        if found[1] not in numbers:
+            raise SarcoError(f"{file}: no cell keeps {found[1]!r}; give it to book.keep and run the chapter.")
+        return f"<!--{found[1]}-->{numbers[found[1]]}<!--/-->"
+
+    return MARK.sub(number, text)
 
 
 def references(known, root=ROOT):
@@ -172,9 +186,12 @@ def main(root=ROOT):
             notebook = nbformat.read(path, as_version=4)
             fill(notebook, path.name, known)
             _write(path, nbformat.writes(notebook) + "\n")
+        numbers = of_committed()
         for path in sorted((root / "chapters").glob("*.md")):
             if path.name != REFERENCES:
-                _write(path, filled(path.read_text(encoding="utf-8"), path.name, known))
+                _write(path, filled(path.read_text(encoding="utf-8"), path.name, known, numbers))
+        for path in (root / page for page in PAGES):
+            _write(path, with_numbers(path.read_text(encoding="utf-8"), path, numbers))
         _write(root / "chapters" / REFERENCES, references(known, root))
     except SarcoError as error:
         print(error, file=sys.stderr)

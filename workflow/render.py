@@ -42,7 +42,7 @@ def stage(chapters, folder, root=ROOT):
     for page in (*(root / "chapters").iterdir(), *(root / "workflow" / "book").glob("*.md")):
         target = folder / "chapters" / page.name
         if page.suffix == ".md":
-            text = prose.filled(page.read_text(encoding="utf-8"), page.name, known)
+            text = prose.filled(page.read_text(encoding="utf-8"), page.name, known, prose.of_committed())
             target.write_text(for_sphinx(text), encoding="utf-8")
         elif page.is_file() and page.suffix != ".ipynb":
             shutil.copy2(page, target)
