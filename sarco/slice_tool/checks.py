@@ -18,6 +18,7 @@ from ..method.surface import area_cm2
 
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
 BODY_HU = -300  # what is denser is body
+FAT_HU = -120  # a window that begins above leaves no fat to tell from air
 # A slice that went through a display window has its air, and its bone, at the window's ends: many pixels of one value.
 AIR_HU, BONE_HU = -500, 1000  # an end beyond these clips nothing that is measured
 LOW_END_SHARE, HIGH_END_SHARE = 0.05, 0.001  # of the pixels, at an end
@@ -45,8 +46,9 @@ def check(slice_, mask):
     thin = tuple(slice(None, None, step) for step in steps)
     spacing_mm = tuple(step * side for step, side in zip(steps, slice_.spacing_mm, strict=True))
     image_hu, mask = slice_.image_hu[thin], mask[thin]
-    bodies, ends = _bodies(image_hu, spacing_mm), _ends(image_hu)
+    ends = _ends(image_hu)
     low_end = ends[0]
+    bodies = _bodies(_with_air(image_hu, spacing_mm, low_end), spacing_mm)
     return [
         *_window(ends),
         *(_hounsfield(image_hu, bodies, mask) if low_end is None else ()),
@@ -60,6 +62,17 @@ def check(slice_, mask):
         *_tilt(slice_.header),
         *_thickness(slice_.header),
     ]
+
+
+def _with_air(image_hu, spacing_mm, low_end):
+    """The slice, with air for what a window that begins above `BODY_HU` left at its low end."""
+    if low_end is None or not BODY_HU <= low_end < FAT_HU:
+        return image_hu
+    from scipy import ndimage
+
+    # Noise takes some fat to the low end too, a pixel here and there.
+    smooth = ndimage.gaussian_filter(image_hu, [1.5 / side for side in spacing_mm])
+    return np.where(smooth > low_end + 10, np.maximum(image_hu, BODY_HU + 1), dicom.AIR_HU)
 
 
 def _bodies(image_hu, spacing_mm):

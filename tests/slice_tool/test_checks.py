@@ -113,6 +113,15 @@ def test_what_a_window_leaves_to_be_told():
     assert not any("steps" in sentence for sentence in found)
 
 
+@pytest.mark.parametrize("low", [-200, -160, -125])
+def test_an_arm_is_told_from_the_trunk_where_a_window_took_the_air(low):
+    image_hu, spacing_mm = trunk(shift_mm=-30)
+    arm = disc(20, (0, 125))
+    image_hu[arm] = 40
+    found = warnings_of(np.clip(image_hu, low, 240), spacing_mm, arm | disc(60, (0, -30)))
+    assert len(found) == 2 and f"stop at {low} HU" in found[0] and "of the muscle lies outside the trunk" in found[1]
+
+
 def test_a_field_within_the_body_is_cut_and_not_windowed():
     image_hu, spacing_mm = trunk()
     image_hu[disc(15, (40, 0))] += 400

@@ -112,6 +112,17 @@ def test_known_slice(slice_path, tmp_path, weights):
     assert "not a medical device" in numbers["not_a_medical_device"]
 
 
+@pytest.mark.parametrize("low, high", [(-160, 240), (-125, 225)])
+def test_a_slice_of_eight_bits_is_measured_and_named_so(low, high, tmp_path, weights):
+    """Where a window leaves the air denser than what parts body from air, the networks are shown the whole slice."""
+    step, image_hu = (high - low) / 255, np.where(disc(40), 50, np.where(disc(90), -100, -1000))
+    image_hu = np.rint(low + step * np.rint((np.clip(image_hu, low, high) - low) / step))
+    write_slice(tmp_path / "slice.dcm", image_hu, SPACING_MM, Scan("0001"))
+    found = segmentation.segment(tmp_path / "slice.dcm", weights)
+    assert np.array_equal(found.mask, disc(40))
+    assert any(f"stop at {low} HU" in warning for warning in found.warnings)
+
+
 @pytest.mark.parametrize("shape, spacing_mm", [((64, 1024), (5, 0.1)), ((1024, 64), (5, 0.1)), ((64, 1024), (0.1, 5))])
 def test_the_picture_holds_any_slice(shape, spacing_mm, tmp_path):
     path, mask = tmp_path / "slice.dcm", np.indices(shape).sum(0) % 7 < 5

@@ -88,7 +88,7 @@ def back_oedema(canvas, draw, frame, deep):
     muscle = canvas.part("subcutaneous fat", win) & ~deep[part]  # it is painted later
     away = ndimage.distance_transform_edt(~muscle).astype(np.float32) * np.float32(canvas.px)
     # Fluid sinks to where the patient lies: on the whole back, or more on one side.
-    wet = np.clip((ring.angle[win] - rng.uniform(1.4, 2.4)) / 0.5, 0, 1)
+    wet = np.clip((ring.angle[win] - rng.uniform(1.4, 2.2)) / 0.5, 0, 1)
     if rng.random() < 0.4:
         wet *= np.clip(0.5 + rng.choice(BOTH) * canvas.x[win] / 70, 0, 1)
     haze = rng.uniform(0, 45) * wet * np.clip(1 + 0.7 * canvas.noise(15, win), 0, 2)
@@ -98,7 +98,7 @@ def back_oedema(canvas, draw, frame, deep):
     strands = (net < rng.uniform(0.08, 0.3) * wet) & (patchy > rng.uniform(-1.5, 0.5))
     canvas.paint(win, here & strands & (away < rng.uniform(0.4, 1.2) * frame.back), dense)
     start = rng.uniform(-1, 2.5)
-    end = start + rng.uniform(1.5, 10) * wet * np.clip(1 + 0.5 * canvas.noise(25, win), 0.1, 2)
+    end = start + rng.uniform(2, 10) * wet * np.clip(1 + 0.5 * canvas.noise(25, win), 0.1, 2)
     layer = here & (away > start) & (away < end)
     canvas.paint(win, layer, rng.uniform(-20, 25) + 5 * canvas.noise(3, win), "fluid")
     fascia = here & (wet > 0) & (np.abs(away - end) < rng.uniform(0.3, 1.2))

@@ -52,22 +52,25 @@ def transverse_processes(canvas, draw, frame):
     u, rng = draw.uniform, draw.rng
     y0 = frame.spine_y + 0.85 * frame.body_h
     for side in BOTH:
-        if draw.chance("geometry", 0.05, 0.15):
+        if draw.chance("geometry", 0.05, 0.15) and "process rim" not in draw.drawn:
             continue
-        length, half = u("geometry", (34, 46), (24, 56)), u("geometry", (2, 4), (1.5, 5.5))
+        # Those of L3 are the longest.
+        length = u("geometry", (34, 46), (24, 56)) * (1 - 0.18 * min(abs(frame.level), 1))
+        half = u("geometry", (2, 4), (1.5, 5.5))
         back = u("geometry", (0, 9), (-5, 16))
         knee = rng.uniform(0.5, 0.7)
         bend = side * length * knee, y0 + back * rng.uniform(0.1, 0.6)
         points = [(side * 10, y0), bend, (side * length, y0 + back)]
         dense = frame.bone_hu * u("hu", (0.35, 0.95), (0.15, 1.1))  # less where the slice cuts it half
+        marrow = half > 3
         if "process rim" in draw.drawn:
             rim(canvas, draw, frame, lambda mm, points=points, half=half: canvas.worm(points, 0.85 * half + mm))
             if rng.random() < 0.4:  # it ends within the slice: nothing but a smear is left
-                dense = rng.uniform(70, 160)
+                dense, marrow = rng.uniform(70, 160), False
         for stretch, radius in ((points[:2], half), (points[1:], half * u("geometry", (0.5, 0.9), (0.3, 1.2)))):
             win, e = canvas.worm(stretch, radius)
             canvas.paint(win, e < 1, dense, "bone")
-            if half > 3:
+            if marrow:
                 canvas.paint(win, e < 0.45, dense * rng.uniform(0.4, 0.9))
 
 
@@ -150,9 +153,10 @@ def dense_ligament(canvas, draw, frame, arch_y):
         canvas.worm([(lean, tip), (lean * 0.5, back)], rng.uniform(0.8, 3)),
         canvas.ellipse(lean * 0.5, back, rng.uniform(3, 9), rng.uniform(1.5, 5)),
     ]
-    if rng.random() < 0.25:  # a scar after an operation, at times up to the skin
-        shapes.append(canvas.ellipse(rng.uniform(-8, 8), arch_y + rng.uniform(14, 30), rng.uniform(6, 15),
-                                     rng.uniform(8, 22), 2.2, rng.uniform(-0.4, 0.4)))  # fmt: skip
+    if rng.random() < 0.25:  # a scar after an operation, at times up to the skin; it can be told from the muscle
+        tone = frame.muscle_hu + rng.choice(BOTH) * rng.uniform(12, 30)
+        shapes.append(canvas.ellipse(rng.uniform(-4, 4), arch_y + rng.uniform(14, 28), rng.uniform(5, 11),
+                                     rng.uniform(8, 20), 2.2, rng.uniform(-0.3, 0.3)))  # fmt: skip
         if rng.random() < 0.6:
             shapes.append(canvas.worm([(0, arch_y + 20), (lean, back + frame.back)], rng.uniform(1, 4)))
     for win, level in shapes:
