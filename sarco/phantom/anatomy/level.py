@@ -76,7 +76,7 @@ def draw_crest(draw, level):
         cut = level - top + rng.normal(0, 0.04)
         crests.append(SimpleNamespace(
             side=side, angle=place, half_mm=8 + cut * u("geometry", (50, 65), (35, 75)),
-            bone=u("geometry", (4, 8), (3, 11)), tilt=u("geometry", (0, 0.25), (-0.1, 0.4)),
+            bone=u("geometry", (4, 8), (3, 11)), tilt=u("geometry", (0, 0.15), (-0.1, 0.3)),
             iliacus=cut * u("geometry", (18, 28), (8, 36)), gluteus=cut * u("geometry", (24, 36), (8, 48)),
         ) if cut > 0 else None)  # fmt: skip
     return crests
@@ -101,7 +101,7 @@ def _along_mm(frame):
 def _angle(frame, bone):
     """Where the middle of a rib or crest lies along the wall: none lies within the erector."""
     beside = np.pi - np.arcsin(min(0.95, back_width(frame.muscles, BOTH.index(bone.side)) / frame.half_width))
-    return min(bone.angle, beside - bone.half_mm / _along_mm(frame))
+    return min(bone.angle, beside - (bone.half_mm + 3) / _along_mm(frame))
 
 
 def thicken_wall(frame, side, half, angle, wall_mm, lateral):
@@ -186,5 +186,6 @@ def bones(canvas, draw, frame):
             lime = (e < 1) & (e > rng.uniform(0.5, 0.85)) & (canvas.noise(4, win) > rng.uniform(-1, 1))
             canvas.paint(win, lime, rng.uniform(200, 500))
     for win, rim, *_ in crest_shapes(canvas, frame):
+        rim = np.where(canvas.part("erector spinae", win), np.inf, rim)
         canvas.paint(win, rim < 0, frame.bone_hu * rng.uniform(0.7, 1.1), "bone")
         canvas.paint(win, rim < -rng.uniform(0.9, 1.8), rng.uniform(80, 250) + 15 * canvas.noise(2.5, win))
