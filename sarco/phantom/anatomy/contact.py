@@ -5,19 +5,22 @@ from scipy.ndimage import distance_transform_edt
 
 from ..canvas import MUSCLES, PARTS
 
-# Where an organ meets a muscle, how often it lies on it flush, over a thin fascia, or with fat between.
+# Where an organ meets a muscle: how often it lies on it flush, over a thin fascia, or with fat between. The shares are
+# ours; real slices show each, and none of them rarely.
+TIGHT, CLOSE, BARE, EVEN = (0.8, 0.2, 0.0), (0.7, 0.2, 0.1), (0.6, 0.25, 0.15), (0.4, 0.3, 0.3)
 TOUCH = {
-    "kidney": {"psoas": (0.65, 0.25, 0.10), "quadratus lumborum": (0.7, 0.25, 0.05), "lateral wall": (0.4, 0.2, 0.4)},
-    "liver": {"lateral wall": (0.8, 0.15, 0.05), "rectus abdominis": (0.7, 0.2, 0.1), "quadratus lumborum": (0.4, 0.3, 0.3)},
-    "spleen": {"lateral wall": (0.8, 0.15, 0.05), "quadratus lumborum": (0.3, 0.3, 0.4)},
-    "colon": {"lateral wall": (0.7, 0.2, 0.1), "rectus abdominis": (0.7, 0.2, 0.1), "quadratus lumborum": (0.5, 0.3, 0.2)},
-    "small bowel": {"psoas": (0.6, 0.2, 0.2), "lateral wall": (0.6, 0.2, 0.2), "rectus abdominis": (0.7, 0.2, 0.1)},
-    "duodenum": {"psoas": (0.5, 0.3, 0.2)},
-    "vessel": {"psoas": (0.4, 0.3, 0.3)},
-}  # fmt: skip
+    "kidney": {"psoas": BARE, "quadratus lumborum": TIGHT, "lateral wall": EVEN},
+    "liver": {"lateral wall": TIGHT, "rectus abdominis": TIGHT, "quadratus lumborum": EVEN},
+    "spleen": {"lateral wall": TIGHT, "quadratus lumborum": EVEN},
+    "colon": {"lateral wall": CLOSE, "rectus abdominis": CLOSE, "quadratus lumborum": BARE},
+    "small bowel": {"lateral wall": BARE, "rectus abdominis": CLOSE, "psoas": BARE},
+    "duodenum": {"psoas": BARE},
+    "vessel": {"psoas": EVEN},
+}
 GAP_MM = ((0.0, 0.0), (0.3, 1.0), (1.5, 6.0))  # flush, fascia, fat
-# How far a soft organ swells towards the muscle that it lies on, as a share of its size, and from what distance.
-SWELL, SWELL_MM = 0.25, 4.0
+# How far a soft organ swells towards the muscle that it lies on: a share of its radius, at most so many mm, and
+# the distance from which it does.
+SWELL, SWELL_MM, FROM_MM = 0.25, 4.0, 4.0
 
 
 def reach(canvas, muscle, win):
@@ -46,7 +49,7 @@ def lie(canvas, draw, frame, organ, shape, size):
     tuple
         Window and level; the level is 1 or more outside the cavity too.
     """
-    rng, (win, level) = draw.rng, shape
+    rng, (win, level), swell = draw.rng, shape, min(SWELL, SWELL_MM / size)
     for muscle, shares in TOUCH[organ].items():
         if "no fat" in draw.drawn:  # what little there is lies elsewhere
             shares = (shares[0] + shares[2], shares[1], 0.0)
@@ -55,7 +58,7 @@ def lie(canvas, draw, frame, organ, shape, size):
         away = reach(canvas, muscle, win)
         if away is None:
             continue
-        swollen = level - np.float32(SWELL) * np.exp(-np.maximum(away - gap, 0) / np.float32(SWELL_MM))
+        swollen = level - np.float32(swell) * np.exp(-np.maximum(away - gap, 0) / np.float32(FROM_MM))
         if 0 < gap < 1.5:  # thinner than a pixel: it is as dark as its share of one
             thin = min(1.0, gap / canvas.px)
             line = (swollen < 1) & (away < max(gap, canvas.px)) & canvas.cavity[win]
@@ -82,7 +85,7 @@ def bed(canvas, frame, side):
     return float(psoas_x), float(front_y), float(max(far_x, psoas_x + 10))
 
 
-def on_muscle(canvas):
+def off_muscle(canvas):
     """Distance in mm from the nearest muscle, one value a pixel of `canvas.box`."""
     there = np.isin(canvas.muscle[canvas.box], [PARTS.index(name) for name in MUSCLES])
     return (distance_transform_edt(~there) - 0.5).astype(np.float32) * np.float32(canvas.px)
