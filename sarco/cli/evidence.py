@@ -1,4 +1,4 @@
-"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, bench, claims and ablate."""
+"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, bench, claims, ablate and real."""
 
 import functools
 import sys
@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from .app import Json, Profile, app, command, prepare_inference, print_written
 
@@ -125,3 +125,22 @@ def ablate(
     precision.use_onednn()
     with gpu.one():
         print_written(ablation.run_variant(chosen, variant), json_)
+
+
+@command(app, "real", "sarco real build/real")
+def real(
+    folder: Annotated[
+        Path,
+        Argument(envvar="SARCO_REAL", help="Holds the two open real slices, by whatever names: data/real/README.md."),
+    ],
+    json_: Json = False,
+):
+    """Set the committed networks' muscle in two real slices against masks drawn by hand; write data/real/results.csv.
+
+    The images are not part of this repository. The slices are found in the folder by SOP instance UID, or by their
+    pixels; table and masks are written anew, and no picture.
+    """
+    prepare_inference()
+    from ..slice_tool import real_slices
+
+    print_written(real_slices.write(folder), json_)

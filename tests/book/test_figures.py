@@ -72,10 +72,13 @@ def drawings(slice_hu, mask):
                             "share": [0.05, 0.06, 0.07, 0.08], "low": 0.03, "high": 0.09})  # fmt: skip
     curves = pd.DataFrame({"name": ["one"] * 2 + ["other"] * 2, "at": [0.0, 3.0] * 2, "value": 3.0, "low": 2.5,
                            "high": 3.8, "came_out": [True, False] * 2})  # fmt: skip
+    audit = pd.DataFrame({"slice": ["a", "b", "c"], "drawn": [False, True, True], "warned": [True, False, True],
+                          "error_cm2": [11.0, 6.0, 2.0], "left_cm2": [11.0, 2.5, -1.5]})  # fmt: skip
     readers = (curves, {"one": ("RMSE", 3.7), "other": ("DSC", 0.9)}, {"a": 1.0})
     return {
         "ablation": lambda: figures.ablation(variants),
         "assumed_readers": lambda: figures.assumed_readers(*readers),
+        "audited_slices": lambda: figures.audited_slices(audit, 5.0),
         "attenuation": lambda: figures.attenuation([slice_hu], [parts], tissues, (-29, 150)),
         "bland_altman": lambda: figures.bland_altman(area + 3, area, -2.0, 8.0),
         "by_age": lambda: figures.by_age(cohort, known, ages),
@@ -103,6 +106,7 @@ LABELS = {
     "ablation": ["DSC on the difficult slices"],
     "assumed_readers": ["SD of the readers (cm²)"] * 2,
     "attenuation": ["attenuation (HU)"],
+    "audited_slices": ["error of the area (cm²)"],
     "bland_altman": ["mean of the two areas (cm²)", "predicted minus\nreader's area (cm²)"],
     "by_age": ["muscle area (cm²)", "age (years)", "mean attenuation (HU)"],
     "by_members": ["DSC", "members in the mean", "RMSE (cm²)"],
@@ -275,6 +279,33 @@ def test_wrong_pixels_have_the_colour_of_who_is_wrong(slice_hu, mask):
     painted = _painted(figures.worst([("A", slice_hu, SPACING, true, reader, network)]).axes[0])
     sizes = {style.ORANGE: 20, style.SKY: 10, style.PURPLE: 6}
     assert {colour: pixels.sum() for colour, pixels in painted.items()} == sizes
+
+
+def test_real_slices_are_shown_without_their_images(slice_hu, mask):
+    found = mask.copy()
+    found[40:44, 70:75] = True
+    found[45:47, 40:45] = False
+    colours = {"#C9CDD2": mask & found, style.RED: found & ~mask, style.BLUE: mask & ~found}
+    [shown, empty] = figures.real_slices([("a", SPACING, mask, found, None)]).axes
+    assert not empty.images
+    layers = [np.asarray(layer.get_array()) for layer in shown.images]
+    assert len(layers) == len(colours)  # and no image
+    for layer, (colour, pixels) in zip(layers, colours.items(), strict=True):
+        assert (layer[..., 3] > 0).tolist() == pixels.tolist()
+        assert matplotlib.colors.to_hex(layer[pixels][0]).upper() == colour
+    left, right = figures.real_slices([("a", SPACING, mask, found, slice_hu)]).axes
+    assert (np.asarray(left.images[0].get_array()) == slice_hu).all() and len(right.images) == 3
+    outlines = [part for part in left.collections if isinstance(part, LineCollection)]
+    assert [matplotlib.colors.to_hex(part.get_colors()[0]).upper() for part in outlines] == [style.BLUE, style.RED]
+
+
+def test_the_audit_shows_the_error_that_counts(drawings):
+    (axis,) = drawings["audited_slices"]().axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["c", "b", "a"]
+    assert _dots(axis) == [[[2, 0], [6, 1]], [[-1.5, 0], [2.5, 1]], [[11, 2]]]
+    colours = [matplotlib.colors.to_hex(colour).upper() for part in axis.collections
+               if isinstance(part, PathCollection) for colour in part.get_facecolors()]  # fmt: skip
+    assert colours == ["#FFFFFF", style.ORANGE, style.BLUE, style.ORANGE]
 
 
 def test_quality_picture_is_about_the_wrong_pixels(slice_hu, mask):

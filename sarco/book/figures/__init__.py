@@ -10,6 +10,7 @@ from .ensemble import by_members, disagreement, uncertainty
 from .own_slice import changes, overview, own_slice
 from .pictures import body_box, box_of
 from .postprocessing import dilation_by_pixel, examples, steps, sweep, waterfall
+from .real_ct import audited_slices, real_slices
 from .results import assumed_readers, subgroups, violins, worst
 from .sarcopenia import class_changes, muscle_index
 from .style import BLUE, GREEN, ORANGE
