@@ -57,12 +57,15 @@ def test_case_names_keep_their_zeros(tmp_path, monkeypatch):
     assert list(cases.case) == ["0007", "0007"] and list(cases.subset) == ["1", "1-2"]
 
 
-def test_a_phantom_whose_files_are_not_here_is_drawn_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("split", "later"), [("train", 5), ("test", None), ("test", 5)])
+def test_a_phantom_whose_files_are_not_here_is_drawn_again(tmp_path, monkeypatch, split, later):
+    """A test case that was drawn for the weights, with their seed."""
     run = _run(tmp_path, monkeypatch)
     run.__dict__["cohort"] = SimpleNamespace(cases=list)
-    drawn = phantom((run.profile.seed, 0, 6))
+    monkeypatch.setattr("sarco.evidence.opened.of", lambda run: later and SimpleNamespace(seed=later))
+    drawn = phantom((later if later and split == "test" else run.profile.seed, 0, 6))
     stored = pd.DataFrame(
-        {"case": ["0007"], "area_cm2": area_cm2(drawn.mask, drawn.spacing_mm),
+        {"case": ["0007"], "split": [split], "area_cm2": area_cm2(drawn.mask, drawn.spacing_mm),
          "true_area_cm2": area_cm2(drawn.true_mask, drawn.spacing_mm)}
     )  # fmt: skip
     stored.round(3).to_csv(tmp_path / "results/cohort.csv", index=False)
