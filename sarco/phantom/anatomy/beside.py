@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..canvas import PARTS
 from . import contact
 from .bowel import loop
 from .frame import BOTH, UPPER
@@ -20,10 +21,11 @@ def beside(canvas, draw, frame):
 
 def on_psoas(canvas, draw, frame, side, r):
     """Centre of what lies on the front of the psoas."""
-    i, rng = BOTH.index(side), draw.rng
-    half = frame.muscles.psoas[i] * frame.muscles.scale**0.5
-    x = side * (frame.body_w + rng.uniform(0.2, 1.5) * half)
-    return x, frame.spine_y + frame.muscles.psoas_shift[i] - half * frame.muscles.psoas_ratio[i] * 0.9 - 0.8 * r
+    x = side * draw.rng.uniform(frame.body_w + 2, contact.bed(canvas, frame, side)[0])
+    win = canvas.box
+    here = (canvas.muscle[win] == PARTS.index("psoas")) & (np.abs(canvas.x[win] - x) < 2)
+    front = float(canvas.y[win][here].min()) if here.any() else frame.spine_y - 20
+    return x, front - 0.7 * r
 
 
 def ureter(canvas, draw, frame):
@@ -73,7 +75,8 @@ def omental_cake(canvas, draw, frame):
     """Tumour in the fat under the front wall: a lumpy sheet as dense as muscle."""
     rng = draw.rng
     size = rng.uniform(8, 28)
-    win, e = canvas.ring.patch(0, rng.uniform(-0.6, 0.6), rng.uniform(0.2, 0.8), 0, size, 2.5)
+    place = rng.uniform(0, 0.7), rng.uniform(0.2, 0.7), -0.3 * size
+    win, e = canvas.ring.patch(int(rng.choice(BOTH)), *place, 1.3 * size, 2.5, reach=1.3)
     lumps = canvas.noise(rng.uniform(4, 10))[win]
     shape = contact.lie(canvas, draw, frame, "colon", (win, e - 0.15 + 0.25 * lumps), size / 2)
     canvas.fill(shape, rng.uniform(20, 65) + 8 * lumps, "bowel")

@@ -77,7 +77,8 @@ def liver_and_spleen(canvas, draw, frame):
 def on_wall(canvas, draw, frame, name, side):
     """Liver or spleen over 3 to 12 cm of the wall with hardly anything between; in half as dense as the muscle."""
     rng = draw.rng
-    long, size = rng.uniform(30, 120 if name == "liver" else 80), rng.uniform(12, 65 if name == "liver" else 45)
+    liver = name == "liver"
+    long, size = rng.uniform(*((40, 130) if liver else (30, 80))), rng.uniform(*((18, 75) if liver else (12, 45)))
     hidden = rng.uniform(0.3, 0.9) * size  # of the oval that the wall cuts off, so that it lies on all its length
     win, e = canvas.ring.patch(int(side), rng.uniform(0.9, 1.9), 0.6 * long / frame.half_width, -hidden, size + hidden,
                                rng.uniform(2, 2.6), reach=1.3)  # fmt: skip
@@ -87,7 +88,7 @@ def on_wall(canvas, draw, frame, name, side):
     if rng.random() < 0.5:
         tone = 52 + 55 * frame.contrast + rng.uniform(-25, 20)
     canvas.fill(shape, tone + rng.uniform(1, 5) * canvas.noise(3, win), name)
-    if name == "liver" and rng.random() < 0.5:  # metastases, some with a brighter rim
+    if liver and rng.random() < 0.5:  # metastases, some with a brighter rim
         inside = canvas.part(name)
         rows, columns = np.nonzero((e < 1) & inside[win])
         for k in rng.integers(0, max(1, rows.size), rng.integers(1, 7) if rows.size else 0):
@@ -95,7 +96,7 @@ def on_wall(canvas, draw, frame, name, side):
             r = rng.uniform(2.5, 20)
             blob, near = canvas.ellipse(x, y, r, r * rng.uniform(0.7, 1.2))
             near = near + rng.uniform(0, 0.15) * canvas.noise(5, blob)
-            dark = tone - rng.uniform(12, 50)
+            dark = tone - rng.uniform(15, 60)
             canvas.fill((blob, near), dark + rng.uniform(0, 25) * np.clip(near, 0, 1) ** 4, where=inside)
 
 
@@ -135,6 +136,7 @@ def vessels(canvas, draw, frame):
              ("vena cava", -rng.uniform(8, 28), u("geometry", (9, 14), (6, 17)), vein)]  # fmt: skip
     if frame.level < UPPER:
         renal_veins(canvas, draw, frame, front, vein)
+        great[1] = *great[1][:2], 1.2 * great[1][2], vein  # above the veins of the kidneys it is wider
     if frame.level > 0.7:  # below their fork
         great = forked(draw, great)
     for name, cx, r, tone in great:
