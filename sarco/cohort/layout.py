@@ -7,6 +7,7 @@
     ROOT/images/<case>.dcm     one DICOM CT slice
     ROOT/masks/<case>.png      ground truth of a reader, 255 = muscle, on the slice's grid, cut to [-29, 150] HU
     ROOT/true/<case>.png       phantoms only: the true muscle, cut likewise
+    ROOT/tissues/<case>.png    phantoms only: the region of each pixel, a place in `sarco.method.tissues.TISSUES`
     ROOT/recipe.txt            phantoms only: what draws them again
 
 Columns of cohort.csv: `COLUMNS`. Only those in `NEEDED` must be filled.
@@ -86,7 +87,7 @@ class Cohort:
         return list(table.index)
 
     def path(self, kind, case):
-        """Path of a case's file; `kind` is images, masks or true."""
+        """Path of a case's file; `kind` is images, masks, true or tissues."""
         return self.root / kind / f"{case}.{'dcm' if kind == 'images' else 'png'}"
 
     def read_slice(self, case):
@@ -101,6 +102,10 @@ class Cohort:
         """True muscle of a phantom, bool (rows, columns), upright too; None where the cohort has none."""
         path = self.path("true", case)
         return self._upright(read_mask(path), case) if path.exists() else None
+
+    def read_tissues(self, case):
+        """Regions of a phantom, uint8 (rows, columns), as `sarco.phantom.tissues.regions` finds them, upright too."""
+        return self._upright(masks.read_png(self.path("tissues", case)), case)
 
     def _upright(self, mask, case):
         return upright(mask, dicom.read_only(self.path("images", case), "ImageOrientationPatient"))
@@ -165,10 +170,15 @@ def read_mask(path):
 
 def write_mask(path, mask):
     """Write a mask as PNG, 255 = muscle."""
+    write_png(path, np.where(mask, 255, 0).astype(np.uint8))
+
+
+def write_png(path, values):
+    """Write a picture of uint8, (rows, columns), without loss."""
     from PIL import Image
 
     with atomic(path) as beside:
-        Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(beside, compress_level=6)
+        Image.fromarray(values).save(beside, compress_level=6)
 
 
 def outside_window_share(image_hu, mask):

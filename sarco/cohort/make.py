@@ -19,6 +19,7 @@ from ..paper import EXCLUDED, RELEASED, TEST
 from ..phantom.phantom import SETTINGS, phantom
 from ..phantom.population import DIFFICULT, GROUPS, draw_groups
 from ..phantom.readers import review
+from ..phantom.tissues import regions
 from . import layout
 
 
@@ -167,6 +168,7 @@ def _write_case(job):
     write_slice(root / "images" / f"{case}.dcm", p.image_hu, p.spacing_mm, scan, encoding)
     read, true = (root / folder / f"{case}.png" for folder in ("masks", "true"))
     layout.write_mask(true, p.true_mask)
+    layout.write_png(root / "tissues" / f"{case}.png", regions(p.parts, p.spacing_mm))
     if mask is p.true_mask:  # packed once, for that is slow
         with atomic(read) as beside:
             shutil.copyfile(true, beside)

@@ -94,12 +94,21 @@ class Keras:
         -------
         ndarray of float32, (members, rows, columns)
         """
+        return self.outputs(image, 1)[:, 0]
+
+    def outputs(self, image, count=None):
+        """All outputs of each member, or the first `count`, of which muscle is the first, as `method.unet` has them.
+
+        Returns
+        -------
+        ndarray of float32, (members, outputs, rows, columns)
+        """
         from keras import ops
 
         x = np.asarray(image, np.float32)[None, ..., None]
 
         def found(arrays):
-            return ops.convert_to_numpy(self._step(arrays, x))[0, ..., 0]
+            return ops.convert_to_numpy(self._step(arrays, x))[0, ..., :count].transpose(2, 0, 1)
 
         with self._lock:
             return np.stack(list(self._pool.map(found, self._members)))

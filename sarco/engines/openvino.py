@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.environment import cores
 from . import int8
-from .weights import shape
+from .weights import shape, tissues
 
 # OpenVINO tells its makers of each start, by a process that it forks beside our threads: nothing is to leave this
 # machine, and such a fork can wait for ever. Without the module it goes on without.
@@ -85,6 +85,10 @@ class OpenVINO:
 
     def probabilities(self, image):
         """As `keras.Keras.probabilities`; may be called from several threads at once."""
+        return self.outputs(image, 1)[:, 0]
+
+    def outputs(self, image, count=None):
+        """As `keras.Keras.outputs`."""
         x = np.ascontiguousarray(image, np.float32)[None, None]
         if self._split:
             rounded = _bfloat16(x)
@@ -94,7 +98,7 @@ class OpenVINO:
             with self._locks[member]:
                 request = self._requests[member] or self._request(member)
                 request.infer({0: x})
-                return request.get_output_tensor().data[0, 0].copy()
+                return request.get_output_tensor().data[0, :count].copy()
 
         return np.stack(list(self._pool.map(infer, range(len(self._weights)))))
 
@@ -147,8 +151,14 @@ def graph(weights, split=False, scales=None, probe=()):
         x = op.add(x, op.constant(bias.astype(np.float32).reshape(1, -1, 1, 1)))
         sums.append(x)
         active.append(activate(x))
-        last = activate is op.sigmoid
+        last = activate is probabilities
         return in_steps(active[-1], 0, scales.ranges[layer], int8.STEPS) if scales and not last else active[-1]
+
+    def probabilities(x):
+        if not tissues(weights):
+            return op.sigmoid(x)
+        muscle, others = op.variadic_split(x, 1, [1, tissues(weights)]).outputs()
+        return op.concat([op.sigmoid(muscle), op.softmax(others, 1)], 1)
 
     def block(x, first=False):
         for i in range(convolutions):
@@ -169,7 +179,7 @@ def graph(weights, split=False, scales=None, probe=()):
     x = block(x)
     for skip in reversed(skips):
         x = block(op.concat([skip, double(x)], 1))
-    found = convolve(x, op.sigmoid)
+    found = convolve(x, probabilities)
     given = [op.reduce_mean(sums[layer], op.constant([0, 2, 3]), False) for layer in probe]
     reach = [op.reduce_max(active[layer], op.constant([0, 1, 2, 3]), False) for layer in probe if sums[layer + 1 :]]
     return openvino.Model([output.output(0) for output in given + reach or [found]], [image], "unet")

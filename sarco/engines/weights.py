@@ -21,11 +21,16 @@ SCALE, LARGEST = "-scale", 127  # of int8, to either side of 0
 
 
 def shape(weights):
-    """Initial filters, depth and convolutions a block of a U-net, from its weights alone."""
+    """Initial filters, depth and convolutions a block of a U-net, from its weights alone; see `tissues`, too."""
     # Before the last layer each has a kernel, a bias and four arrays of batch normalisation.
     filters = [kernel.shape[-1] for kernel in weights[:-2:6]]
     depth = (max(filters) // filters[0]).bit_length() - 1  # doubled at each pooling
     return filters[0], depth, len(filters) // (2 * depth + 1)
+
+
+def tissues(weights):
+    """How many tissues a network tells apart beside muscle, from its weights alone: 0 for all but a student."""
+    return len(weights[-1]) - 1
 
 
 def pack(model, path):

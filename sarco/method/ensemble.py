@@ -12,7 +12,7 @@ import numpy as np
 from ..base import paths
 from ..base.threads import made_once
 from ..engines import choose as engines
-from ..engines.weights import read_manifest, read_members, shape
+from ..engines.weights import read_manifest, read_members, shape, tissues
 from .preprocess import body_box, to_network
 from .unet import DEPTH, unet
 
@@ -22,7 +22,7 @@ MARGIN_PX = 2**DEPTH
 
 def network(weights):
     """A member as a keras.Model."""
-    built = unet(*shape(weights))
+    built = unet(*shape(weights), tissues=tissues(weights))
     built.set_weights(weights)
     return built
 
@@ -85,6 +85,11 @@ class Ensemble:
         """Side of a pixel on the network's grid, mm."""
         return self.manifest["spacing_mm"]
 
+    @property
+    def tissues(self):
+        """Names of the tissues that a student learned beside muscle, in the order of its outputs; () for all others."""
+        return tuple(self.manifest.get("tissues", ()))
+
     @made_once
     def engine(self):
         """What computes the members, made when it is first needed; its `made_with` belongs beside every result."""
@@ -110,4 +115,11 @@ class Ensemble:
         box = body_box(image, MARGIN_PX)
         out = np.zeros((self.size, *image.shape), np.float32)
         out[:, *box] = self.engine.probabilities(image[box])
+        return out
+
+    def predict_outputs(self, image):
+        """As `predict_grid`, with all tissues of each: (members, 1 + tissues, n, n), muscle being the first."""
+        box = body_box(image, MARGIN_PX)
+        out = np.zeros((self.size, 1 + len(self.tissues), *image.shape), np.float32)
+        out[:, :, *box] = self.engine.outputs(image[box])
         return out

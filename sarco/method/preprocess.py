@@ -73,6 +73,13 @@ def mask_to_network(mask, spacing_mm, network_spacing_mm=1.0):
     return np.clip(share, 0, 1).astype(np.float16)
 
 
+def labels_to_network(labels, spacing_mm, network_spacing_mm=1.0):
+    """The label, uint8, in the middle of each pixel of the network's grid; 0 outside the slice."""
+    n = network_size(network_spacing_mm)
+    spacing_out = (network_spacing_mm, network_spacing_mm)
+    return spline.resample(labels, spacing_mm, (n, n), spacing_out, 0, 0).astype(np.uint8)
+
+
 def _to_grid(image, spacing_mm, network_spacing_mm, order, outside):
     n, out = network_size(network_spacing_mm), (network_spacing_mm, network_spacing_mm)
     # Of 1 mm only slices of pixels under two thirds of that are blurred.

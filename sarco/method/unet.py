@@ -21,7 +21,7 @@ CONVOLUTIONS = paper.CONVOLUTIONS
 FILTERS = 16
 
 
-def unet(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS, precision="float32"):
+def unet(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS, precision="float32", tissues=0):
     """Build the network.
 
     Parameters
@@ -34,23 +34,26 @@ def unet(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS, precision="flo
         3 x 3 convolutions a block, each followed by batch normalisation and ReLU.
     precision : {"float32", "mixed_float16", "mixed_bfloat16"}
         What it computes in, whatever Keras' own policy is.
+    tissues : int
+        How many it tells apart beside the muscle of the paper, for a student (`method.tissues`).
 
     Returns
     -------
     keras.Model
-        (batch, rows, columns, 1) in [0, 1] -> probability of muscle, same shape. Fully convolutional.
+        (batch, rows, columns, 1) in [0, 1] -> probability of muscle, same shape; after it, in as many channels more,
+        those of the tissues, which add up to 1. Fully convolutional.
     """
     import keras
 
     usual = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(precision)
     try:
-        return _build(filters, depth, convolutions)
+        return _build(filters, depth, convolutions, tissues)
     finally:
         keras.mixed_precision.set_dtype_policy(usual)
 
 
-def _build(filters, depth, convolutions):
+def _build(filters, depth, convolutions, tissues):
     import keras
     from keras import layers
 
@@ -74,6 +77,10 @@ def _build(filters, depth, convolutions):
         x = layers.UpSampling2D(2)(x)
         x = layers.Concatenate()([skips[level], x])
         x = block(x, filters * 2**level)
-    # The sigmoid stays in float32 under mixed precision: float16 would lose the tails.
-    probability = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="muscle")(x)
-    return keras.Model(image, probability, name=f"unet{filters}")
+    # The last layer stays in float32 under mixed precision: float16 would lose the tails of its sigmoid.
+    last = layers.Conv2D(1 + tissues, 1, activation=None if tissues else "sigmoid", dtype="float32", name="muscle")
+    found = last(x)
+    if tissues:
+        muscle, others = keras.ops.split(found, [1], axis=-1)
+        found = keras.ops.concatenate([keras.ops.sigmoid(muscle), keras.ops.softmax(others)], axis=-1)
+    return keras.Model(image, found, name=f"unet{filters}")

@@ -28,7 +28,7 @@ def copy(cohort, tmp_path):
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(cohort, tmp_path):
     again = make.make(tmp_path / "again", 24, seed=5, workers=2, matrix=128, progress=False)
     files = sorted(p.relative_to(cohort.root) for p in cohort.root.rglob("*.*"))
-    assert len(files) == 3 * 24 + 2
+    assert len(files) == 4 * 24 + 2
     assert all((cohort.root / f).read_bytes() == (again.root / f).read_bytes() for f in files)
     other = make.make(tmp_path / "other", 1, seed=6, workers=1, matrix=128, progress=False)
     assert other.path("images", "0001").read_bytes() != cohort.path("images", "0001").read_bytes()

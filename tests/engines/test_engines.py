@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from sarco.base import paths
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
-from sarco.engines import choose, keras, weights
+from sarco.engines import choose, int8, keras, weights
 from sarco.engines.keras import Keras
 from sarco.engines.openvino import OpenVINO
 from sarco.method import ensemble, metrics, train
@@ -71,12 +71,12 @@ def test_engines_agree_on_mask_and_area(slices, tmp_path, options):
             assert abs(other_cm2 - area_cm2) <= most_cm2
 
 
-def members(count, seed=0, filters=2):
+def members(count, seed=0, filters=2, tissues=0):
     """Weights of small networks whose batch normalisation is not that of the start."""
     from sarco.method.unet import unet
 
     rng = np.random.default_rng(seed)
-    shapes = [w.shape for w in unet(filters=filters).get_weights()]
+    shapes = [w.shape for w in unet(filters=filters, tissues=tissues).get_weights()]
 
     def draw(shape):
         if len(shape) == 4:
@@ -103,6 +103,23 @@ def test_the_graph_is_the_network(small, image):
     assert expected.std() > 1e-3 and expected[0].std() > 1e-3
     assert np.abs(found - expected).max() < 2e-5
     assert weights.shape(members(1, filters=3)[0]) == (3, 4, 3)
+
+
+def test_a_student_gives_its_muscle_as_a_member_and_its_tissues_when_asked(image):
+    students = members(1, tissues=4)
+    kernel, bias = students[0][-2:]
+    alone = [[*students[0][:-2], kernel[..., :1], bias[:1]]]
+    assert (weights.tissues(students[0]), weights.tissues(alone[0])) == (4, 0)
+    scales = [int8.calibrate(students[0], [image, image[::-1]])]
+    in_keras, in_float32 = Keras(students, ensemble.network), OpenVINO(students, "float32")
+    for engine, off in ((in_float32, 2e-5), (OpenVINO(students), 0.02), (OpenVINO(students, scales=scales), 0.1)):
+        found = engine.outputs(image)
+        assert found.shape == (1, 5, 48, 64) and np.array_equal(found[:, 0], engine.probabilities(image))
+        assert np.abs(found - in_keras.outputs(image)).max() < off
+        assert np.allclose(found[:, 1:].sum(1), 1, atol=0.02)
+    expected = Keras(alone, ensemble.network).probabilities(image)
+    for engine in (in_keras, in_float32):
+        assert np.abs(engine.probabilities(image) - expected).max() < 2e-5
 
 
 @pytest.mark.parametrize("precision", [None, "float32"])

@@ -16,6 +16,16 @@ def test_any_shape_that_halves_four_times_goes_through():
     assert p.shape == (1, 48, 80, 1) and p.min() > 0 and p.max() < 1
 
 
+def test_a_student_tells_tissues_beside_the_same_muscle():
+    alone, student = unet.unet(2, depth=2), unet.unet(2, depth=2, tissues=3)
+    *body, kernel, bias = student.get_weights()
+    alone.set_weights([*body, kernel[..., :1], bias[:1]])
+    x = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
+    muscle, found = np.asarray(alone(x)), np.asarray(student(x))
+    assert found.shape == (1, 16, 16, 4) and np.allclose(found[..., :1], muscle, atol=1e-6)
+    assert np.allclose(found[..., 1:].sum(-1), 1, atol=1e-5) and found[..., 1:].std() > 1e-3
+
+
 def test_layers_are_those_of_the_figure():
     model = unet.unet(filters=2, depth=2, convolutions=3)
     kinds = [type(layer).__name__ for layer in model.layers]

@@ -1,0 +1,51 @@
+"""The true tissues of a phantom: the regions that a student learns, from the parts that were painted."""
+
+import numpy as np
+
+from ..base import disc
+from ..method.tissues import INTERMUSCULAR, MUSCLES, SUBCUTANEOUS, TISSUES, VISCERAL, by_hu
+from .canvas import PARTS
+
+NAMES = tuple(TISSUES)
+OF_PART = np.array([next(i for i, of in enumerate(TISSUES.values()) if part in of) for part in PARTS], np.uint8)
+# The fascia is not painted everywhere. It is where a disc rolls over what lies beneath it: subcutaneous fat that the
+# larger one cannot reach from outside lies beneath, and fat that the smaller one cannot reach lies between muscles.
+FASCIA_MM, BETWEEN_MM = 20.0, 4.0
+ON_FASCIA = np.isin(PARTS, ("air", "table", "limb", "skin", "subcutaneous fat", "fascia", "foreign body"))
+
+
+def regions(parts, spacing_mm):
+    """The region of each pixel: of a muscle up to its contour, and of fat whatever its HU.
+
+    Parameters
+    ----------
+    parts : ndarray of uint8, (rows, columns)
+        Index into `canvas.PARTS`.
+    spacing_mm : tuple of float
+
+    Returns
+    -------
+    ndarray of uint8, (rows, columns)
+        Index into `method.tissues.TISSUES`.
+    """
+    found = OF_PART[parts]
+    subcutaneous, visceral, between = (found == NAMES.index(name) for name in (SUBCUTANEOUS, VISCERAL, INTERMUSCULAR))
+    between |= subcutaneous & _closed(~ON_FASCIA[parts], FASCIA_MM, spacing_mm)
+    between |= (subcutaneous | visceral) & _closed(np.isin(NAMES, list(MUSCLES))[found], BETWEEN_MM, spacing_mm)
+    found[between] = NAMES.index(INTERMUSCULAR)
+    return found
+
+
+def true_labels(phantom):
+    """What each pixel of a phantom is, as `method.tissues.label_map` finds it: uint8, (rows, columns)."""
+    return by_hu(regions(phantom.parts, phantom.spacing_mm), phantom.true_mask, phantom.image_hu)
+
+
+def _closed(mask, radius_mm, spacing_mm):
+    """A mask and what a disc outside it cannot reach."""
+    grown = disc.dilate(np.pad(mask, int(radius_mm / min(spacing_mm)) + 1), radius_mm, spacing_mm)
+    edge = [
+        slice((after - before) // 2, (after + before) // 2)
+        for after, before in zip(grown.shape, mask.shape, strict=True)
+    ]
+    return disc.erode(grown, radius_mm, spacing_mm)[tuple(edge)]

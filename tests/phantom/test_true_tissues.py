@@ -1,0 +1,48 @@
+"""The true tissues of a phantom: each part is of one, and fat is told by where it lies."""
+
+import numpy as np
+import pytest
+
+from sarco.method.tissues import FAT_HU, FATS, MUSCLES, TISSUES
+from sarco.phantom.canvas import MUSCLES as COUNTED
+from sarco.phantom.canvas import PARTS
+from sarco.phantom.phantom import IS_MUSCLE, phantom
+from sarco.phantom.tissues import NAMES, regions, true_labels
+
+
+def test_each_part_is_of_one_tissue():
+    given = [part for parts in TISSUES.values() for part in parts]
+    assert sorted(given) == sorted(PARTS)
+    assert {part for name in MUSCLES for part in TISSUES[name]} == set(COUNTED)
+
+
+def painted(names):
+    parts = np.zeros((60, 60), np.uint8)
+    for name, place in names:
+        parts[place] = PARTS.index(name)
+    return parts
+
+
+def test_fat_lies_beneath_the_skin_or_between_muscles():
+    parts = painted([
+        ("subcutaneous fat", np.s_[5:55, 5:55]), ("visceral fat", np.s_[20:40, 20:40]),
+        ("psoas", np.s_[22:38, 22:28]), ("erector spinae", np.s_[22:38, 31:37]),
+    ])  # fmt: skip
+    parts[20:40, 15:20] = PARTS.index("lateral wall")
+    parts[20:40, 40:45] = PARTS.index("lateral wall")
+    parts[20:23, 45:55] = parts[37:40, 45:55] = PARTS.index("lateral wall")  # a notch of 14 rows
+    found = np.array(NAMES)[regions(parts, (1.0, 1.0))]
+    assert found[30, 29] == "intermuscular fat"  # three pixels wide
+    assert found[21, 29] == "visceral fat" and found[10, 10] == "subcutaneous fat"
+    assert found[30, 48] == "intermuscular fat"  # beneath the fascia from edge to edge of the notch
+    assert found[30, 25] == "psoas" and found[0, 0] == "background"
+
+
+@pytest.mark.parametrize("setting", ["reference", "difficult"])
+def test_the_muscle_of_the_labels_is_the_true_one(setting):
+    p = phantom((3, 1), setting, 256)
+    found, region = (np.array(NAMES)[labels] for labels in (true_labels(p), regions(p.parts, p.spacing_mm)))
+    assert np.array_equal(np.isin(found, list(MUSCLES)), p.true_mask)
+    assert np.array_equal(np.isin(region, list(MUSCLES)), IS_MUSCLE[p.parts])
+    fat = p.image_hu[np.isin(found, FATS)]
+    assert fat.size and FAT_HU[0] <= fat.min() and fat.max() <= FAT_HU[1]
