@@ -2,7 +2,8 @@
 
 `phantom` draws a person (`population`), the proportions of the body (`anatomy.frame`, `anatomy.muscle`) and a scanner's
 protocol (`scanner`), paints the parts of the body one over the other (`paint`: the sheet is `canvas`, the parts are the
-files of `anatomy`), scans what was painted (`scanner`), and lets a reader outline the muscle (`readers`).
+files of `anatomy`), varies the parts where textures are wide (`texture`), scans what was painted (`scanner`), and lets
+a reader outline the muscle (`readers`).
 """
 
 from dataclasses import dataclass, replace

@@ -170,7 +170,11 @@ def rim(canvas, draw, frame, grown):
 
     `grown` gives the shape of the process, so many mm larger.
     """
-    rng = draw.rng
-    win, level = grown(rng.uniform(1, 4))
-    here = (level + 0.15 * canvas.noise(5, win) < 1) & ~canvas.part("bone", win) & ~canvas.part("air", win)
-    canvas.paint(win, here, frame.muscle_hu + rng.uniform(-10, 45) + 8 * canvas.noise(3, win), "ligament")
+    rng, mm = draw.rng, draw.rng.uniform(1, 4)
+    layers = [(mm, frame.muscle_hu + rng.uniform(5, 60))]  # bone that the slice cuts makes it brighter than muscle
+    if rng.random() < 0.4:  # a line of fat parts it from the muscle
+        layers.insert(0, (mm + rng.uniform(0.5, 1.2), frame.fat_hu + rng.uniform(0, 50)))
+    for reach, tone in layers:
+        win, level = grown(reach)
+        here = (level + 0.15 * canvas.noise(5, win) < 1) & ~canvas.part("bone", win) & ~canvas.part("air", win)
+        canvas.paint(win, here, tone + 8 * canvas.noise(3, win), "ligament")
