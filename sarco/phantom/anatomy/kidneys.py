@@ -69,7 +69,8 @@ def place(canvas, draw, frame, side, rx, ry):
     out = psoas_x + rng.uniform(0.75, 1.05) * rx
     if rng.random() < 0.35:
         out = max(out, rng.uniform(psoas_x, far_x + 0.5 * rx))
-    return side * out, front_y - ry * rng.uniform(0.6, 0.95)
+    # Not so far back that the end of the retroperitoneum cuts it straight.
+    return side * out, min(front_y - ry * rng.uniform(0.6, 0.95), frame.spine_y + 25 - ry)
 
 
 def on_muscle(canvas, draw, frame, side, cyst=None):
