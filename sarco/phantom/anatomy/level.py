@@ -47,6 +47,7 @@ def fit_muscles(draw, muscles, level):
         muscles.ribs = draw_ribs(draw, -level)
     elif level > 0:
         muscles.latissimus = muscles.latissimus * (level < 0.3)
+        muscles.psoas = np.minimum(muscles.psoas, 32)  # those drawn far too large already grow no further
         muscles.quadratus = muscles.quadratus * np.sqrt(np.clip((QUADRATUS_ENDS - level) / 0.5, 0.01, 1))
         muscles.crest = draw_crest(draw, level)
 
