@@ -36,11 +36,12 @@ FRESH = {
     "repository can tell",
     "story": "And nobody could look at them while anything was still to choose: their seed is the beginning of the "
     "SHA-256 of `manifest.json`, which lists the checksums of the members, so that these slices did not exist before "
-    "the weights did. They were evaluated {times}, first by commit `{commit}`. `sarco cohort check {cohort} --manifest "
+    "the weights did. They were evaluated {times}, by commit `{commit}`. `sarco cohort check {cohort} --manifest "
     "{manifest}` draws some of them again and compares them pixel by pixel. Whenever this page is made, the seed is "
     "derived again, and the table must be the one that the evaluation wrote. What all this does not prove: that no "
-    "other networks were trained, tested and dropped. That is bound by the history of the repository alone. And who "
-    "wrote the generator had seen the results of earlier test sets, which were drawn from the same population.",
+    "other networks were trained, tested and dropped. That is bound by the history of the repository alone; so is that "
+    "the student, which is not in that list, was trained before. And who wrote the generator had seen the results of "
+    "earlier test sets, which were drawn from the same population.",
 }
 
 
