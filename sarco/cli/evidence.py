@@ -1,4 +1,4 @@
-"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, bench, claims, ablate and real."""
+"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, labels, bench, claims, ablate and real."""
 
 import functools
 import sys
@@ -49,6 +49,18 @@ def readings(profile: Profile, json_: Json = False):
     from ..evidence import assumptions
 
     print_written(assumptions.write_readers(profile), json_)
+
+
+@command(app, "labels", "sarco labels --profile smoke")
+def labels(profile: Profile, json_: Json = False):
+    """Ask what poor labels cost: train on true masks and on readers', or go on where it was interrupted."""
+    from ..base import gpu
+    from ..evidence import label_noise
+    from ..runs import precision, profiles
+
+    precision.use_onednn()
+    with gpu.one():
+        print_written(label_noise.write_labels(profiles.load(profile)), json_)
 
 
 @command(app, "bench", "sarco bench --slices 500 --out data/results")

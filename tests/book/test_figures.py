@@ -63,6 +63,8 @@ def drawings(slice_hu, mask):
     measured = measured.assign(value=[0.5, 0.3, 0.5, 0.3], sweep=["one"] * 2 + ["other"] * 2, level=list("ABAB"), n=20,
                                group=["phase"] * 2 + ["sex"] * 2)  # fmt: skip
     gain = pd.DataFrame({"pixel_spacing_mm": np.linspace(0.6, 1, 9), "px": np.linspace(4, 5, 9), "mm": 4.5})
+    noise = _intervals(dsc_change=[0.1, -0.2], mean_error_cm2_change=[1.0, 2.0], error_sd_cm2_change=[0.0, 0.5])
+    noise["d_share"] = [0.0, 0.5]
     few = pd.DataFrame({"cases": [5, 10], "low": [1.0, 2.0], "high": [6.0, 5.0], "worse": [0.2, 0.0]})
     pairs = [("plain", "plain", 4.0), ("plain", "portal", 6.0), ("portal", "plain", 5.0), ("portal", "portal", 3.0)]
     moved = pd.DataFrame(pairs, columns=["learned_on", "applied_to", "after_cm2"]).assign(group="phase", before_cm2=7.0)
@@ -87,6 +89,7 @@ def drawings(slice_hu, mask):
         "class_changes": lambda: figures.class_changes(changed, {"one": "One", "two": "Two"}),
         "dilation_by_pixel": lambda: figures.dilation_by_pixel(gain, {"px": "one pixel", "mm": "0.8 mm"}),
         "few_cases": lambda: figures.few_cases(few, 8),
+        "label_noise": lambda: figures.label_noise(*({"before": noise, "at the end": noise},) * 2),
         "muscle_index": lambda: figures.muscle_index(people, limits),
         "reader_study": lambda: figures.reader_study(area + 3, area, (-2.0, 8.0), (-9.9, 7.6)),
         "scatter": lambda: figures.scatter(area + 3, area, area),
@@ -114,6 +117,7 @@ LABELS = {
     "class_changes": ["people who change class (%)"],
     "dilation_by_pixel": ["side of a pixel (mm)", "area added (cm²)"],
     "few_cases": ["mean error\nlearned (cm²)", "cases that it is learned on", "draws that\ndo harm (%)"],
+    "label_noise": ["change from true masks", "masks with label D that were learned from (%)"],
     "muscle_index": ["women under it (%)", "skeletal muscle index (cm²/m²)", "men under it (%)"],
     "reader_study": ["mean of the two readers' areas (cm²)", "one reader minus\nthe other (cm²)"],
     "scatter": ["predicted area (cm²)", "reader's area (cm²)"],
@@ -203,6 +207,10 @@ def test_an_interval_is_that_of_the_table_and_none_of_seaborns(drawings):
     (axis,) = drawings["changes"]().axes
     (bars,) = [part for part in axis.collections if isinstance(part, LineCollection)]
     assert [bar[:, 0].tolist() for bar in bars.get_segments()] == [[-1, 3], [-4.5, 4.5]]
+    dsc, *_ = drawings["label_noise"]().axes
+    bars, _ = [part for part in dsc.collections if isinstance(part, LineCollection)]
+    assert np.allclose([bar[:, 1] for bar in bars.get_segments()], [[-0.1, 0.4], [-0.4, 0.1]])
+    assert np.allclose(dsc.lines[0].get_xydata(), [[0, 0.1], [50, -0.2]])
     # Also where the value lies outside, or has no interval.
     _, axis = style.canvas(3)
     table = pd.DataFrame({"at": [0, 1], "of": ["b", "a"], "value": [5.0, 2.0], "low": [1, np.nan], "high": [4, np.nan]})

@@ -15,5 +15,5 @@ from .results import assumed_readers, subgroups, violins, worst
 from .sarcopenia import class_changes, muscle_index
 from .style import BLUE, GREEN, ORANGE
 from .tissues import TISSUES, anatomy, attenuation, patient, tissue_masks
-from .training import augmentation, schedule, training_history
+from .training import augmentation, label_noise, schedule, training_history
 from .unet import network, receptive_field

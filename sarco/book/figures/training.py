@@ -3,7 +3,7 @@
 import numpy as np
 
 from .pictures import outline, sheet
-from .style import BLUE, GREY, ORANGE, WIDTH, canvas, sns, theme
+from .style import BLUE, GREY, ORANGE, WIDTH, canvas, legend_above, sns, theme
 
 
 @theme()
@@ -43,4 +43,31 @@ def training_history(history, goal):
     axis.set(xlabel="epoch", ylabel="DSC, validation")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(loc="lower right")
+    return fig
+
+
+@theme()
+def label_noise(arms, networks):
+    """What DSC and area error (cm²) change by learning from readers' masks, by the share of label D among these.
+
+    Both are dicts of a step in words to its table, of changes from true masks: of arms, with their intervals, and of
+    each network alone (dots).
+    """
+    columns = {"dsc": "DSC", "mean_error_cm2": "mean error (cm²)", "error_sd_cm2": "SD of the error (cm²)"}
+    fig, axes = canvas(2.9, columns=len(columns), sharex=True, grid="y")
+    look = {"markersize": 4, "elinewidth": 1.5, "linewidth": 1.2}
+    for color, marker, (step, table) in zip((ORANGE, BLUE), "so", arms.items(), strict=True):
+        alone = networks[step]
+        for axis, (column, label) in zip(axes, columns.items(), strict=True):
+            change = table[f"{column}_change"]
+            ends = np.abs(table[[f"{column}_change_low", f"{column}_change_high"]].to_numpy().T - change.to_numpy())
+            axis.errorbar(100 * table.d_share, change, ends, color=color, marker=marker, label=step, **look)
+            axis.scatter(100 * alone.d_share, alone[f"{column}_change"], s=6, color=color, alpha=0.5, linewidth=0)
+            axis.set_title(label, fontsize=9)
+            axis.tick_params(labelsize=8)
+    for axis in axes:
+        axis.axhline(0, color="black", linewidth=0.8)
+    axes[0].set_ylabel("change from true masks")
+    axes[1].set_xlabel("masks with label D that were learned from (%)")
+    legend_above(axes[0], 2)
     return fig
