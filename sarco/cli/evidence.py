@@ -123,9 +123,10 @@ def _print_claims(claimed, claims):
 def ablate(
     profile: Profile,
     variant: Annotated[str | None, Option(help="Train and score this one; else compare those that are.")] = None,
+    seed: Annotated[int, Option(min=1, help="Which network of the variant, from 1.")] = 1,
     json_: Json = False,
 ):
-    """Ask what each group of the domain randomisation is worth: train without it, or go on where it was interrupted."""
+    """Ask what a part of the phantoms or of the recipe is worth: train without or with it, or go on with that."""
     from ..base import gpu
     from ..evidence import ablation
     from ..runs import precision, profiles
@@ -136,7 +137,7 @@ def ablate(
         return
     precision.use_onednn()
     with gpu.one():
-        print_written(ablation.run_variant(chosen, variant), json_)
+        print_written(ablation.run_variant(chosen, variant, seed), json_)
 
 
 @command(app, "real", "sarco real build/real")

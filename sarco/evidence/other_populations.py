@@ -30,15 +30,15 @@ def cohorts(profile):
     return dict(zip(POPULATIONS, (profile.difficult_dir, profile.unseen_dir), strict=True))
 
 
-def evaluate(ensemble, cohort, progress=True):
-    """Segment each case of a cohort whose masks are true, of the kind in its notes, and compare it with its mask.
+def evaluate(ensemble, cohort, cases=None, progress=True):
+    """Segment the cases of a cohort of phantoms, of the kinds in its notes, or some, and compare them with the truth.
 
     A DataFrame with the columns `COLUMNS` but the first and the last; one row for each case and step of `STEPS`.
     """
     chosen = alone_and_all(ensemble.size)
 
     def rows(case):
-        image, mask = cohort.read_slice(case), cohort.read_mask(case)
+        image, mask = cohort.read_slice(case), cohort.read_true_mask(case)
         facts = {
             "case": case, "kind": cohort.table.loc[case, "notes"], "pixel_spacing_mm": image.spacing_mm[0],
             "true_area_cm2": area_cm2(mask, image.spacing_mm),
@@ -46,7 +46,9 @@ def evaluate(ensemble, cohort, progress=True):
         scored = score(ensemble, chosen, image, mask, mask)
         return [facts | row for row in scored if row["members"] == ensemble.size and row["step"] in STEPS]
 
-    return table_of(rows, cohort.cases(), columns=COLUMNS[1:-1], decimals=DECIMALS, what="score", progress=progress)
+    return table_of(
+        rows, cases or cohort.cases(), columns=COLUMNS[1:-1], decimals=DECIMALS, what="score", progress=progress
+    )
 
 
 def write_elsewhere(profile, progress=True):
@@ -59,6 +61,6 @@ def write_elsewhere(profile, progress=True):
     profile = writable(profile, "evaluate")
     opened = {population: Cohort.open(folder) for population, folder in cohorts(profile).items()}
     ensemble = Ensemble.load(profile.weights_dir, engine=FLOAT32)
-    tables = [evaluate(ensemble, cohort, progress).assign(population=name) for name, cohort in opened.items()]
+    tables = [evaluate(ensemble, cohort, progress=progress).assign(population=name) for name, cohort in opened.items()]
     whole = pd.concat(tables).assign(team=team(ensemble.manifest))
     return write_csv(whole[list(COLUMNS)], profile.results_dir / "elsewhere.csv")

@@ -37,14 +37,26 @@ def schedule(steps, learning_rate=LEARNING_RATE, power=DECAY_POWER):
     return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0, power)
 
 
-def compiled_unet(filters, steps, learning_rate=LEARNING_RATE, power=DECAY_POWER, precision="float32"):
-    """The network with the paper's loss, optimiser and schedule."""
+def compiled_unet(filters, steps, learning_rate=LEARNING_RATE, power=DECAY_POWER, precision="float32", *,
+                  loss=dice_loss, ema_momentum=0.0, tissues=0):  # fmt: skip
+    """The network with the paper's loss, optimiser and schedule; a student has another loss, and tissues as `unet`.
+
+    With an `ema_momentum` over 0 the optimiser keeps a moving average of the weights, see `take_average`.
+    """
     import keras
 
     disable_tf32()
-    model = unet(filters, precision=precision)
-    model.compile(keras.optimizers.Adam(schedule(steps, learning_rate, power)), dice_loss, jit_compile=False)
+    model = unet(filters, precision=precision, tissues=tissues)
+    average = {"use_ema": True, "ema_momentum": ema_momentum} if ema_momentum else {}
+    optimizer = keras.optimizers.Adam(schedule(steps, learning_rate, power), **average)
+    model.compile(optimizer, loss, jit_compile=False)
     return model
+
+
+def take_average(model):
+    """Give a trained network the moving average of its weights, where its optimiser kept one."""
+    if model.optimizer.use_ema:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
 def draw_slices(cases, step, seed, batch_size):
@@ -55,7 +67,7 @@ def draw_slices(cases, step, seed, batch_size):
     return [order[p][k] for p, k in zip(passes, places, strict=True)]
 
 
-def batch(images, masks, step, *, seed, batch_size=BATCH_SIZE, patch_px):
+def batch(images, masks, step, *, seed, batch_size=BATCH_SIZE, patch_px, reflection=False):
     """The batch of one step: it depends on the seed and the step alone, so that a resumed run sees the same.
 
     Returns
@@ -64,7 +76,7 @@ def batch(images, masks, step, *, seed, batch_size=BATCH_SIZE, patch_px):
     """
     rng = np.random.default_rng((seed, step))
     drawn = draw_slices(len(images), step, seed, batch_size)
-    pairs = [augment(images[i], masks[i], patch_px, rng) for i in drawn]
+    pairs = [augment(images[i], masks[i], patch_px, rng, reflection) for i in drawn]
     x, y = (np.stack(a)[..., None] for a in zip(*pairs, strict=True))
     return x, y
 

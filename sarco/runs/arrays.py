@@ -105,14 +105,14 @@ class OnDevice:
         self.centres = [body_centre(image) for image in images]
         self.pairs = ops.convert_to_tensor(np.stack([images, masks], -1))
 
-    def batch(self, step, *, seed, batch_size, patch_px):
+    def batch(self, step, *, seed, batch_size, patch_px, reflection=False):
         """As `sarco.method.train.batch`, with the same draws, but for the rounding of the interpolation."""
         from keras import ops
 
         rng = np.random.default_rng((seed, step))
         drawn, rows = draw_slices(len(self.centres), step, seed, batch_size), []
         for i in drawn:
-            matrix, offset = draw_affine(self.centres[i], patch_px, rng)
+            matrix, offset = draw_affine(self.centres[i], patch_px, rng, reflection)
             # Keras names the column first: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2.
             rows.append([matrix[1, 1], matrix[1, 0], offset[1], matrix[0, 1], matrix[0, 0], offset[0], 0, 0])
         pairs = ops.cast(ops.take(self.pairs, np.array(drawn), axis=0), "float32")

@@ -1,5 +1,7 @@
 """Profiles: how large a run is, as one YAML file each in workflow/profiles/."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -12,17 +14,43 @@ from ..method.unet import DEPTH
 
 COMMITTED_RUN_DIR = "data"
 # The keys that settle how a member learns, beside its seed and its slices.
-RECIPE = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "decay_power", "patch_px", "precision",
-          "spacing_mm", "goes_on_from")  # fmt: skip
-# One network each: every group of the domain randomisation, all but one, none.
-ABLATION = ("all", "without-geometry", "without-hu", "without-texture", "without-surroundings", "without-scanner",
+RECIPE = ("filters", "epochs", "iterations", "batch_size", "learning_rate", "decay_power", "reflection",
+          "ema_momentum", "patch_px", "precision", "spacing_mm", "goes_on_from")  # fmt: skip
+# Variants of the phantoms that are learned from: every group of the domain randomisation, all but one, none.
+PHANTOMS = ("all", "without-geometry", "without-hu", "without-texture", "without-surroundings", "without-scanner",
             "none")  # fmt: skip
+# Variants of how a network learns, with the phantoms of "all": keys of a profile, from their values there.
+RECIPES = {
+    "2-x-steps": lambda p: {"ablation_steps": 2 * p.ablation_steps},
+    "4-x-steps": lambda p: {"ablation_steps": 4 * p.ablation_steps},
+    "3-x-phantoms": lambda p: {"ablation_cases": 3 * p.ablation_cases},
+    "finer-pixels": lambda p: {"spacing_mm": 0.75 * p.spacing_mm, "patch_px": _sides(p.patch_px, 1 / 0.75)},
+    "reflection": lambda p: {"reflection": True},
+    "averaging": lambda p: {"ema_momentum": 0.98},
+}
+ABLATION = (*PHANTOMS, *RECIPES)
 
 
 def left_out(variant):
     """Groups of the domain randomisation that a variant of `ABLATION` does without."""
-    groups = [name.removeprefix("without-") for name in ABLATION[1:-1]]
-    return {"all": [], "none": groups}.get(variant, [variant.removeprefix("without-")])
+    groups = [name.removeprefix("without-") for name in PHANTOMS[1:-1]]
+    return {"none": groups, **{f"without-{group}": [group] for group in groups}}.get(variant, [])
+
+
+def varied(profile, variant):
+    """The profile as a variant of `ABLATION` has it."""
+    return replace(profile, **RECIPES[variant](profile)) if variant in RECIPES else profile
+
+
+def phantoms_of(profile, variant):
+    """The variant of `ABLATION` whose phantoms this one learns from: its own, or those of "all"."""
+    own = variant in PHANTOMS or varied(profile, variant).ablation_cases != profile.ablation_cases
+    return variant if own else "all"
+
+
+def _sides(patch_px, scale):
+    """Sides of a patch of about `scale` times as many pixels, as the network can halve them."""
+    return tuple(2**DEPTH * math.ceil(side * scale / 2**DEPTH - 1e-9) for side in patch_px)
 
 
 # The lowest sensible value of each; the rest of the run would fail on less, later and less clearly.
@@ -66,6 +94,12 @@ class Profile:
     """At the first step of this run; it decays to 0. A short run needs a larger one than the paper's 0.001."""
     decay_power: Annotated[float, Field(gt=0, le=10, description="a number over 0 and up to 10")]
     """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
+    reflection: bool
+    """Whether half of the patches are mirrored, which the paper does not mention."""
+    ema_momentum: Annotated[float, Field(ge=0, lt=1, description="a number from 0 to under 1")]
+    """A member ends with the moving average of its weights, of this momentum a step; 0: with its last ones."""
+    own_phantoms: bool
+    """Whether each member learns from its own share of the training cases, or all from all of them."""
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
     """Keras' policy; "auto" takes what the processor or the GPU multiplies in (`sarco.runs.precision`)."""
     evaluation_cases: OneOrMore | None
@@ -77,10 +111,12 @@ class Profile:
     student_epochs: OneOrMore
     ablation_variants: Annotated[tuple[str, ...], Field(strict=False)]
     """Which of `ABLATION` are trained and compared; [] means no ablation, and the chapter shows the committed one."""
+    ablation_seeds: OneOrMore
+    """Networks of each variant, which differ by their seeds."""
     ablation_cases: TwoOrMore
-    """Training phantoms of each variant."""
+    """Training phantoms of a variant that has no other number of them."""
     ablation_steps: OneOrMore
-    """Batches that each variant learns from."""
+    """Batches that a variant learns from which has no other number of them."""
     difficult_cases: TwoOrMore
     """Difficult phantoms that the variants are scored on."""
     workers: NoneOrMore

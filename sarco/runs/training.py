@@ -17,7 +17,7 @@ from ..base.errors import SarcoError
 from ..base.files import atomic, checksum, write_csv
 from ..cohort.layout import Cohort
 from ..engines.weights import pack, unpack
-from ..method.train import batch, compiled_unet, epochs, validation_dsc
+from ..method.train import batch, compiled_unet, epochs, take_average, validation_dsc
 from ..method.unet import DEPTH
 from . import precision
 from .arrays import OnDevice, array_sha256, load_arrays
@@ -91,6 +91,7 @@ def train_member(training, validation, member, profile, out, progress=True, how=
                 )
             done = epoch * profile.iterations
             if epoch == profile.epochs:
+                take_average(model)
                 last = range(done - min(SETTLING_BATCHES, profile.iterations), done)
                 settle(model, (draw(step)[0] for step in last))
             measured = _measured(model, losses, validation)
@@ -108,24 +109,30 @@ def train_member(training, validation, member, profile, out, progress=True, how=
 
 def untrained(profile, member, taken):
     """The compiled network of a member, with the weights that it begins with."""
-    import keras
-
-    keras.utils.set_random_seed(member.seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+    repeatable(member.seed)
     steps = (profile.epochs - len(member.begun)) * profile.iterations
-    model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken)
+    model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken,
+                          ema_momentum=profile.ema_momentum)  # fmt: skip
     model.optimizer.build(model.trainable_variables)
     if member.start:
         _begin_with(model, member.start)
     return model
 
 
+def repeatable(seed):
+    """Let Keras draw and compute the same from now on, whenever it begins with this seed."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
 def drawer(training, profile, member):
     """Function from a step to its batch, on the accelerator where there is one and the patch lies within a slice."""
-    how = {"seed": member.seed, "batch_size": profile.batch_size, "patch_px": profile.patch_px}
+    how = {"seed": member.seed, **{key: getattr(profile, key) for key in ("batch_size", "patch_px", "reflection")}}
     fits = max(profile.patch_px) <= training[0].shape[1]
     if fits and environment.hardware()["accelerators"]:
         on_device = OnDevice(*training)
@@ -235,11 +242,16 @@ def train_from_profile(profile, member, out=None, progress=True):
     if not 1 <= member <= profile.members:
         raise SarcoError(f"profile {profile.name}: there is no member {member}; choose 1 to {profile.members}.")
     learn, judge = Cohort.open(profile.training_dir), Cohort.open(profile.cohort_dir)
-    training = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
+    training = load_arrays(learn, shown(profile, member, learn.cases("train")), profile.spacing_mm, progress)
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     start = start_weights(profile, member)
     one = member_of(profile, member, start, _history(start) if start else ())
     return train_member(training, validation, one, profile, out or profile.weights_dir, progress)
+
+
+def shown(profile, member, cases):
+    """Those of the training cases that a member learns from: all, or its own share of them, which no other sees."""
+    return cases[member - 1 :: profile.members] if profile.own_phantoms else cases
 
 
 def write_manifest(profile):
@@ -285,6 +297,7 @@ def write_entries(profile, name, members, *, training_cases, **more):
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
         "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,
+        "reflection": profile.reflection, "ema_momentum": profile.ema_momentum, "own_phantoms": profile.own_phantoms,
         "precision": _precision_of_all(profile, entries), "backend": keras.backend.backend(),
         "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
         "licence": "CC BY 4.0",

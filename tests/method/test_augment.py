@@ -74,3 +74,16 @@ def test_the_same_draw_gives_the_same_patch_and_air_is_nothing():
     first, again = (augment.augment(image, image, (96, 96), np.random.default_rng(1))[0] for _ in range(2))
     assert first.dtype == np.float32 and first.shape == (96, 96) and np.array_equal(first, again)
     assert first[0, 0] == 0 and first[48, 48] == 0.5
+
+
+def test_half_of_the_patches_are_mirrored_about_their_middle_and_only_where_that_is_asked():
+    image = np.roll(body(12, 32), (5, -7), (0, 1)) * np.linspace(0.5, 1, 64)
+    how = [(turn, mirrored) for turn in (0.0, 7.0) for mirrored in (False, True)]
+    for turn, mirrored in how:
+        plain, rng = augment.augment(image, image, PATCH, Fixed(turn))[0], Fixed(turn)
+        rng.random = lambda mirrored=mirrored: 0.25 if mirrored else 0.75
+        seen, mask = augment.augment(image, image, PATCH, rng, reflection=True)
+        assert np.allclose(seen, plain[:, ::-1] if mirrored else plain, atol=1e-6) and np.array_equal(seen, mask)
+    rng, centre = np.random.default_rng(0), np.array([31.5, 31.5])
+    turned = [np.linalg.det(augment.draw_affine(centre, PATCH, rng, reflection=True)[0]) < 0 for _ in range(400)]
+    assert 160 < sum(turned) < 240

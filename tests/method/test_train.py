@@ -1,5 +1,6 @@
 """How a network learns: loss, schedule, batches and the loop."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,6 +48,21 @@ def test_the_network_learns_with_adam_on_that_schedule(monkeypatch):
     usual = train.compiled_unet(2, 10)
     assert float(usual.optimizer.learning_rate) == pytest.approx(paper.LEARNING_RATE)
     assert usual.layers[1].compute_dtype == "float32"
+
+
+def test_a_network_may_end_with_the_average_of_its_weights(arrays, monkeypatch):
+    monkeypatch.setattr(train, "unet", partial(train.unet, depth=1, convolutions=1))
+    x, y = (array[:2, ..., None].astype(np.float32) for array in arrays)
+    for momentum in (0.0, 0.75):
+        model, expected = train.compiled_unet(1, 9, ema_momentum=momentum), 0
+        kernel = model.trainable_variables[0]
+        for step in range(3):
+            model.train_on_batch(x, y)
+            last, share = kernel.numpy(), 1 - momentum if step else 1  # the first step has nothing before it
+            expected = expected + share * (last - expected)
+        train.take_average(model)
+        assert np.allclose(kernel.numpy(), expected, atol=1e-7)
+        assert np.allclose(kernel.numpy(), last, atol=1e-7) == (not momentum)
 
 
 def test_every_slice_is_seen_once_a_pass():

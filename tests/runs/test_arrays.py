@@ -38,7 +38,7 @@ def test_a_device_augments_as_the_processor_does():
     masks = np.zeros((5, 64, 64), np.float16)
     masks[:, 20:44, 16:48] = 1
     images = (0.2 + 0.4 * masks + 0.05 * rng.standard_normal(masks.shape)).clip(0, 1).astype(np.float16)
-    how = {"seed": 5, "batch_size": 3, "patch_px": (32, 48)}
+    how = {"seed": 5, "batch_size": 3, "patch_px": (32, 48), "reflection": True}
     here, there = train.batch(images, masks, 7, **how), arrays.OnDevice(images, masks).batch(7, **how)
     for one, other in zip(here, there, strict=True):
         assert one.shape == other.shape and one.std() > 0.1

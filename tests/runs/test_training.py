@@ -21,7 +21,8 @@ from sarco.runs import profiles, training
 pytestmark = pytest.mark.long
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
-                          patch_px=(32, 48), precision="float32", spacing_mm=8.0, goes_on_from=None)  # fmt: skip
+                          reflection=False, ema_momentum=0.0, patch_px=(32, 48), precision="float32", spacing_mm=8.0,
+                          goes_on_from=None)  # fmt: skip
 
 # How a run goes on does not depend on the depth, and the network of each is compiled anew.
 SHALLOW = partial(unet, depth=1, convolutions=1)
@@ -42,8 +43,9 @@ def train(arrays, out, seed=1, start=None, begun=(), **changes):
         return training.train_member(arrays, arrays, member, profile, out, progress=False)
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
-    whole = train(arrays, tmp_path / "whole").read_bytes()
+@pytest.mark.parametrize("options", [{}, {"ema_momentum": 0.7, "reflection": True}])
+def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch, options):
+    whole = train(arrays, tmp_path / "whole", **options).read_bytes()
     save, saved = training._save, []
 
     def killed(*args):
@@ -54,9 +56,9 @@ def test_a_killed_run_goes_on_and_ends_the_same(arrays, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training, "_save", killed)
-        train(arrays, tmp_path / "killed")
+        train(arrays, tmp_path / "killed", **options)
     assert not (tmp_path / "killed" / "member-01.npz").exists()
-    assert train(arrays, tmp_path / "killed").read_bytes() == whole
+    assert train(arrays, tmp_path / "killed", **options).read_bytes() == whole
     rows = (tmp_path / "killed" / "member-01.csv").read_text().splitlines()
     assert len(rows) == 1 + PROFILE.epochs and rows[0] == ",".join(training.HISTORY)
 
@@ -116,6 +118,15 @@ def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, t
     assert whole.read_bytes() == killed.read_bytes()
     first, second = (np.genfromtxt(file.with_suffix(".csv"), delimiter=",", skip_header=1) for file in (whole, killed))
     assert len(first) == profile.epochs and np.array_equal(first[:, :-1], second[:, :-1])  # the last is seconds
+
+
+def test_members_may_have_phantoms_of_their_own():
+    cases = [f"{case:04d}" for case in range(1, 12)]
+    profile = SimpleNamespace(members=3, own_phantoms=True)
+    shares = [training.shown(profile, member, cases) for member in (1, 2, 3)]
+    assert sorted(case for share in shares for case in share) == cases and {*map(len, shares)} == {3, 4}
+    profile.own_phantoms = False
+    assert training.shown(profile, 2, cases) == cases
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(arrays, tmp_path, monkeypatch):
