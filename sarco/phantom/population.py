@@ -166,7 +166,9 @@ def draw_subject(draw):
     if thin_wall:  # what the wall lacks is not found elsewhere
         z_area -= 1.0
     area, hu = area + area_sd * np.clip(z_area, -2.6, 2.8), hu + hu_sd * np.clip(z_hu, -2.6, 2.6)
-    phase = str(rng.choice(("plain", "arterial", "portal"), p=(0.25, 0.15, 0.60)))
+    # A kidney is as dense as the muscle, and hard, where there is no contrast.
+    shares = (0.80, 0.04, 0.16) if "kidney on muscle" in draw.wanted else (0.25, 0.15, 0.60)
+    phase = str(rng.choice(("plain", "arterial", "portal"), p=shares))
     height = rng.normal(mean_height_m(sex, age), HEIGHT_SD_M[sex])
     # Usual values: a median body mass index of 26, from about 18 (lean) to 42 (obese).
     bmi = np.clip(26 * np.exp(0.17 * adiposity + 0.03 * z_area), 15, 55)

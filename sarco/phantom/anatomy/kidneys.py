@@ -83,7 +83,7 @@ def on_muscle(canvas, draw, frame, side, cyst=None):
     win, e = canvas.ellipse(cx, cy, rx, ry, rng.uniform(2, 2.4), rng.uniform(-0.6, 0.6))
     e = e + rng.uniform(0.02, 0.08) * canvas.noise(12, win)
     win, e = contact.lie(canvas, draw, frame, "kidney", (win, e), min(rx, ry))
-    plain = rng.random() < 0.67
+    plain = rng.random() < 0.67 if draw.wild("surroundings") else frame.contrast == 0
     tone = frame.muscle_hu + rng.uniform(-10, 10) if plain else 30 + max(0.3, frame.contrast) * rng.uniform(90, 170)
     canvas.fill((win, e), tone + rng.uniform(0, 6) * canvas.noise(4, win), "kidney")
     if not plain and rng.random() < 0.5:  # the cortex before the medulla
