@@ -24,6 +24,10 @@ RECIPES = {
     "2-x-steps": lambda p: {"ablation_steps": 2 * p.ablation_steps},
     "4-x-steps": lambda p: {"ablation_steps": 4 * p.ablation_steps},
     "3-x-phantoms": lambda p: {"ablation_cases": 3 * p.ablation_cases},
+    "4-x-steps-3-x-phantoms": lambda p: {
+        "ablation_steps": 4 * p.ablation_steps,
+        "ablation_cases": 3 * p.ablation_cases,
+    },
     "finer-pixels": lambda p: {"spacing_mm": 0.75 * p.spacing_mm, "patch_px": _sides(p.patch_px, 1 / 0.75)},
     "reflection": lambda p: {"reflection": True},
     "averaging": lambda p: {"ema_momentum": 0.98},
@@ -43,9 +47,10 @@ def varied(profile, variant):
 
 
 def phantoms_of(profile, variant):
-    """The variant of `ABLATION` whose phantoms this one learns from: its own, or those of "all"."""
-    own = variant in PHANTOMS or varied(profile, variant).ablation_cases != profile.ablation_cases
-    return variant if own else "all"
+    """The variant of `ABLATION` whose phantoms this one learns from: of a recipe, the first that has as many."""
+    cases = varied(profile, variant).ablation_cases
+    as_many = (one for one in ("all", *RECIPES) if varied(profile, one).ablation_cases == cases)
+    return variant if variant in PHANTOMS else next(as_many)
 
 
 def _sides(patch_px, scale):

@@ -39,6 +39,15 @@ def test_every_key_that_differs_from_the_paper_has_its_row(name):
     assert found["their masks"] == ("the true ones" if profile.training_setting == "randomised" else "the readers'")
 
 
+def test_what_a_recipe_adds_to_the_papers_has_its_row():
+    added = {"reflection": "augmentation, reflection", "ema_momentum": "weights at the end",
+             "own_phantoms": "slices of a member"}  # fmt: skip
+    profile = profiles.load("published")
+    assert not set(added.values()) & set(told(profile, **dict.fromkeys(added, False)))
+    for key, row in added.items():
+        assert row in told(profile, **{key: True})
+
+
 def test_even_the_profile_paper_is_not_to_the_letter():
     found = told(profiles.load("paper"))
     assert {"slices", "order of that of masks", "augmentation, shift", "statistics of batch normalisation"} <= set(
