@@ -31,9 +31,12 @@ def read(name):
     """One table of `folder`, as a DataFrame."""
     path = folder() / f"{name}.csv"
     try:
-        return read_results(path)
+        table = read_results(path)
     except FileNotFoundError:
         raise SarcoError(f"{path}: no such file; restore it with git.") from None
+    if "warnings" in table:  # numbers, where there is none
+        table["warnings"] = table["warnings"].astype(object).fillna("")
+    return table
 
 
 def mask_path(slice_, whose):
@@ -90,7 +93,7 @@ def contradicted(audit, results):
     now = results[results["networks"] == MEMBERS]
     both = audit.merge(now, on="slice", suffixes=("", "_now"))
     other_area = (both["error_cm2"] - both["error_cm2_now"]).abs() > SAME_CM2
-    other_word = both["warned"] != (both["warnings"].fillna("") != "")
+    other_word = both["warned"] != (both["warnings"] != "")
     return both["slice"][other_area | other_word].tolist()
 
 
@@ -102,7 +105,8 @@ def mean(values):
     from scipy import stats
 
     values = np.asarray(values, float)
-    return (float(values.mean()), *map(float, stats.ttest_1samp(values, 0).confidence_interval()))
+    middle, half = float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+    return middle, middle - half, middle + half
 
 
 def rim(mask, spacing_mm):

@@ -46,6 +46,14 @@ def test_the_results_are_of_the_committed_masks():
         assert row.error_cm2 == pytest.approx(cm2[0] - cm2[1], abs=0.006)
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_warning_is_an_empty_text(tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/results.csv").write_text("slice,warnings\na,\nb,\n")
+    monkeypatch.setenv("SARCO_DATA", str(tmp_path))
+    assert real_ct.read(real_ct.RESULTS).warnings.tolist() == ["", ""]
+
+
 def test_the_error_that_counts():
     audit = real_ct.audited()
     assert audit.open.sum() == len(real_ct.read(real_ct.SLICES))
@@ -67,12 +75,14 @@ def test_what_the_audit_and_the_table_say_differently():
     audit = pd.DataFrame({"slice": ["a", "b", "c", "d"], "error_cm2": [1.5, 5.4, 1.0, 9.0],
                           "warned": [False, False, True, False]})  # fmt: skip
     now = pd.DataFrame({"slice": ["a", "b", "c"], "networks": "members", "error_cm2": [1.47, 5.9, 1.0],
-                        "warnings": [None, None, None]})  # fmt: skip
+                        "warnings": ""})  # fmt: skip
     student = now.assign(networks="student", error_cm2=0.0)
     assert real_ct.contradicted(audit, pd.concat([now, student])) == ["b", "c"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_interval_of_a_mean_is_students():
+    assert real_ct.mean([-3.5] * 8) == (-3.5, -3.5, -3.5)  # the same was taken off each
     assert real_ct.mean([1, 2, 3]) == pytest.approx((2, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-3)
 
 
