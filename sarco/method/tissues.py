@@ -23,6 +23,7 @@ MUSCLES = {
 }  # fmt: skip
 SUBCUTANEOUS, VISCERAL, INTERMUSCULAR = FATS = "subcutaneous fat", "visceral fat", "intermuscular fat"
 BONE, CANAL = "bone", "spinal canal"
+MIDLINE = (CANAL, BONE, "rectus abdominis")
 TISSUES = {
     BACKGROUND: ("air", "table", "limb"), OTHER: ("skin", "ligament", "vessel", "fluid", "foreign body", "crus"),
     **MUSCLES, SUBCUTANEOUS: ("subcutaneous fat", "fascia"), VISCERAL: ("visceral fat",), INTERMUSCULAR: (),
@@ -30,6 +31,7 @@ TISSUES = {
     "organ": ("liver", "spleen", "gallbladder", "pancreas"), "bowel": ("bowel", "bowel content"),
 }  # fmt: skip
 FAT_HU = (-190, -30)  # as body composition is measured (Alberta protocol); both kept
+NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 ORDER = 1  # of the spline that brings a tissue to the slice's grid: a cubic one rings, and there are many
 
 
@@ -93,3 +95,45 @@ def by_hu(regions, muscle, image_hu, tissues=tuple(TISSUES)):
     labels[group & ~muscle & fat] = tissues.index(INTERMUSCULAR)
     labels[(group & ~muscle & ~fat) | (fatty & ~fat)] = tissues.index(OTHER)
     return labels
+
+
+def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):
+    """Which pixels lie on the left of the midline as the image shows it: the patient's right, in an upright slice.
+
+    No network that learned with mirror images can tell. From behind, the midline goes through the spinal canal to the
+    vertebral body, and there turns to the middle of the recti: it follows a tilted body and a bent spine.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, (rows, columns)
+        As of `label_map`.
+    spacing_mm : tuple of float
+    tissues : sequence of str
+        What the labels are.
+
+    Returns
+    -------
+    ndarray of bool, (rows, columns), or None
+        None where canal, bone or rectus is missing.
+    """
+    canal, bone, recti = (np.argwhere(labels == tissues.index(name)) * np.array(spacing_mm) for name in MIDLINE)
+    if not (len(canal) and len(bone) and len(recti)):
+        return None
+    canal = canal.mean(axis=0)
+    vertebra = bone[np.hypot(*(bone - canal).T) < NEAR_MM]
+    vertebra = vertebra[(vertebra - canal) @ (recti.mean(axis=0) - canal) > 0]
+    if not len(vertebra):
+        return None
+    body = vertebra.mean(axis=0)
+    # Halfway between their outer edges: an atrophied rectus is thinner, and reaches as far.
+    aside = _left_of(recti.mean(axis=0) - body, recti - body)
+    low, high = np.quantile(aside, (0.02, 0.98))
+    middle = (recti[aside <= low].mean(axis=0) + recti[aside >= high].mean(axis=0)) / 2
+    behind, before = ((to - origin) / np.hypot(*(to - origin)) for origin, to in ((canal, body), (body, middle)))
+    places = np.moveaxis(np.indices(labels.shape), 0, -1) * np.array(spacing_mm) - body
+    return np.where(places @ (behind + before) > 0, _left_of(before, places), _left_of(behind, places)) > 0
+
+
+def _left_of(ahead, places):
+    """How far places lie on the left of a line that goes `ahead` through the origin, as a multiple of its length."""
+    return ahead[..., 0] * places[..., 1] - ahead[..., 1] * places[..., 0]

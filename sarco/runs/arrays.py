@@ -15,7 +15,7 @@ from ..engines.weights import weights_sha256
 from ..method import preprocess
 from ..method.augment import body_centre, draw_affine
 from ..method.ensemble import average
-from ..method.preprocess import mask_to_network, to_network
+from ..method.preprocess import labels_to_network, mask_to_network, to_network
 from ..method.train import draw_slices
 
 
@@ -30,11 +30,35 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
     Images in [0, 1] and masks as the share of a pixel that is muscle, on a grid of `spacing_mm`: numpy.memmap of
     float16, (cases, n, n).
     """
+
+    def one(case):
+        s = cohort.read_slice(case)
+        return np.stack([to_network(s.image_hu, s.spacing_mm, spacing_mm),
+                         mask_to_network(cohort.read_mask(case), s.spacing_mm, spacing_mm)])  # fmt: skip
+
+    arrays = _kept(one, cohort, cases, ("images", "masks"), spacing_mm, progress)
+    return arrays[0], arrays[1]
+
+
+def load_tissues(cohort, cases, spacing_mm, progress=True):
+    """The true tissue in the middle of each pixel of the grid of `load_arrays`, kept likewise.
+
+    Index into `method.tissues.TISSUES`: numpy.memmap of uint8, (cases, n, n).
+    """
+
+    def one(case):
+        return labels_to_network(cohort.read_tissues(case), cohort.read_slice(case).spacing_mm, spacing_mm)[None]
+
+    return _kept(one, cohort, cases, ("images", "tissues"), spacing_mm, progress)[0]
+
+
+def _kept(one, cohort, cases, kinds, spacing_mm, progress):
+    """What `one` makes of each case, from its files of some `kinds`: (arrays of a case, cases, n, n)."""
     # The name says what the arrays are made from: with other slices or other pre-processing they are other arrays.
     code = sources.digest("sarco.method.preprocess", "sarco.cohort.layout")
     made_from = hashlib.sha256(repr((spacing_mm, preprocess.WINDOW_HU, preprocess.ORDER, code)).encode())
     try:
-        for case, kind in itertools.product(cases, ("images", "masks")):
+        for case, kind in itertools.product(cases, kinds):
             made_from.update(f"{case} {checksum(cohort.path(kind, case))}".encode())
     except OSError as error:
         raise SarcoError(f"{error.filename}: cannot be read ({error.strerror}); make the cohort again.") from error
@@ -43,26 +67,20 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
         # Members that start together need them once.
         with alone(path.with_suffix(".lock")):
             if not path.exists():
-                _write_arrays(path, cohort, cases, spacing_mm, progress)
-    arrays = np.load(path, mmap_mode="r")
-    return arrays[0], arrays[1]
+                _write_arrays(path, one, cases, progress)
+    return np.load(path, mmap_mode="r")
 
 
-def _write_arrays(path, cohort, cases, spacing_mm, progress):
+def _write_arrays(path, one, cases, progress):
     from tqdm import tqdm
 
-    def one(case):
-        s = cohort.read_slice(case)
-        return (to_network(s.image_hu, s.spacing_mm, spacing_mm),
-                mask_to_network(cohort.read_mask(case), s.spacing_mm, spacing_mm))  # fmt: skip
-
-    n = one(cases[0])[0].shape
+    first = one(cases[0])
     with atomic(path) as beside:
-        out = np.lib.format.open_memmap(beside, "w+", np.float16, (2, len(cases), *n))
+        out = np.lib.format.open_memmap(beside, "w+", first.dtype, (len(first), len(cases), *first.shape[1:]))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             bar = tqdm(pool.map(one, cases), "pre-processing", len(cases), unit="slice", disable=not progress)
-            for i, pair in enumerate(bar):
-                out[:, i] = pair
+            for i, arrays in enumerate(bar):
+                out[:, i] = arrays
         out.flush()
 
 

@@ -1,27 +1,43 @@
-"""The student of a profile: one network that learns what the members find together."""
+"""The student of a profile: one network that learns what the members find together, and every tissue beside it.
+
+Its muscle is that of the members, mask by mask, whose mean it is taught. Its tissues are those of the phantoms, which
+it is told, for no member knows them.
+"""
 
 from dataclasses import replace
 
+import numpy as np
+from scipy import ndimage
+
 from ..base.errors import SarcoError
 from ..cohort.layout import Cohort
-from ..engines.weights import weights_sha256
-from .arrays import load_arrays, soft_targets
+from ..engines.weights import unpack, weights_sha256
+from ..method.augment import AUGMENTATION_ORDER, body_centre, draw_affine
+from ..method.tissues import TISSUES
+from ..method.train import compiled_unet, dice_loss, draw_slices
+from .arrays import load_arrays, load_tissues, soft_targets
 from .profiles import cohort_seed
-from .training import Member, member_seed, train_member, write_entries
+from .training import Member, member_seed, repeatable, train_member, write_entries
+
+TISSUE_WEIGHT = 0.5  # of the loss of the tissues, that of muscle counting 1
+ORDERS = (AUGMENTATION_ORDER, AUGMENTATION_ORDER, 0)  # of the splines that turn image, muscle and tissues
+RARE_SHARE = 1e-4  # of the batch's pixels: keeps the loss of a tissue defined that is not there
 
 
 def train_student(profile, progress=True):
-    """Train the student of a profile: one network that learns the mean of the members, on phantoms of its own.
+    """Train the student of a profile, on phantoms of its own that no member has seen.
 
-    It begins as a copy of the first member, which is nearer to that mean than random weights are. The profile has
-    `student_cases` over 0, and its members are trained. Returns the path of the weights.
+    It begins as a copy of the first member, which is nearer to the members' mean than random weights are. The profile
+    has `student_cases` over 0, and its members are trained. Returns the path of the weights.
     """
     from ..method.ensemble import Ensemble
 
     if not profile.student_cases:
         raise SarcoError(f"profile {profile.name}: it has no student; set student_cases to the number of its phantoms.")
     learn, judge = Cohort.open(profile.student_dir), Cohort.open(profile.cohort_dir)
-    images, _ = load_arrays(learn, learn.cases("train"), profile.spacing_mm, progress)
+    cases = learn.cases("train")
+    images, _ = load_arrays(learn, cases, profile.spacing_mm, progress)
+    tissues = load_tissues(learn, cases, profile.spacing_mm, progress)
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     ensemble = Ensemble.load(profile.weights_dir)
     targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
@@ -29,9 +45,62 @@ def train_student(profile, progress=True):
     profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
     start = profile.weights_dir / ensemble.manifest["members"][0]["file"]
     student = Member(0, member_seed(profile, 0), "student", start)
-    weights = train_member((images, targets), validation, student, profile, profile.weights_dir, progress)
+    weights = train_member(
+        (images, targets, tissues), validation, student, profile, profile.weights_dir, progress, (untaught, drawer)
+    )
     write_entries(
         profile, "student.json", [student],
         training_cases=profile.student_cases, training_seed=training_seed, taught_by=weights_sha256(ensemble.manifest),
+        tissues=list(TISSUES),
     )  # fmt: skip
     return weights
+
+
+def untaught(profile, member, taken):
+    """The compiled network of the student: a copy of the member that it begins with, and outputs for the tissues."""
+    repeatable(member.seed)
+    steps = profile.epochs * profile.iterations
+    model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken,
+                          loss=loss, ema_momentum=profile.ema_momentum, tissues=len(TISSUES))  # fmt: skip
+    model.optimizer.build(model.trainable_variables)
+    *body, kernel, bias = unpack(member.start)
+    last = [np.concatenate([of_muscle, new[..., 1:]], -1)
+            for of_muscle, new in zip((kernel, bias), model.get_weights()[-2:], strict=True)]  # fmt: skip
+    model.set_weights([*body, *last])
+    return model
+
+
+def drawer(training, profile, member):
+    """Function from a step to its batch, as `training.drawer`."""
+
+    def draw(step):
+        rng = np.random.default_rng((member.seed, step))
+        patches = []
+        for i in draw_slices(len(training[0]), step, member.seed, profile.batch_size):
+            affine = draw_affine(body_centre(training[0][i]), profile.patch_px, rng, profile.reflection)
+            patches.append([_moved(array[i], affine, profile.patch_px, order)
+                            for array, order in zip(training, ORDERS, strict=True)])  # fmt: skip
+        patches = np.array(patches, np.float32).transpose(0, 2, 3, 1)
+        return patches[..., :1], patches[..., 1:]
+
+    return draw
+
+
+def _moved(array, affine, patch_px, order):
+    return ndimage.affine_transform(np.asarray(array, np.float32), *affine, tuple(patch_px), order=order)
+
+
+def loss(true, predicted):
+    """Of the muscle as of a member, with the members' mean for the truth; of the tissues 1 - DSC and cross-entropy.
+
+    `true` holds that mean and the tissue of each pixel, (batch, rows, columns, 2).
+    """
+    from keras import ops
+
+    shares = predicted[..., 1:]
+    labels = ops.one_hot(ops.cast(true[..., 1], "int32"), shares.shape[-1])
+    entropy = -ops.mean(ops.log(ops.sum(labels * shares, -1) + 1e-6))
+    # Over the whole batch: a tissue may be missing in a slice.
+    overlap, both = (ops.mean(each, (0, 1, 2)) for each in (labels * shares, labels + shares))
+    dsc = ops.mean((2 * overlap + RARE_SHARE) / (both + RARE_SHARE))
+    return dice_loss(true[..., :1], predicted[..., :1]) + TISSUE_WEIGHT * (1 - dsc + entropy)

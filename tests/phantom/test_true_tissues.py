@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from sarco.method.tissues import FAT_HU, FATS, MUSCLES, TISSUES
+from sarco.method.tissues import FAT_HU, FATS, MUSCLES, TISSUES, left_half
 from sarco.phantom.canvas import MUSCLES as COUNTED
 from sarco.phantom.canvas import PARTS
 from sarco.phantom.phantom import IS_MUSCLE, phantom
@@ -46,3 +47,15 @@ def test_the_muscle_of_the_labels_is_the_true_one(setting):
     assert np.array_equal(np.isin(region, list(MUSCLES)), IS_MUSCLE[p.parts])
     fat = p.image_hu[np.isin(found, FATS)]
     assert fat.size and FAT_HU[0] <= fat.min() and fat.max() <= FAT_HU[1]
+
+
+@pytest.mark.parametrize("feature", ["scoliosis", "atrophy"])
+@pytest.mark.parametrize("turn", [0, 12])
+def test_left_is_left_in_a_tilted_body_and_a_bent_spine(feature, turn):
+    kept = []
+    p = phantom((4, 7), "difficult", 256, features=(feature,), extra=(lambda canvas, *_: kept.append(canvas.x.copy()),))
+    turned = [ndimage.rotate(each, turn, reshape=False, order=0) for each in (regions(p.parts, p.spacing_mm), kept[0])]
+    muscle = np.isin(turned[0], [NAMES.index(name) for name in MUSCLES])
+    left = left_half(turned[0], p.spacing_mm)
+    assert np.mean(left[muscle] != (turned[1][muscle] < 0)) < 0.01
+    assert left_half(np.zeros((9, 9), np.uint8), p.spacing_mm) is None
