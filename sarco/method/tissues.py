@@ -9,10 +9,9 @@ All of this is ours: the paper knows muscle alone.
 
 import numpy as np
 
-from ..base import spline
 from ..base.errors import SarcoError
 from . import postprocess
-from .preprocess import to_network
+from .preprocess import to_native, to_network
 
 # In the order of the network's outputs, each with the parts of the phantom that it is made of.
 BACKGROUND, OTHER = "background", "other"
@@ -32,7 +31,6 @@ TISSUES = {
 }  # fmt: skip
 FAT_HU = (-190, -30)  # as body composition is measured (Alberta protocol); both kept
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
-ORDER = 1  # of the spline that brings a tissue to the slice's grid: a cubic one rings, and there are many
 
 
 def label_map(image_hu, spacing_mm, student, muscle=None):
@@ -62,11 +60,11 @@ def label_map(image_hu, spacing_mm, student, muscle=None):
         raise SarcoError("these networks know muscle alone; train the student again, or choose weights whose "
                          "student.json has the key tissues.")  # fmt: skip
     grid_mm = student.network_spacing_mm
-    found, *shares = student.predict_outputs(to_network(image_hu, spacing_mm, grid_mm))[0]
-    shares = spline.resample_each(shares, (grid_mm, grid_mm), np.shape(image_hu), spacing_mm, ORDER)
+    outputs = student.predict_outputs(to_network(image_hu, spacing_mm, grid_mm))[0]
+    outputs = to_native(outputs, spacing_mm, np.shape(image_hu), grid_mm)
+    found, shares = outputs[0], outputs[1:]
     if muscle is None:
-        native = spline.resample_each(found, (grid_mm, grid_mm), np.shape(image_hu), spacing_mm)
-        muscle = postprocess.postprocess(native, image_hu)
+        muscle = postprocess.postprocess(found, image_hu)
     groups = np.array([student.tissues.index(name) for name in MUSCLES if name in student.tissues])
     regions = shares.argmax(axis=0)
     regions[muscle] = groups[shares[groups][:, muscle].argmax(axis=0)]
