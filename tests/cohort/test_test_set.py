@@ -37,7 +37,7 @@ def test_all_cases_are_those_of_a_whole_cohort_where_the_seed_is_the_same(waitin
     assert layout.joined(now.root) == (whole.root / "cohort.csv").read_bytes()
     assert now.table.equals(whole.table)
     files = sorted(path.relative_to(whole.root) for path in whole.root.glob("*/*"))
-    assert len(files) == 3 * 9 and all((whole.root / f).read_bytes() == (now.root / f).read_bytes() for f in files)
+    assert len(files) == 4 * 9 and all((whole.root / f).read_bytes() == (now.root / f).read_bytes() for f in files)
 
 
 def test_the_seed_is_the_manifests_checksum(drawn):
