@@ -247,6 +247,9 @@ def hollow(root, tmp_path):
     return copy
 
 
+NOT_OF_THE_BOOK = {"evaluation_block", "labels_cohort", "labels"}  # steps that no plan of it has on one machine
+
+
 def test_a_change_makes_the_steps_again_that_depend_on_it(hollow, root):
     assert not _planned(hollow)
 
@@ -261,7 +264,7 @@ def test_a_change_makes_the_steps_again_that_depend_on_it(hollow, root):
     entries = _entries(root)
     uses = {entry: _imports(hollow, entry) for entry in set(entries.values())}
     for name in _picked(root):
-        steps = {step for step in entries if str(hollow / name) in uses[entries[step]]} - {"evaluation_block"}
+        steps = {step for step in entries if str(hollow / name) in uses[entries[step]]} - NOT_OF_THE_BOOK
         text = (hollow / name).read_text(encoding="utf-8")
         found = change(name, text, f"{text}\nNEW = 1\n")
         first = {step for step in found if "Params have changed" in found[step]}  # the others follow from these
