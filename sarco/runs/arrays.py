@@ -115,13 +115,17 @@ def soft_targets(images, ensemble, path, progress=True):
 
 
 class OnDevice:
-    """Slices and masks (cases, n, n) kept on an accelerator and augmented there: a step waits for no copy."""
+    """Slices and masks (cases, n, n) kept on an accelerator and augmented there: a step waits for no copy.
 
-    def __init__(self, images, masks):
+    With labels as well, a batch has them after its masks, each from the nearest pixel.
+    """
+
+    def __init__(self, images, masks, labels=None):
         from keras import ops
 
         self.centres = [body_centre(image) for image in images]
         self.pairs = ops.convert_to_tensor(np.stack([images, masks], -1))
+        self.labels = None if labels is None else ops.convert_to_tensor(np.asarray(labels)[..., None])
 
     def batch(self, step, *, seed, batch_size, patch_px, reflection=False):
         """As `sarco.method.train.batch`, with the same draws, but for the rounding of the interpolation."""
@@ -133,8 +137,14 @@ class OnDevice:
             matrix, offset = draw_affine(self.centres[i], patch_px, rng, reflection)
             # Keras names the column first: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2.
             rows.append([matrix[1, 1], matrix[1, 0], offset[1], matrix[0, 1], matrix[0, 0], offset[0], 0, 0])
-        pairs = ops.cast(ops.take(self.pairs, np.array(drawn), axis=0), "float32")
-        moved = ops.image.affine_transform(pairs, np.array(rows, np.float32), "bilinear", "constant", 0.0,
-                                           data_format="channels_last")  # fmt: skip
-        patch = moved[:, : patch_px[0], : patch_px[1]]
+
+        def moved(arrays, interpolation):
+            some = ops.cast(ops.take(arrays, np.array(drawn), axis=0), "float32")
+            some = ops.image.affine_transform(some, np.array(rows, np.float32), interpolation, "constant", 0.0,
+                                              data_format="channels_last")  # fmt: skip
+            return some[:, : patch_px[0], : patch_px[1]]
+
+        patch = moved(self.pairs, "bilinear")
+        if self.labels is not None:
+            patch = ops.concatenate([patch, moved(self.labels, "nearest")], -1)
         return patch[..., :1], patch[..., 1:]

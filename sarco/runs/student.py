@@ -5,6 +5,7 @@ it is told, for no member knows them.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -17,10 +18,9 @@ from ..method.tissues import TISSUES
 from ..method.train import compiled_unet, dice_loss, draw_slices
 from .arrays import load_arrays, load_tissues, soft_targets
 from .profiles import cohort_seed
-from .training import Member, member_seed, repeatable, train_member, write_entries
+from .training import Member, drawer, member_seed, repeatable, train_member, write_entries
 
 TISSUE_WEIGHT = 0.5  # of the loss of the tissues, that of muscle counting 1
-ORDERS = (AUGMENTATION_ORDER, AUGMENTATION_ORDER, 0)  # of the splines that turn image, muscle and tissues
 RARE_SHARE = 1e-4  # of the batch's pixels: keeps the loss of a tissue defined that is not there
 
 
@@ -45,9 +45,8 @@ def train_student(profile, progress=True):
     profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
     start = profile.weights_dir / ensemble.manifest["members"][0]["file"]
     student = Member(0, member_seed(profile, 0), "student", start)
-    weights = train_member(
-        (images, targets, tissues), validation, student, profile, profile.weights_dir, progress, (untaught, drawer)
-    )
+    training, how = (images, targets, tissues), (untaught, partial(drawer, of_arrays=batch))
+    weights = train_member(training, validation, student, profile, profile.weights_dir, progress, how)
     write_entries(
         profile, "student.json", [student],
         training_cases=profile.student_cases, training_seed=training_seed, taught_by=weights_sha256(ensemble.manifest),
@@ -70,24 +69,18 @@ def untaught(profile, member, taken):
     return model
 
 
-def drawer(training, profile, member):
-    """Function from a step to its batch, as `training.drawer`."""
-
-    def draw(step):
-        rng = np.random.default_rng((member.seed, step))
-        patches = []
-        for i in draw_slices(len(training[0]), step, member.seed, profile.batch_size):
-            affine = draw_affine(body_centre(training[0][i]), profile.patch_px, rng, profile.reflection)
-            patches.append([_moved(array[i], affine, profile.patch_px, order)
-                            for array, order in zip(training, ORDERS, strict=True)])  # fmt: skip
-        patches = np.array(patches, np.float32).transpose(0, 2, 3, 1)
-        return patches[..., :1], patches[..., 1:]
-
-    return draw
-
-
-def _moved(array, affine, patch_px, order):
-    return ndimage.affine_transform(np.asarray(array, np.float32), *affine, tuple(patch_px), order=order)
+def batch(images, targets, tissues, step, *, seed, batch_size, patch_px, reflection=False):
+    """The batch of one step, as `method.train.batch`; after the members' mean, y holds the tissue of each pixel."""
+    rng = np.random.default_rng((seed, step))
+    patches = []
+    for i in draw_slices(len(images), step, seed, batch_size):
+        matrix, offset = draw_affine(body_centre(images[i]), patch_px, rng, reflection)
+        patches.append([
+            ndimage.affine_transform(np.asarray(array[i], np.float32), matrix, offset, tuple(patch_px), order=order)
+            for array, order in ((images, AUGMENTATION_ORDER), (targets, AUGMENTATION_ORDER), (tissues, 0))
+        ])  # fmt: skip
+    patches = np.stack(patches).transpose(0, 2, 3, 1)
+    return patches[..., :1], patches[..., 1:]
 
 
 def loss(true, predicted):

@@ -130,14 +130,17 @@ def repeatable(seed):
         tf.config.experimental.enable_op_determinism()
 
 
-def drawer(training, profile, member):
-    """Function from a step to its batch, on the accelerator where there is one and the patch lies within a slice."""
+def drawer(training, profile, member, of_arrays=None):
+    """Function from a step to its batch, on the accelerator where there is one and the patch lies within a slice.
+
+    Elsewhere `of_arrays` draws it, `method.train.batch` unless given.
+    """
     how = {"seed": member.seed, **{key: getattr(profile, key) for key in ("batch_size", "patch_px", "reflection")}}
     fits = max(profile.patch_px) <= training[0].shape[1]
     if fits and environment.hardware()["accelerators"]:
         on_device = OnDevice(*training)
         return lambda step: on_device.batch(step, **how)
-    return lambda step: batch(*training, step, **how)
+    return lambda step: (of_arrays or batch)(*training, step, **how)
 
 
 def _measured(model, losses, validation):
