@@ -44,9 +44,11 @@ def prove(root, manifest, at_most=DRAWN_AGAIN):
     """
     cohort, sha256 = layout.Cohort.open(root), _sha256(manifest)
     stated = layout.recipe_of(root).get("manifest")
+    if stated is None:
+        return [], [f"{root}: its test cases were drawn with the others, for no weights; leave out the manifest."]
     if stated != sha256:
-        of = f"for weights whose manifest has the SHA-256 {stated}" if stated else "with the others, for no weights"
-        return [], [f"{root}: its test cases were drawn {of}; {manifest} has {sha256}, so give another manifest."]
+        return [], [f"{root}: its test cases were drawn for weights whose manifest has the SHA-256 {stated}, and "
+                    f"{manifest} has {sha256}; give the manifest of those."]  # fmt: skip
     same, wrong = [], []
     for case in cohort.cases("test")[:at_most]:
         found = _unlike(cohort, case)

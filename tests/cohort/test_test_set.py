@@ -76,7 +76,7 @@ def _another_mask(cohort):
 FAULTS = {
     "another slice": (lambda c: shutil.copyfile(c.path("images", "0001"), _first_of(c, "images")), "not the slice"),
     "another mask": (_another_mask, "not the mask that is drawn now"),
-    "another manifest": (lambda c: (c.root.parent / "manifest.json").write_text("{}"), "give another manifest"),
+    "another manifest": (lambda c: (c.root.parent / "manifest.json").write_text("{}"), "give the manifest of those"),
     "another seed": (lambda c: (c.root / "recipe.txt").write_text("setting=reference cases=9 seed=5 matrix=128"),
                      "drawn with the others, for no weights"),
 }  # fmt: skip
