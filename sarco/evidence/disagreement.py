@@ -1,10 +1,16 @@
 """Whether the members' disagreement tells beforehand how wrong the ensemble is, and from where on it is a warning.
 
+What all members take for muscle they do not disagree on. Only another witness can see that, so a warning may go by two
+doubts, one of either kind.
+
 A warning is to find what the mean error leaves: errors against the truth, which only phantoms have. Its limit is
 learned on other people than those of the test set (elsewhere.csv), so that the test set can judge it.
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from operator import or_
 
 import numpy as np
 
@@ -19,12 +25,13 @@ LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks 
 
 @dataclass(frozen=True)
 class Doubt:
-    """One way to say how far members disagree, a column of cases.csv and elsewhere.csv."""
+    """One way to say how doubtful a slice is, a column of cases.csv and elsewhere.csv."""
 
     name: str
     sign: int  # 1 where more is more doubt, else -1
     spec: str
     unit: str = ""
+    says: str = "The networks disagree"  # how a warning begins; alike for all doubts of one kind
 
     def text(self, value):
         """A value with its unit."""
@@ -35,7 +42,15 @@ DOUBTS = {
     "members_sd_cm2": Doubt("SD of the areas that they find", 1, ".2f", " cm²"),
     "members_dsc": Doubt("mean DSC between their masks", -1, ".3f"),
     "disagreement_share": Doubt("share of the muscle that not all see", 1, ".1%"),
-}
+    "members_apart_cm2": Doubt("mean area between a mask and that of the majority", 1, ".2f", " cm²"),
+    "other_tissue_cm2": Doubt("area that the student of every tissue calls no muscle", 1, ".1f", " cm²",
+                              "Something else may be counted as muscle"),
+}  # fmt: skip
+
+
+def known(table):
+    """The keys of `DOUBTS` that a table tells: those of before their column, or without such a student, do not."""
+    return [doubt for doubt in DOUBTS if doubt in table and table[doubt].notna().any()]
 
 
 def by_case(cases, split):
@@ -98,7 +113,7 @@ def risk_coverage(sd_cm2, error_cm2):
 
 @dataclass(frozen=True)
 class Limit:
-    """From where on disagreement is a warning, and what it was learned on."""
+    """From where on doubt is a warning, and what it was learned on. Past either of two limits is past it."""
 
     doubt: str  # a key of `DOUBTS`
     value: float
@@ -106,48 +121,82 @@ class Limit:
     large: int  # of these slices, how many had a large error
     marked: int  # how many it marks
     caught: int  # how many of the marked had a large error
+    other: str | None = None  # a doubt of another kind, where two cost less than one
+    other_value: float | None = None
 
     @property
     def cost(self):
         """Slices marked for nothing, and `LOOKS` for each large error that is missed."""
         return self.marked - self.caught + LOOKS * (self.large - self.caught)
 
-    def over(self, value):
-        """Whether there is so much disagreement that it is a warning; of one value or of an array."""
-        return DOUBTS[self.doubt].sign * (value - self.value) > 0
+    @property
+    def values(self):
+        """The limit of each doubt that it goes by, by its key."""
+        return {self.doubt: self.value} | ({} if self.other is None else {self.other: self.other_value})
+
+    def past(self, doubts):
+        """Which doubts are past their limit, by key: each a bool or an array, as `doubts` has a value or a column."""
+        return {key: DOUBTS[key].sign * (doubts[key] - value) > 0 for key, value in self.values.items()}
+
+    def over(self, doubts):
+        """Whether there is so much doubt that it is a warning; of the doubts of one slice, or of a table of many."""
+        return reduce(or_, self.past(doubts).values())
+
+    def text(self):
+        """The doubts in words, and their limits."""
+        each = [(DOUBTS[key].name, DOUBTS[key].text(value)) for key, value in self.values.items()]
+        return tuple(" or ".join(part) for part in zip(*each, strict=True))
 
 
 def with_errors(table, correction):
-    """Slices of cases.csv or elsewhere.csv whose members' disagreement and truth are known, one row each.
+    """Slices of cases.csv or elsewhere.csv whose doubts and truth are known, one row each.
 
     Further columns are error_cm2 (what the correction leaves, since the mean error is known beforehand) and large
-    (whether that is over `LARGE_ERROR_CM2` either way). No row from a table that was made before these columns.
+    (whether that is over `LARGE_ERROR_CM2` either way). No row from a table that was made before such columns.
     """
     final = table[table["step"] == FINAL]
-    final = final.reindex(columns=final.columns.union(list(DOUBTS), sort=False))
-    final = final.dropna(subset=[*DOUBTS, "true_area_cm2"])
+    doubts = known(final)
+    final = final.dropna(subset=[*doubts, "true_area_cm2"]) if doubts else final[:0]
     error_cm2 = correction.apply(final["area_cm2"]) - final["true_area_cm2"]
     return final.assign(error_cm2=error_cm2, large=error_cm2.abs() > LARGE_ERROR_CM2)
 
 
-def learn(table, doubts=tuple(DOUBTS)):
+def learn(table, doubts=None):
     """The `Limit` of least cost on a table of `with_errors`; None without any large error, or where all are.
 
-    Of equal costs it is the first of `doubts`, keys of `DOUBTS`, and the one that marks fewer slices.
+    Of one of `doubts`, keys of `DOUBTS`, which are those that are `known` unless given; or of two of different kinds.
+    Of equal costs it is the first of them, one before two, and the one that marks fewer slices.
     """
     large = table["large"].to_numpy(bool)
     if large.all() or not large.any():
         return None
-    limits = []
-    for doubt in doubts:
-        sign = DOUBTS[doubt].sign
-        values = sign * table[doubt].to_numpy(float)
-        tried = np.unique(values)[::-1]
-        over = values > tried[:, None]  # every limit at once: `left_out` learns once for each slice
-        counts = (sign * tried).tolist(), over.sum(axis=1).tolist(), (over & large).sum(axis=1).tolist()
-        for value, marked, caught in zip(*counts, strict=True):
-            limits.append(Limit(doubt, value, len(large), int(large.sum()), marked, caught))
-    return min(limits, key=lambda limit: limit.cost)
+    tried = {doubt: _limits(DOUBTS[doubt].sign * table[doubt].to_numpy(float), large)
+             for doubt in (known(table) if doubts is None else doubts)}  # fmt: skip
+    pairs = [pair for pair in combinations(tried, 2) if DOUBTS[pair[0]].says != DOUBTS[pair[1]].says]
+    found = (_cheapest(tried, names, large) for names in (*((doubt,) for doubt in tried), *pairs))
+    return min(found, key=lambda limit: limit.cost, default=None)
+
+
+def _limits(values, large):
+    """Limits worth trying from the highest down, and what each leaves unmarked: (k,) and bool (k, slices).
+
+    Those are worth it that catch a large error more than the one above; and the highest value, which marks none.
+    """
+    limits = np.unique(values)[::-1]
+    below = values <= limits[:, None]
+    worth = np.diff((~below & large).sum(axis=1), prepend=-1) > 0
+    return limits[worth], below[worth]
+
+
+def _cheapest(tried, names, large):
+    """The `Limit` of least cost by one doubt, or by two together."""
+    limits, below = zip(*(tried[name] for name in names), strict=True)
+    *_, second = (np.ones((1, len(large)), bool), *below[1:])  # a lone doubt stands beside one that marks none
+    left, missed = (below[0][:, of].astype(np.float32) @ second[:, of].T for of in (slice(None), large))
+    at = np.unravel_index((LOOKS * missed + missed - left).argmin(), left.shape)
+    values = [DOUBTS[name].sign * float(some[i]) for name, some, i in zip(names, limits, at, strict=False)]
+    n, n_large = len(large), int(large.sum())
+    return Limit(names[0], values[0], n, n_large, n - int(left[at]), n_large - int(missed[at]), *names[1:], *values[1:])
 
 
 def left_out(table):
@@ -155,7 +204,7 @@ def left_out(table):
     marked = []
     for place, (_, row) in enumerate(table.iterrows()):
         limit = learn(table[np.arange(len(table)) != place])
-        marked.append(limit is not None and bool(limit.over(row[limit.doubt])))
+        marked.append(limit is not None and bool(limit.over(row)))
     return np.array(marked, bool)
 
 

@@ -19,7 +19,7 @@ from ..cohort.layout import Cohort, joined
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.choose import FLOAT32
 from ..engines.weights import weights_sha256
-from ..method import metrics, postprocess
+from ..method import metrics, postprocess, witness
 from ..method.ensemble import Ensemble
 from ..method.slice import common_box, measure_subsets
 from ..method.surface import area_cm2
@@ -38,11 +38,13 @@ COLUMNS = (
     # How far the members' own final masks agree, beside the final mask of all: SD of their areas, mean DSC of their
     # pairs, and the share of pixels in any of them that are not in all.
     "members_sd_cm2", "members_dsc", "disagreement_share",
+    "members_apart_cm2",  # and the mean area between one of them and what most of them see
+    "other_tissue_cm2",  # of the final mask, what the student of every tissue calls another (`method.witness`)
 )  # fmt: skip
 DECIMALS = (
     dict.fromkeys(("dsc", "true_dsc", "reader_dsc", "members_dsc", "disagreement_share"), 5)
     | dict.fromkeys(("area_cm2", "reference_area_cm2", "true_area_cm2", "members_sd_cm2"), 3)
-    | dict.fromkeys(("low_attenuation_cm2", "true_low_attenuation_cm2"), 3)
+    | dict.fromkeys(("low_attenuation_cm2", "true_low_attenuation_cm2", "members_apart_cm2", "other_tissue_cm2"), 3)
     | dict.fromkeys(("mean_hu", "true_mean_hu"), 2)
 )
 FINAL = postprocess.STEPS[-1]
@@ -136,22 +138,25 @@ def _evaluate_case(cohort, ensemble, student, case):
 
     image, reader, true, facts = read_case(cohort, case)
     rows = []
-    for members, chosen in ((ensemble, subsets(ensemble.size)), (student, {STUDENT: [0]})):
+    second = student if student and student.tissues else None
+    for members, chosen, beside in ((ensemble, subsets(ensemble.size), second), (student, {STUDENT: [0]}, None)):
         if members is not None:
-            rows += [facts | row for row in score(members, chosen, image, reader, true)]
+            rows += [facts | row for row in score(members, chosen, image, reader, true, beside)]
     # Rounded at once, so that a resumed run and a fresh one give the same table.
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
 
 
-def score(ensemble, chosen, image, reader, true):
+def score(ensemble, chosen, image, reader, true, student=None):
     """Rows of one slice, dicts by columns of `COLUMNS`: each of the means that are `chosen`, after each step.
 
     `chosen` is as `subsets` returns it. Where it holds every member alone and all together, the final row of all says
-    how far the members agree. The slice is compared with two masks, of which the true one may be None.
+    how far the members agree, and what a student of every tissue makes of their mask. The slice is compared with two
+    masks, of which the true one may be None.
     """
     spacing_mm = image.spacing_mm
     measured = measure_subsets(image.image_hu, spacing_mm, ensemble, chosen)
     box = common_box(measured.values(), reader, true)  # looked at only where a mask can be
+    muscle = None if student is None else witness.muscle(image.image_hu, spacing_mm, student)[box]
     measured = {subset: found.within(box) for subset, found in measured.items()}
     image_hu, reader, true = image.image_hu[box], reader[box], None if true is None else true[box]
     of_true = {f"true_{key}": value for key, value in density(true, image_hu, spacing_mm).items()}
@@ -167,7 +172,10 @@ def score(ensemble, chosen, image, reader, true):
             }  # fmt: skip
             if step == FINAL:
                 row |= density(mask, image_hu, spacing_mm) | of_true
-                row |= spread if len(chosen[subset]) == ensemble.size else {}
+                if len(chosen[subset]) == ensemble.size:
+                    row |= spread
+                    if muscle is not None:
+                        row["other_tissue_cm2"] = witness.other_tissue_cm2(mask, muscle, spacing_mm)
             rows.append(row)
     return rows
 
@@ -175,8 +183,8 @@ def score(ensemble, chosen, image, reader, true):
 def members_spread(masks, spacing_mm):
     """How far the final masks (members, rows, columns) that two members or more draw alone differ.
 
-    Three columns of `COLUMNS`: the SD of their areas, the mean DSC of all pairs, and of the pixels in any mask the
-    share that is not in all (0 where all are empty).
+    Four columns of `COLUMNS`: the SD of their areas, the mean DSC of all pairs, of the pixels in any mask the share
+    that is not in all (0 where all are empty), and the mean area between a mask and that of the majority.
     """
     flat = masks[:, masks.any(axis=0)].astype(np.float32)
     # Counts of pixels stay exact in float32 up to 16 million.
@@ -184,11 +192,12 @@ def members_spread(masks, spacing_mm):
     sizes = np.diag(shared)
     total = sizes[:, None] + sizes
     dsc = np.divide(2 * shared, total, out=np.ones_like(shared), where=total > 0)
-    some, every = flat.shape[1], np.count_nonzero(masks.all(axis=0))
+    some, every, votes = flat.shape[1], np.count_nonzero(masks.all(axis=0)), flat.mean(axis=0)
     return {
         "members_sd_cm2": float(np.std([area_cm2(mask, spacing_mm) for mask in masks], ddof=1)),
         "members_dsc": float(dsc[np.triu_indices(len(masks), 1)].mean(dtype=float)),
         "disagreement_share": 1 - every / some if some else 0.0,
+        "members_apart_cm2": float(np.minimum(votes, 1 - votes).sum(dtype=float) * spacing_mm[0] * spacing_mm[1] / 100),
     }
 
 

@@ -45,7 +45,15 @@ OF_MEMBERS = {
     "members_dsc": Number("Mean DSC between networks", "of their masks, pair by pair", decimals=4),
     "disagreement_share": Number("Disagreement", "of the pixels that any network calls muscle, not all do", decimals=4),
 }
+# Of interest where a warning goes by them.
+OF_A_WARNING = {
+    "members_apart_cm2": Number("Area between networks", "mean between a mask of one and that of their majority"),
+    "other_tissue_cm2": Number("Something else", "of the muscle, what the student of every tissue calls another"),
+}
 CLASS = ("cutoff", "low_muscle", "low_attenuation")
+
+
+_DOUBTS = OF_MEMBERS | OF_A_WARNING
 
 
 def _part(key, part):
@@ -88,8 +96,8 @@ def numbers_of(segmentation, with_patient=False):
             **{key: value for key, value in vars(class_).items() if key != "cutoff"},
         },
         "members": segmentation.members,
-        **{key: _rounded(getattr(segmentation, key), number.decimals) for key, number in OF_MEMBERS.items()},
-        "disagreement_limit": limit and {"of": limit.doubt, "limit": round(limit.value, 5)},
+        **{key: _rounded(getattr(segmentation, key), number.decimals) for key, number in _DOUBTS.items()},
+        "disagreement_limit": limit and _limits(limit),
         "pixel_spacing_mm": list(segmentation.spacing_mm),
         "matrix": list(segmentation.mask.shape),
         "correction": correction and {
@@ -107,6 +115,12 @@ def numbers_of(segmentation, with_patient=False):
     if with_patient:
         measured["patient"] = {key: _text(header, name) for key, name in PATIENT.items()}
     return measured
+
+
+def _limits(limit):
+    """A limit of doubt as JSON has it, with the second that a warning goes by where there is one."""
+    first, *more = ({"of": key, "limit": round(value, 5)} for key, value in limit.values.items())
+    return first | ({"or": more[0]} if more else {})
 
 
 def _text(header, name):
@@ -132,10 +146,11 @@ def rows(measured):
             ends = f"{interval[0]:.1f} to {number.text(interval[1])}"
             lines.append(("Its 95 % interval", ends, "from the networks' errors on synthetic phantoms"))
     if measured["members_sd_cm2"] is not None:
-        limit = measured["disagreement_limit"] or {"of": None}
-        for key, number in OF_MEMBERS.items():
-            doubt = disagreement.DOUBTS[key]
-            warned = f"; a warning past {doubt.text(limit['limit'])}" if key == limit["of"] else ""
+        limit = measured["disagreement_limit"] or {}
+        limits = {one["of"]: one["limit"] for one in (limit, limit.get("or")) if one}
+        for key in (key for key in _DOUBTS if key in OF_MEMBERS or (key in limits and measured[key] is not None)):
+            doubt, number = disagreement.DOUBTS[key], _DOUBTS[key]
+            warned = f"; a warning past {doubt.text(limits[key])}" if key in limits else ""
             lines.append((number.name, doubt.text(measured[key]), number.meaning + warned))
     words, class_ = {True: "low", False: "not low"}, measured["class"]
     if class_:

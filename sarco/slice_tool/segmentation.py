@@ -76,6 +76,10 @@ class Segmentation:
         Mean DSC of the pairs of their masks.
     disagreement_share : float or None
         Of the pixels that any of them calls muscle, the share that not all do.
+    members_apart_cm2 : float or None
+        Mean area between one of their masks and that of the majority.
+    other_tissue_cm2 : float or None
+        Of the mask, what a student of every tissue calls something else, see `sarco.method.witness`; None without one.
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
     """
@@ -101,6 +105,8 @@ class Segmentation:
     members_sd_cm2: float | None = None
     members_dsc: float | None = None
     disagreement_share: float | None = None
+    members_apart_cm2: float | None = None
+    other_tissue_cm2: float | None = None
     disagreement_limit: disagreement.Limit | None = None
 
     @property
@@ -189,6 +195,13 @@ class Segmenter:
 
         return Ensemble.load(self.weights, student=self.quick, engine=self.engine, once=self.once)
 
+    @made_once
+    def witness(self):
+        """A student of every tissue, to look at what the members found; None where there is none."""
+        from ..method import witness
+
+        return None if self.quick else witness.load(self.weights, engine=self.engine, once=self.once)
+
     @cached_property
     def fingerprint(self):
         """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
@@ -216,6 +229,7 @@ class Segmenter:
         -------
         Segmentation
         """
+        from ..method import witness
         from ..method.slice import measure_subsets
 
         stored, image = image, image.upright()  # found as the networks know it, given as the file has it
@@ -223,6 +237,9 @@ class Segmenter:
         alone = {str(k): [k] for k in range(size)} if size > 1 else {}
         measured = measure_subsets(image.image_hu, image.spacing_mm, self.ensemble, {"all": range(size)} | alone)
         spread = members_spread(np.stack([measured[name].mask for name in alone]), image.spacing_mm) if alone else {}
+        if alone and self.witness:
+            muscle = witness.muscle(image.image_hu, image.spacing_mm, self.witness)
+            spread["other_tissue_cm2"] = witness.other_tissue_cm2(measured["all"].mask, muscle, image.spacing_mm)
         manifest, engine = self.manifest, "{name} {version} in {precision}".format(**self.ensemble.engine.made_with)
         weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
@@ -235,14 +252,27 @@ class Segmenter:
 
 
 def _disagreement(spread, limit):
-    """A warning where the members disagree more than the limit that was learned."""
-    if limit is not None and limit.over(spread[limit.doubt]):
-        doubt = disagreement.DOUBTS[limit.doubt]
+    """A warning where the members disagree more than the limit that was learned, or a witness sees something else."""
+    if limit is None:
+        return
+    unknown = dict.fromkeys(limit.values, np.nan)  # without a student of every tissue
+    past = [key for key, over in limit.past(unknown | spread).items() if over]
+    for key in past[:-1]:
+        yield _said(key, spread, limit)
+    if past:
+        either = "it" if len(limit.values) == 1 else "one of the two limits"
         yield (
-            f"The networks disagree: the {doubt.name} is {doubt.text(spread[limit.doubt])}, past the limit of "
-            f"{doubt.text(limit.value)}. Of the phantoms past it {limit.caught} in {limit.marked} were more than "
-            f"{disagreement.LARGE_ERROR_CM2:g} cm² wrong: look at the picture before you trust the area."
+            f"{_said(past[-1], spread, limit)} Of the phantoms past {either} {limit.caught} in {limit.marked} were "
+            f"more than {disagreement.LARGE_ERROR_CM2:g} cm² wrong: look at the picture before you trust the area."
         )
+
+
+def _said(key, spread, limit):
+    doubt = disagreement.DOUBTS[key]
+    return (
+        f"{doubt.says}: the {doubt.name} is {doubt.text(spread[key])}, past the limit of "
+        f"{doubt.text(limit.values[key])}."
+    )
 
 
 def _gather(image, mask, person, warnings, **known):

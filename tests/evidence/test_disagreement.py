@@ -78,7 +78,7 @@ def test_errors_are_those_against_the_truth_that_the_correction_leaves():
     assert found.error_cm2.tolist() == pytest.approx([0, 6, -6])  # of the last the disagreement is not known
     assert found.large.tolist() == [False, True, True]
     # A table that was made before there were such columns tells nothing, and no limit.
-    old = disagreement.with_errors(table.drop(columns=list(disagreement.DOUBTS)), CORRECTION)
+    old = disagreement.with_errors(table.drop(columns=disagreement.known(table)), CORRECTION)
     assert old.empty and disagreement.learn(old) is None
 
 
@@ -90,14 +90,14 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     # By SD: one missed and one marked for nothing are 11; to catch it as well, 15 would be.
     limit = disagreement.learn(table, ["members_sd_cm2"])
     assert limit == disagreement.Limit("members_sd_cm2", 3.0, 18, 3, 3, 2)
-    assert limit.over(3.5) and not limit.over(3.0)
+    assert limit.over({"members_sd_cm2": 3.5}) and not limit.over({"members_sd_cm2": 3.0})
     limit = disagreement.learn(table)
     assert limit == disagreement.Limit("members_dsc", 0.95, 18, 3, 4, 3)
-    assert limit.over(0.94) and not limit.over(0.96)
+    assert limit.over({"members_dsc": 0.94}) and not limit.over({"members_dsc": 0.96})
     # To catch the one by ten looks costs as much as to miss it: then rather none is marked.
     even = disagreement.with_errors(elsewhere([9, *[0] * 15], [1.0, *range(2, 12), *[0.5] * 5], 0.9), CORRECTION)
     assert disagreement.learn(even, ["members_sd_cm2"]) == disagreement.Limit("members_sd_cm2", 11.0, 16, 1, 0, 0)
-    marked = limit.over(table.members_dsc)
+    marked = limit.over(table)
     judged = disagreement.judge(marked, table.large)
     assert judged["sensitivity"] == (3, 3, pytest.approx(0.438, abs=1e-3), 1)  # Wilson's interval
     assert judged["false_alarms"][:2] == (1, 15)
@@ -105,9 +105,41 @@ def test_the_limit_costs_least_whichever_way_doubt_is_told():
     assert disagreement.learn(table[~table.large]) is None
 
 
+def test_what_all_members_take_for_muscle_needs_another_witness():
+    errors, sd = [9, 9, 9, *[0] * 12], [5.0, 4.0, 1.0, *np.linspace(1.1, 3, 12)]  # of the third all agree
+    agreed = elsewhere(errors, sd, 0.9)
+    table = disagreement.with_errors(agreed, CORRECTION)
+    other = np.array([0, 0.5, 7, *[1] * 10, 0, 2])  # nor does the witness see what disagreement finds
+    both = disagreement.with_errors(agreed.assign(other_tissue_cm2=np.tile(other, 2)), CORRECTION)
+    assert disagreement.learn(both) == disagreement.Limit("members_sd_cm2", 3.0, 15, 3, 3, 3, "other_tissue_cm2", 2.0)
+    limit = disagreement.learn(both)
+    assert limit.past(both.iloc[2]) == {"members_sd_cm2": False, "other_tissue_cm2": True}
+    assert limit.over(both).tolist() == [True] * 3 + [False] * 12
+    assert limit.text()[1] == "3.00 cm² or 2.0 cm²"
+    # Without one, and with one that sees nothing, it is a limit of disagreement alone; two of those never join.
+    alone = disagreement.Limit("members_sd_cm2", 3.0, 15, 3, 2, 2)
+    assert disagreement.learn(table) == alone == disagreement.learn(both.assign(other_tissue_cm2=1.0))
+    assert disagreement.learn(both.assign(members_dsc=-other).drop(columns="other_tissue_cm2")) == alone
+    # The least cost of two limits, tried one by one.
+    rng = np.random.default_rng(0)
+    many = pd.DataFrame(
+        {"large": rng.random(40) < 0.3, "members_dsc": rng.random(40), "other_tissue_cm2": rng.random(40)}
+    )
+    many["members_dsc"] -= 0.3 * many.large
+    costs = [
+        (~many.large & over).sum() + disagreement.LOOKS * (many.large & ~over).sum()
+        for a in [*many.members_dsc, 2]
+        for b in [*many.other_tissue_cm2, 2]
+        for over in [(many.members_dsc < a) | (many.other_tissue_cm2 > b)]
+    ]
+    found = disagreement.learn(many)
+    assert found.cost == min(costs) and found.marked == found.over(many).sum()
+    assert found.caught == (found.over(many) & many.large).sum()
+
+
 def test_a_slice_does_not_set_the_limit_that_it_is_judged_by():
     table = disagreement.with_errors(elsewhere([9, 0, 0], [3.0, 2.0, 1.0], 0.9), CORRECTION)
-    assert disagreement.learn(table).over(table.members_sd_cm2).tolist() == [True, False, False]
+    assert disagreement.learn(table).over(table).tolist() == [True, False, False]
     # Without the only large error there is no limit; without the second slice the limit is the third's.
     assert disagreement.left_out(table).tolist() == [False, True, False]
 

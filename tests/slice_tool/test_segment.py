@@ -73,6 +73,20 @@ def weights(tmp_path_factory):
     return make_weights(tmp_path_factory.mktemp("everywhere") / "weights", bias=5.0)
 
 
+def write_witness(folder):
+    """A student of every tissue beside the members, to which all is kidney."""
+    from sarco.method.unet import unet
+
+    tissues = ("psoas", "kidney")
+    model = unet(filters=2, tissues=len(tissues))
+    *others, kernel, _ = model.get_weights()
+    model.set_weights([*others, np.zeros_like(kernel), np.array([5.0, 0, 9])])
+    pack(model, folder / "student.npz")
+    member = {"file": "student.npz", "sha256": checksum(folder / "student.npz"), "seed": 0, "validation_dsc": 0.5}
+    student = json.loads((folder / "manifest.json").read_text()) | {"members": [member], "tissues": tissues}
+    (folder / "student.json").write_text(json.dumps(student))
+
+
 def write_results(weights, sha256):
     """Results of these weights: the two validation slices are overestimated by 2 and 4 cm2."""
     folder = weights.parent / "results"
@@ -381,6 +395,20 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     assert found.members_sd_cm2 == pytest.approx(area / 2**0.5)  # one finds all, the other nothing
     assert (found.members_dsc, found.disagreement_share) == (0, 1)
     assert names.numbers_of(found)["disagreement_limit"] == {"of": "members_sd_cm2", "limit": 2}
+    # A student of every tissue sees what no member doubts: here a kidney everywhere, which no limit of theirs finds.
+    write_witness(folder)
+    agreed = elsewhere.assign(team=team(manifest), members_sd_cm2=[1e5, 2, 1e6], other_tissue_cm2=[1.0, 2, 0])
+    agreed.to_csv(folder.parent / "results" / "elsewhere.csv")
+    found = segmentation.segment(slice_path, folder)
+    assert found.other_tissue_cm2 == pytest.approx(found.area_cm2, rel=0.02)
+    said = f"every tissue calls no muscle is {found.other_tissue_cm2:.1f} cm², past the limit of 1.0 cm². Of the "
+    assert any(said + "phantoms past one of the two limits 2 in 2" in warning for warning in found.warnings)
+    assert not any("The networks disagree" in warning for warning in found.warnings)
+    limit = {"of": "members_sd_cm2", "limit": 1e5, "or": {"of": "other_tissue_cm2", "limit": 1}}
+    assert names.numbers_of(found)["disagreement_limit"] == limit
+    shown = [row[:2] for row in names.rows(names.numbers_of(found))]
+    assert ("Something else", f"{found.other_tissue_cm2:.1f} cm²") in shown
+    (folder / "student.json").unlink()
     # Hexadecimal digits that read as a number are the name of a team all the same.
     for digits in ("012345678901", "12345e678901"):
         monkeypatch.setattr(learned, "team", lambda manifest, digits=digits: digits)
