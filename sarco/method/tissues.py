@@ -9,6 +9,7 @@ All of this is ours: the paper knows muscle alone.
 
 import numpy as np
 
+from ..base import disc
 from ..base.errors import SarcoError
 from . import postprocess
 from .preprocess import to_native, to_network
@@ -24,12 +25,13 @@ SUBCUTANEOUS, VISCERAL, INTERMUSCULAR = FATS = "subcutaneous fat", "visceral fat
 BONE, CANAL = "bone", "spinal canal"
 MIDLINE = (CANAL, BONE, "rectus abdominis")
 TISSUES = {
-    BACKGROUND: ("air", "table", "limb"), OTHER: ("skin", "ligament", "vessel", "fluid", "foreign body", "crus"),
-    **MUSCLES, SUBCUTANEOUS: ("subcutaneous fat", "fascia"), VISCERAL: ("visceral fat",), INTERMUSCULAR: (),
+    BACKGROUND: ("air", "table", "limb"), OTHER: ("ligament", "vessel", "fluid", "foreign body", "crus"),
+    **MUSCLES, SUBCUTANEOUS: ("skin", "subcutaneous fat", "fascia"), VISCERAL: ("visceral fat",), INTERMUSCULAR: (),
     BONE: ("bone", "disc", "cartilage"), CANAL: ("spinal canal",), "kidney": ("kidney",),
     "organ": ("liver", "spleen", "gallbladder", "pancreas"), "bowel": ("bowel", "bowel content"),
 }  # fmt: skip
 FAT_HU = (-190, -30)  # as body composition is measured (Alberta protocol); both kept
+SKIN_MM = 1.5  # from air: no fat, but skin and its blur, which no grid of 2 mm can tell from fat
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 
 
@@ -68,19 +70,21 @@ def label_map(image_hu, spacing_mm, student, muscle=None):
     groups = np.array([student.tissues.index(name) for name in MUSCLES if name in student.tissues])
     regions = shares.argmax(axis=0)
     regions[muscle] = groups[shares[groups][:, muscle].argmax(axis=0)]
-    return by_hu(regions, muscle, image_hu, student.tissues)
+    return by_hu(regions, muscle, image_hu, spacing_mm, student.tissues)
 
 
-def by_hu(regions, muscle, image_hu, tissues=tuple(TISSUES)):
+def by_hu(regions, muscle, image_hu, spacing_mm, tissues=tuple(TISSUES)):
     """What each pixel is, by the region that it lies in and its HU.
 
     Parameters
     ----------
     regions : ndarray of int, (rows, columns)
-        Index into `tissues`; of a muscle up to its contour, the fat within it included.
+        Index into `tissues`; of a muscle up to its contour, the fat within it included, and of subcutaneous fat with
+        the skin.
     muscle : ndarray of bool, (rows, columns)
         The muscle that counts, which lies in the regions of muscles.
     image_hu : ndarray, (rows, columns)
+    spacing_mm : tuple of float
     tissues : sequence of str
 
     Returns
@@ -91,7 +95,8 @@ def by_hu(regions, muscle, image_hu, tissues=tuple(TISSUES)):
     group, fatty = (np.isin(tissues, list(names))[regions] for names in (MUSCLES, FATS))
     labels = np.asarray(regions, np.uint8).copy()
     labels[group & ~muscle & fat] = tissues.index(INTERMUSCULAR)
-    labels[(group & ~muscle & ~fat) | (fatty & ~fat)] = tissues.index(OTHER)
+    skin = (regions == tissues.index(SUBCUTANEOUS)) & disc.dilate(image_hu < FAT_HU[0], SKIN_MM, spacing_mm)
+    labels[(group & ~muscle & ~fat) | (fatty & ~fat) | skin] = tissues.index(OTHER)
     return labels
 
 

@@ -15,7 +15,7 @@ ON_FASCIA = np.isin(PARTS, ("air", "table", "limb", "skin", "subcutaneous fat", 
 
 
 def regions(parts, spacing_mm):
-    """The region of each pixel: of a muscle up to its contour, and of fat whatever its HU.
+    """The region of each pixel: of a muscle up to its contour, of fat whatever its HU, the subcutaneous with the skin.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def regions(parts, spacing_mm):
 
 def true_labels(phantom):
     """What each pixel of a phantom is, as `method.tissues.label_map` finds it: uint8, (rows, columns)."""
-    return by_hu(regions(phantom.parts, phantom.spacing_mm), phantom.true_mask, phantom.image_hu)
+    found = regions(phantom.parts, phantom.spacing_mm)
+    return by_hu(found, phantom.true_mask, phantom.image_hu, phantom.spacing_mm)
 
 
 def _closed(mask, radius_mm, spacing_mm):

@@ -20,7 +20,10 @@ def test_fat_has_the_hu_of_fat_and_fat_in_a_muscle_lies_between_muscles():
     image_hu = np.array([[40, -80, 300, -190, -30, -29, -191, -80]])
     muscle = np.array([[True, *[False] * 7]])
     found = labels("psoas", "intermuscular fat", "other", "visceral fat", "visceral fat", "other", "other", "kidney")
-    assert np.array_equal(tissues.by_hu(regions, muscle, image_hu), found)
+    assert np.array_equal(tissues.by_hu(regions, muscle, image_hu, (1.0, 1.0)), found)
+    regions, image_hu = labels(*["subcutaneous fat"] * 4), np.array([[-1000, -100, -100, -100]])
+    found = labels("other", "other", "subcutaneous fat", "subcutaneous fat")  # the first millimetre is skin
+    assert np.array_equal(tissues.by_hu(regions, np.zeros((1, 4), bool), image_hu, (1.0, 1.0)), found)
 
 
 class Student(Ensemble):

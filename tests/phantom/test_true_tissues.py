@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from sarco.method import metrics
 from sarco.method.tissues import FAT_HU, FATS, MUSCLES, TISSUES, left_half
 from sarco.phantom.canvas import MUSCLES as COUNTED
 from sarco.phantom.canvas import PARTS
@@ -15,6 +16,10 @@ def test_each_part_is_of_one_tissue():
     given = [part for parts in TISSUES.values() for part in parts]
     assert sorted(given) == sorted(PARTS)
     assert {part for name in MUSCLES for part in TISSUES[name]} == set(COUNTED)
+
+
+def window(p):
+    return (p.image_hu >= FAT_HU[0]) & (p.image_hu <= FAT_HU[1])
 
 
 def painted(names):
@@ -45,6 +50,9 @@ def test_the_muscle_of_the_labels_is_the_true_one(setting):
     found, region = (np.array(NAMES)[labels] for labels in (true_labels(p), regions(p.parts, p.spacing_mm)))
     assert np.array_equal(np.isin(found, list(MUSCLES)), p.true_mask)
     assert np.array_equal(np.isin(region, list(MUSCLES)), IS_MUSCLE[p.parts])
+    skin = p.parts == PARTS.index("skin")
+    painted, seen = (region == "subcutaneous fat") & ~skin & window(p), found == "subcutaneous fat"
+    assert metrics.dice(seen, painted) > 0.97  # the skin is told by its thickness alone
     fat = p.image_hu[np.isin(found, FATS)]
     assert fat.size and FAT_HU[0] <= fat.min() and fat.max() <= FAT_HU[1]
 
