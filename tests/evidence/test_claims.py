@@ -502,6 +502,7 @@ COMMITTED = [
     ("readers.csv", {"scale": "0.5", "split": "test"}, r"feeds the claim 'DSC, test' "),
     ("bench.csv", {"what": "ours"}, r"feeds no claim .* chapters/03-training\.html#tab-bench;"),
     ("elsewhere.csv", {"population": "randomised"}, r"feeds no claim .* chapters/06-bias\.html#fig-elsewhere;"),
+    ("labels.csv", {"arm": "50 % D", "network": "2"}, r"feeds no claim .* chapters/03-training\.html#fig-noise;"),
     ("ablation.csv", {"variant": "none"}, r"feeds no claim .* chapters/01-data\.html#fig-ablation;"),
 ]
 

@@ -153,6 +153,11 @@ def _sweeps(run):
         yield from _fed_by(SWEPT[name], [case], [name], map(float, values))
 
 
+def _labels(run):
+    table = run.results("labels")
+    return _fed_by(None, *(table[column].unique() for column in ("arm", "network", "case", "step")))
+
+
 def _difficult(run):
     return [f"{case:04d}" for case in _up_to(run, "difficult_cases")]
 
@@ -183,6 +188,8 @@ TABLES = {
     "bench": Rows("{what}", lambda run: _fed_by(None, speed.ROWS), shown="03-training#tab-bench"),
     "readers": Rows("case {case}, readers' scale {scale:g}, members {subset}, step {step}", _readers,
                     "dsc reference_area_cm2"),
+    "labels": Rows("arm {arm}, network {network}, case {case}, step {step}", _labels,
+                   "true_dsc area_cm2 true_area_cm2", shown="03-training#fig-noise"),
     "ablation": Rows("variant {variant}, case {case}",
                      lambda run: _fed_by(None, run.made_with["ablation_variants"], _difficult(run)), "dsc area_cm2",
                      shown="01-data#fig-ablation"),
