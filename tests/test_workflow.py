@@ -22,9 +22,8 @@ from sarco.base.errors import SarcoError
 from sarco.base.files import checksum
 from sarco.cohort import make, test_set
 from sarco.cohort.layout import Cohort
-from sarco.evidence import opened
 from sarco.evidence.run import Run
-from sarco.runs import profiles
+from sarco.runs import opening, profiles
 
 pytestmark = pytest.mark.long
 
@@ -459,7 +458,7 @@ def test_smoke_makes_everything(smoke, chapters):
 
 def test_the_test_cases_were_drawn_for_the_weights(smoke):
     manifest = smoke.weights_dir / "manifest.json"
-    drawn, cohort = opened.of(Run(smoke)), Cohort.open(smoke.cohort_dir)
+    drawn, cohort = opening.of(Run(smoke)), Cohort.open(smoke.cohort_dir)
     assert len(drawn.opened) == 1 and drawn.seed == int(checksum(manifest)[:12], 16) != smoke.seed
     assert cohort.cases("test") == [f"{case:04d}" for case in range(21, 31)]
     assert test_set.prove(cohort.root, manifest, at_most=2) == (["0021", "0022"], [])

@@ -72,13 +72,13 @@ class Run(StoredRun):
         """
         from ..cohort.make import draw_case
         from ..ct.geometry import Slice
-        from ..evidence import opened
         from ..method.surface import area_cm2
+        from ..runs import opening
 
         if case in self.cohort.cases():
             return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)
         stored = self.results("cohort").set_index("case").loc[case]
-        later = opened.of(self) if stored.get("split") == "test" else None
+        later = opening.of(self) if stored.get("split") == "test" else None
         drawn = draw_case("reference", later.seed if later else self.profile.seed, int(case) - 1)
         for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
             drawn_cm2 = area_cm2(mask, drawn.spacing_mm)

@@ -4,7 +4,7 @@ A chapter keeps the texts that it needs (`words`); workflow/prose.py fills those
 the committed run. On a page, a text is called "test-" and its name here.
 """
 
-from ..evidence import opened
+from ..runs import opening
 
 RE_USED = {
     "is": "re-used",
@@ -39,15 +39,16 @@ FRESH = {
     "the weights did. They were evaluated {times}, by commit `{commit}`. `sarco cohort check {cohort} --manifest "
     "{manifest}` draws some of them again and compares them pixel by pixel. Whenever this page is made, the seed is "
     "derived again, and the table must be the one that the evaluation wrote. What all this does not prove: that no "
-    "other networks were trained, tested and dropped. That is bound by the history of the repository alone; so is that "
-    "the student, which is not in that list, was trained before. And who wrote the generator had seen the results of "
+    "other networks, and no record of an earlier look, were dropped. That is bound by the history of the repository "
+    "alone; so is that the student, which is not in that list, was trained before. And who wrote the generator had "
+    "seen the results of "
     "earlier test sets, which were drawn from the same population.",
 }
 
 
 def texts(run):
     """All texts on the test set of a run, by name."""
-    drawn, profile = opened.of(run), run.profile
+    drawn, profile = opening.of(run), run.profile
     if drawn is None:
         return RE_USED
     number = len(drawn.opened)

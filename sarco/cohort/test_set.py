@@ -6,7 +6,7 @@ The manifest of a run lists the SHA-256 of each member, so its own SHA-256 is se
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..base.files import checksum
+from ..base.files import atomic, checksum
 from ..phantom.population import GROUPS
 from . import layout
 from .make import phantom_of, released_of, write_cases
@@ -22,15 +22,18 @@ def draw(root, manifest, workers=0, progress=True):
     """
     recipe, sha256 = layout.recipe_of(root), _sha256(manifest)
     first, *later = layout.tables(root)
-    if recipe.get("test") != "later":
+    cases, rows = int(recipe.get("cases", 0)), len(layout.Cohort.open(root).table)
+    # A part of a cohort has its test cases among the others, and one of a single case has none.
+    if recipe.get("test") != "later" or not (later or rows == released_of(cases) < cases):
         raise SarcoError(f"{first}: not a cohort that waits for its test cases; make one with "
                          "'sarco cohort make --no-test'.")  # fmt: skip
     if later and recipe.get("manifest") != sha256:
         raise SarcoError(f"{later[0]}: has the test cases of other weights than {manifest} lists; make the cohort "
                          "again.")  # fmt: skip
     stamp, first_line = first.with_name(layout.RECIPE), first.with_name(layout.RECIPE).read_text().partition("\n")[0]
-    stamp.write_text(f"{first_line}\nmanifest={sha256}\n")
-    cases, matrix, seed = int(recipe["cases"]), int(recipe["matrix"]), layout.seed_of_test(sha256)
+    with atomic(stamp) as beside:
+        beside.write_text(f"{first_line}\nmanifest={sha256}\n")
+    matrix, seed = int(recipe["matrix"]), layout.seed_of_test(sha256)
     jobs = [(first.parent, i, recipe["setting"], seed, matrix, GROUPS, False) for i in range(released_of(cases), cases)]
     table = write_cases(jobs, workers, "test cases", progress).assign(split="test")
     layout.write_table(table, first.with_name(layout.TEST_CSV))
@@ -42,15 +45,17 @@ def prove(root, manifest, at_most=DRAWN_AGAIN):
 
     Returns the cases that came out the same, and what was found to be wrong: a list of sentences.
     """
-    cohort, sha256 = layout.Cohort.open(root), _sha256(manifest)
-    stated = layout.recipe_of(root).get("manifest")
+    cohort, recipe, sha256 = layout.Cohort.open(root), layout.recipe_of(root), _sha256(manifest)
+    stated, cases = recipe.get("manifest"), cohort.cases("test")
+    if recipe.get("test") == "later" and not cases:
+        return [], [f"{root}: has no test cases yet; 'sarco cohort test' draws them."]
     if stated is None:
         return [], [f"{root}: its test cases were drawn with the others, for no weights; leave out the manifest."]
     if stated != sha256:
         return [], [f"{root}: its test cases were drawn for weights whose manifest has the SHA-256 {stated}, and "
                     f"{manifest} has {sha256}; give the manifest of those."]  # fmt: skip
     same, wrong = [], []
-    for case in cohort.cases("test")[:at_most]:
+    for case in cases[:at_most]:
         found = _unlike(cohort, case)
         wrong += found
         same += [] if found else [case]

@@ -266,7 +266,7 @@ class _Run:
     def open(cls, profile, engine):
         cohort = Cohort.open(profile.cohort_dir)
         ensemble = Ensemble.load(profile.weights_dir, engine=engine)
-        opening.check(profile.cohort_dir, profile.weights_dir / "manifest.json")
+        opening.check(cohort, profile.weights_dir / "manifest.json")
         taught = Ensemble.load(profile.weights_dir, student=True, engine=engine) if profile.student_cases else None
         return cls(profile, cohort, ensemble, taught)
 

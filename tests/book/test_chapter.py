@@ -62,7 +62,7 @@ def test_a_phantom_whose_files_are_not_here_is_drawn_again(tmp_path, monkeypatch
     """A test case that was drawn for the weights, with their seed."""
     run = _run(tmp_path, monkeypatch)
     run.__dict__["cohort"] = SimpleNamespace(cases=list)
-    monkeypatch.setattr("sarco.evidence.opened.of", lambda run: later and SimpleNamespace(seed=later))
+    monkeypatch.setattr("sarco.runs.opening.of", lambda run: later and SimpleNamespace(seed=later))
     drawn = phantom((later if later and split == "test" else run.profile.seed, 0, 6))
     stored = pd.DataFrame(
         {"case": ["0007"], "split": [split], "area_cm2": area_cm2(drawn.mask, drawn.spacing_mm),

@@ -95,6 +95,23 @@ def test_a_proof_draws_them_again(fault, drawn, tmp_path):
         assert len(wrong) == 1 and FAULTS[fault][1] in wrong[0] and len(same) < 3
 
 
+def test_a_part_of_a_cohort_takes_no_others(drawn, tmp_path):
+    layout.subset(drawn.root, tmp_path / "sample", ["0001", *drawn.cases("test")])
+    with pytest.raises(SarcoError, match="not a cohort that waits"):
+        test_set.draw(tmp_path / "sample", tmp_path / "manifest.json", 1)
+
+
+def test_test_cases_that_were_not_all_drawn_are_none(drawn):
+    """The table comes last; what was begun goes on for the same weights, and begins anew for others."""
+    manifest, table = drawn.root.parent / "manifest.json", drawn.root / "test.csv"
+    whole = table.read_bytes()
+    table.unlink()
+    assert test_set.prove(drawn.root, manifest) == ([], [f"{drawn.root}: has no test cases yet; 'sarco cohort test' "
+                                                         "draws them."])  # fmt: skip
+    test_set.draw(drawn.root, manifest, 1, progress=False)
+    assert table.read_bytes() == whole
+
+
 def test_on_the_command_line(waiting, tmp_path):
     manifest, root = str(waiting.root.parent / "manifest.json"), str(tmp_path / "c")
 
@@ -103,7 +120,7 @@ def test_on_the_command_line(waiting, tmp_path):
         return done.exit_code, done.output
 
     assert run("make", root, "--cases", "3", "--seed", "5", "--matrix", "128", "--no-test")[0] == 0
-    assert "for no weights" in run("check", root, "--manifest", manifest)[1]
+    assert "no test cases yet" in run("check", root, "--manifest", manifest)[1]
     assert run("test", root, manifest)[0] == 0
     code, told = run("check", root, "--manifest", manifest)
     assert code == 0 and "drawn again from the checksum" in told and "0003" in told
@@ -115,7 +132,9 @@ def test_on_the_command_line(waiting, tmp_path):
 def test_a_cohort_with_test_cases_takes_no_others(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     make.make(tmp_path / "c", 1, seed=5, **SMALL)
-    with pytest.raises(SarcoError, match="not a cohort that waits"):
-        test_set.draw(tmp_path / "c", tmp_path / "manifest.json", 1)
+    make.make(tmp_path / "one", 1, seed=5, test=False, **SMALL)  # too few to have any
+    for root in ("c", "one"):
+        with pytest.raises(SarcoError, match="not a cohort that waits"):
+            test_set.draw(tmp_path / root, tmp_path / "manifest.json", 1)
     with pytest.raises(SarcoError, match=r"none\.json: cannot be read"):
         test_set.draw(tmp_path / "c", tmp_path / "none.json", 1)

@@ -12,9 +12,9 @@ import numpy as np
 from ... import paper
 from ...base.errors import SarcoError
 from ...method import postprocess
-from ...runs import evaluation
+from ...runs import evaluation, opening
 from ...runs.evaluation import STUDENT
-from .. import assumptions, member_orders, opened, other_populations, speed, statistics, steps, sweeps
+from .. import assumptions, member_orders, other_populations, speed, statistics, steps, sweeps
 from ..printed import PRINTED, address
 from .rules import RULES, Measured
 
@@ -41,7 +41,7 @@ def check(run):
         wanted = run.profile.committed and (name != "ablation" or run.made_with.get("ablation_variants"))
         if wanted or name in ("cohort", "training", "cases") or run.has(name):
             check_rows(run, name)
-    opened.of(run)
+    opening.of(run)
     if run.has("sweeps"):  # both tables hold the paper's own setting
         papers = run.results("sweeps").query("sweep == 'threshold'")
         _check_same_run(run, "sweeps", papers[papers["value"] == paper.THRESHOLD], "area_cm2")

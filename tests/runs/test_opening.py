@@ -9,7 +9,6 @@ import pytest
 from sarco.base.errors import SarcoError
 from sarco.book import test_set
 from sarco.cohort import layout
-from sarco.evidence import opened
 from sarco.evidence.run import Run
 from sarco.runs import opening, profiles
 
@@ -38,27 +37,29 @@ def evaluate(profile, cases_csv):
 
 
 def test_the_same_table_again_is_no_second_look(run, capsys):
-    first = opened.of(run)
+    first = opening.of(run)
     assert first.seed == int(hashlib.sha256(b"{}").hexdigest()[:12], 16) and len(first.opened) == 1
     evaluate(run.profile, FIRST)
-    assert opened.of(Run(run.profile)) == first
+    assert opening.of(Run(run.profile)) == first
     assert {path.name for path in run.profile.results_dir.iterdir()} == {"cases.csv", "run.json"}
     assert capsys.readouterr().err == ""
 
 
 def test_another_table_leaves_a_trace(run, capsys):
     evaluate(run.profile, OTHER)
-    now = opened.of(Run(run.profile))
+    now = opening.of(Run(run.profile))
     [kept] = run.profile.results_dir.glob("cases-*.csv")
     assert kept.read_bytes() == FIRST and kept.name in capsys.readouterr().err
     assert [one["cases_csv"] for one in now.opened] == [hashlib.sha256(table).hexdigest() for table in (FIRST, OTHER)]
     assert "2 times with another table each" in test_set.texts(Run(run.profile))["they"]
+    evaluate(run.profile, FIRST)  # what was looked at last is what run.json says, be it the first again
+    assert len(opening.of(Run(run.profile)).opened) == 3 and capsys.readouterr().err
     # Other weights have test cases of their own.
     (run.profile.weights_dir / "manifest.json").write_text("[]")
     digest = hashlib.sha256(b"[]").hexdigest()
     (run.profile.cohort_dir / "recipe.txt").write_text(f"setting=reference test=later\nmanifest={digest}\n")
     evaluate(run.profile, FIRST)
-    assert len(opened.of(Run(run.profile)).opened) == 1 and capsys.readouterr().err == ""
+    assert len(opening.of(Run(run.profile)).opened) == 1 and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -73,26 +74,31 @@ def test_another_table_leaves_a_trace(run, capsys):
 def test_what_does_not_belong_together_is_refused(run, change, words):
     change(run)
     with pytest.raises(SarcoError, match=words):
-        opened.of(run)
+        opening.of(run)
 
 
 def test_an_evaluation_waits_for_the_test_cases_of_its_weights(tmp_path):
     manifest = tmp_path / "manifest.json"
     manifest.write_text("{}")
-    digest = hashlib.sha256(b"{}").hexdigest()
-    for more, words in (("", "not drawn yet; run 'sarco cohort test"), ("manifest=0", "of other weights")):
-        (tmp_path / "recipe.txt").write_text(f"setting=reference test=later\n{more}\n")
+    begun = f"setting=reference test=later\nmanifest={hashlib.sha256(b'{}').hexdigest()}\n"
+
+    def check(recipe, cases):
+        (tmp_path / "recipe.txt").write_text(recipe)
+        opening.check(SimpleNamespace(root=tmp_path, cases={"test": cases}.get), manifest)
+
+    other = "setting=reference test=later\nmanifest=0\n"
+    waits = (other.partition("\n")[0], [], "not drawn yet; run 'sarco cohort test"), (begun, [], "not drawn yet")
+    for recipe, cases, words in (*waits, (other, ["0007"], "of other weights")):
         with pytest.raises(SarcoError, match=words):
-            opening.check(tmp_path, manifest)
-    for text in (f"setting=reference test=later\nmanifest={digest}\n", "setting=reference\n"):
-        (tmp_path / "recipe.txt").write_text(text)
-        opening.check(tmp_path, manifest)
+            check(recipe, cases)
+    check(begun, ["0007"])
+    check("setting=reference\n", [])
 
 
 def test_each_text_is_there_for_both(run):
     assert test_set.RE_USED.keys() == test_set.FRESH.keys()
     fresh = test_set.texts(run)
-    assert opened.of(run).day in fresh["story"] and "{" not in "".join(fresh.values())
+    assert opening.of(run).day in fresh["story"] and "{" not in "".join(fresh.values())
     seen = SimpleNamespace(info={}, profile=run.profile)
     assert test_set.words(seen, "is") == {"test-is": "re-used"}
     assert test_set.words(run, "is") == {"test-is": test_set.DRAWN}
@@ -105,7 +111,7 @@ def test_the_committed_test_cases_are_those_of_the_committed_weights():
     run = Run("published")
     sample = layout.Cohort.open(run.profile.cohort_dir)
     same, wrong = prove(sample.root, run.profile.weights_dir / "manifest.json")
-    if opened.of(run):
+    if opening.of(run):
         assert same == sample.cases("test")[:5] and same and not wrong
     else:
         assert "manifest" not in layout.recipe_of(sample.root) and len(wrong) == 1
