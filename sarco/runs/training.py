@@ -17,7 +17,7 @@ from ..base.errors import SarcoError
 from ..base.files import atomic, checksum, write_csv
 from ..cohort.layout import Cohort
 from ..engines.weights import pack, unpack
-from ..method.train import batch, compiled_unet, epochs, take_average, validation_dsc
+from ..method.train import LOSSES, batch, compiled_unet, epochs, take_average, validation_dsc
 from ..method.unet import DEPTH
 from . import precision
 from .arrays import OnDevice, array_sha256, load_arrays
@@ -112,7 +112,7 @@ def untrained(profile, member, taken):
     repeatable(member.seed)
     steps = (profile.epochs - len(member.begun)) * profile.iterations
     model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken,
-                          ema_momentum=profile.ema_momentum)  # fmt: skip
+                          loss=LOSSES[profile.loss], ema_momentum=profile.ema_momentum)  # fmt: skip
     model.optimizer.build(model.trainable_variables)
     if member.start:
         _begin_with(model, member.start)
@@ -300,7 +300,8 @@ def write_entries(profile, name, members, *, training_cases, **more):
         "spacing_mm": profile.spacing_mm, "filters": profile.filters, "depth": DEPTH,
         "epochs": profile.epochs, "iterations": profile.iterations, "batch_size": profile.batch_size,
         "learning_rate": profile.learning_rate, "decay_power": profile.decay_power,
-        "reflection": profile.reflection, "ema_momentum": profile.ema_momentum, "own_phantoms": profile.own_phantoms,
+        "loss": profile.loss, "reflection": profile.reflection, "ema_momentum": profile.ema_momentum,
+        "own_phantoms": profile.own_phantoms,
         "precision": _precision_of_all(profile, entries), "backend": keras.backend.backend(),
         "commit": environment.commit(), "versions": environment.versions(), "hardware": environment.hardware(),
         "licence": "CC BY 4.0",

@@ -27,6 +27,25 @@ def test_dice_loss_is_one_minus_dsc():
     assert float(train.dice_loss(full, full)) == 0
 
 
+def test_a_thin_wall_weighs_in_its_tiles_as_much_as_a_thick_muscle():
+    thick, wall = np.zeros((2, 1, 128, 128, 1), np.float32)
+    thick[:, 32:96, 16:48] = 1
+    wall[:, 32:96, 96:98] = 1
+    both = thick + wall
+    assert float(train.tile_loss(both, both)) == pytest.approx(0, abs=1e-6)
+    assert float(train.tile_loss(0 * both, 0 * both)) == 0
+    lost_wall, lost_muscle = (float(train.tile_loss(both, found)) - float(train.dice_loss(both, found))
+                              for found in (thick, wall))  # fmt: skip
+    # Half of what holds muscle is lost, or two thirds: the dice of the slice says 0.03 and 0.89.
+    assert 0.2 < lost_wall < lost_muscle < 0.8
+    # What is found where nothing is counts, too, and each slice alone.
+    assert float(train.tile_loss(thick, both)) - float(train.dice_loss(thick, both)) == pytest.approx(
+        lost_wall, abs=0.05
+    )
+    two, found = np.concatenate([both, thick]), np.concatenate([thick, thick])
+    assert float(train.tile_loss(two, found)) == pytest.approx(float(train.tile_loss(both, thick)) / 2, abs=1e-6)
+
+
 def test_the_rate_falls_from_the_papers_to_nothing_as_its_power_says():
     rate = [float(train.schedule(100)(step)) for step in (0, 50, 100)]
     assert rate == pytest.approx([paper.LEARNING_RATE, paper.LEARNING_RATE / 2**paper.DECAY_POWER, 0])

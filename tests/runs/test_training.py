@@ -21,8 +21,8 @@ from sarco.runs import profiles, training
 pytestmark = pytest.mark.long
 
 PROFILE = SimpleNamespace(filters=2, epochs=3, iterations=2, batch_size=2, learning_rate=0.02, decay_power=5.0,
-                          reflection=False, ema_momentum=0.0, patch_px=(32, 48), precision="float32", spacing_mm=8.0,
-                          goes_on_from=None)  # fmt: skip
+                          loss="dice", reflection=False, ema_momentum=0.0, patch_px=(32, 48), precision="float32",
+                          spacing_mm=8.0, goes_on_from=None)  # fmt: skip
 
 # How a run goes on does not depend on the depth, and the network of each is compiled anew.
 SHALLOW = partial(unet, depth=1, convolutions=1)
