@@ -1,7 +1,7 @@
 """Whether the members' disagreement tells beforehand how wrong the ensemble is, and from where on it is a warning.
 
-What all members take for muscle they do not disagree on. Only another witness can see that, so a warning may go by two
-doubts, one of either kind.
+What all members take for muscle they do not disagree on. Only another witness can see that, so where there is one a
+warning goes by two doubts: how far members disagree, and what the witness does not take for muscle.
 
 A warning is to find what the mean error leaves: errors against the truth, which only phantoms have. Its limit is
 learned on other people than those of the test set (elsewhere.csv), so that the test set can judge it.
@@ -9,7 +9,6 @@ learned on other people than those of the test set (elsewhere.csv), so that the 
 
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations
 from operator import or_
 
 import numpy as np
@@ -31,7 +30,8 @@ class Doubt:
     sign: int  # 1 where more is more doubt, else -1
     spec: str
     unit: str = ""
-    says: str = "The networks disagree"  # how a warning begins; alike for all doubts of one kind
+    says: str = "The networks disagree"  # how a warning begins
+    most: float | None = None  # of a witness: its limit at most, whatever is learned, for it measures an error itself
 
     def text(self, value):
         """A value with its unit."""
@@ -44,7 +44,7 @@ DOUBTS = {
     "disagreement_share": Doubt("share of the muscle that not all see", 1, ".1%"),
     "members_apart_cm2": Doubt("mean area between a mask and that of the majority", 1, ".2f", " cm²"),
     "other_tissue_cm2": Doubt("area that the student of every tissue calls no muscle", 1, ".1f", " cm²",
-                              "Something else may be counted as muscle"),
+                              "Something else may be counted as muscle", most=LARGE_ERROR_CM2),
 }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ class Limit:
     large: int  # of these slices, how many had a large error
     marked: int  # how many it marks
     caught: int  # how many of the marked had a large error
-    other: str | None = None  # a doubt of another kind, where two cost less than one
+    other: str | None = None  # the doubt of a witness
     other_value: float | None = None
 
     @property
@@ -164,34 +164,35 @@ def with_errors(table, correction):
 def learn(table, doubts=None):
     """The `Limit` of least cost on a table of `with_errors`; None without any large error, or where all are.
 
-    Of one of `doubts`, keys of `DOUBTS`, which are those that are `known` unless given; or of two of different kinds.
-    Of equal costs it is the first of them, one before two, and the one that marks fewer slices.
+    Of one of `doubts`, keys of `DOUBTS`, which are those that are `known` unless given, beside that of a witness where
+    it is one of them. Of equal costs it is the first, and the one that marks fewer slices.
     """
     large = table["large"].to_numpy(bool)
     if large.all() or not large.any():
         return None
-    tried = {doubt: _limits(DOUBTS[doubt].sign * table[doubt].to_numpy(float), large)
+    tried = {doubt: _limits(doubt, table[doubt].to_numpy(float), large)
              for doubt in (known(table) if doubts is None else doubts)}  # fmt: skip
-    pairs = [pair for pair in combinations(tried, 2) if DOUBTS[pair[0]].says != DOUBTS[pair[1]].says]
-    found = (_cheapest(tried, names, large) for names in (*((doubt,) for doubt in tried), *pairs))
-    return min(found, key=lambda limit: limit.cost, default=None)
+    witness = [doubt for doubt in tried if DOUBTS[doubt].most is not None]
+    together = [(doubt, *witness) for doubt in tried if doubt not in witness]
+    return min((_cheapest(tried, names, large) for names in together), key=lambda limit: limit.cost, default=None)
 
 
-def _limits(values, large):
+def _limits(doubt, values, large):
     """Limits worth trying from the highest down, and what each leaves unmarked: (k,) and bool (k, slices).
 
-    Those are worth it that catch a large error more than the one above; and the highest value, which marks none.
+    Those are worth it that catch a large error more than the one above; and the highest of all.
     """
-    limits = np.unique(values)[::-1]
+    values, most = DOUBTS[doubt].sign * values, DOUBTS[doubt].most
+    limits = np.unique(values if most is None else np.append(np.minimum(values, most), most))[::-1]
     below = values <= limits[:, None]
     worth = np.diff((~below & large).sum(axis=1), prepend=-1) > 0
     return limits[worth], below[worth]
 
 
 def _cheapest(tried, names, large):
-    """The `Limit` of least cost by one doubt, or by two together."""
+    """The `Limit` of least cost by one doubt, or by one and that of a witness."""
     limits, below = zip(*(tried[name] for name in names), strict=True)
-    *_, second = (np.ones((1, len(large)), bool), *below[1:])  # a lone doubt stands beside one that marks none
+    second = below[1] if len(names) > 1 else np.ones((1, len(large)), bool)  # or one that marks none
     left, missed = (below[0][:, of].astype(np.float32) @ second[:, of].T for of in (slice(None), large))
     at = np.unravel_index((LOOKS * missed + missed - left).argmin(), left.shape)
     values = [DOUBTS[name].sign * float(some[i]) for name, some, i in zip(names, limits, at, strict=False)]

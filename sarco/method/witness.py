@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base import box, disc
+from ..engines.weights import read_manifest
 from .ensemble import Ensemble
 from .postprocess import LEVEL
 from .preprocess import to_native, to_network
@@ -22,10 +23,10 @@ NARROW_MM = 1.5  # what is less than twice as wide is a rim, about which any two
 
 def load(weights_dir, **how):
     """The student of every tissue among the weights in a folder, see `Ensemble.load`; None where there is none."""
-    if not (Path(weights_dir) / "student.json").is_file():
+    there = (Path(weights_dir) / "student.json").is_file()
+    if not there or not read_manifest(weights_dir, student=True).get("tissues"):
         return None
-    student = Ensemble.load(weights_dir, student=True, **how)
-    return student if student.tissues else None
+    return Ensemble.load(weights_dir, student=True, **how)
 
 
 def muscle(image_hu, spacing_mm, student):

@@ -206,7 +206,8 @@ class Segmenter:
     def fingerprint(self):
         """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
         made_from = [
-            weights_sha256(self.manifest), repr(self.correction), repr(self.limit), self._warnings,
+            weights_sha256(self.manifest), self.witness and weights_sha256(self.witness.manifest),
+            repr(self.correction), repr(self.limit), self._warnings,
             environment.versions(), self.engine, self._engine_here, package_digest(), self._scales(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -109,17 +109,21 @@ def test_what_all_members_take_for_muscle_needs_another_witness():
     errors, sd = [9, 9, 9, *[0] * 12], [5.0, 4.0, 1.0, *np.linspace(1.1, 3, 12)]  # of the third all agree
     agreed = elsewhere(errors, sd, 0.9)
     table = disagreement.with_errors(agreed, CORRECTION)
-    other = np.array([0, 0.5, 7, *[1] * 10, 0, 2])  # nor does the witness see what disagreement finds
+    other = np.array([0, 0.5, 4, *[1] * 10, 0, 2])  # nor does the witness see what disagreement finds
     both = disagreement.with_errors(agreed.assign(other_tissue_cm2=np.tile(other, 2)), CORRECTION)
     assert disagreement.learn(both) == disagreement.Limit("members_sd_cm2", 3.0, 15, 3, 3, 3, "other_tissue_cm2", 2.0)
     limit = disagreement.learn(both)
     assert limit.past(both.iloc[2]) == {"members_sd_cm2": False, "other_tissue_cm2": True}
     assert limit.over(both).tolist() == [True] * 3 + [False] * 12
     assert limit.text()[1] == "3.00 cm² or 2.0 cm²"
-    # Without one, and with one that sees nothing, it is a limit of disagreement alone; two of those never join.
+    # Without one it is a limit of disagreement alone; two of those never join.
     alone = disagreement.Limit("members_sd_cm2", 3.0, 15, 3, 2, 2)
-    assert disagreement.learn(table) == alone == disagreement.learn(both.assign(other_tissue_cm2=1.0))
+    assert disagreement.learn(table) == alone
     assert disagreement.learn(both.assign(members_dsc=-other).drop(columns="other_tissue_cm2")) == alone
+    # Where it teaches nothing, or less than an error, it still warns of what would be a large error.
+    silent = disagreement.learn(both.assign(other_tissue_cm2=1.0))
+    assert silent == disagreement.Limit("members_sd_cm2", 3.0, 15, 3, 2, 2, "other_tissue_cm2", 5.0)
+    assert silent.over({"members_sd_cm2": 1.0, "other_tissue_cm2": 5.1})
     # The least cost of two limits, tried one by one.
     rng = np.random.default_rng(0)
     many = pd.DataFrame(
