@@ -92,3 +92,19 @@ def test_an_interrupted_run_goes_on(cohort, tmp_path, torn_bytes):
 def test_committed_results_are_not_replaced_by_those_of_the_sample():
     with pytest.raises(SarcoError, match="committed"):
         evaluation.run("published", progress=False)
+
+
+def test_a_student_of_every_tissue_looks_at_what_all_members_count(cohort):
+    class Student(ToyEnsemble):
+        tissues = ("psoas", "kidney")
+
+        def predict_outputs(self, image):
+            return np.stack([np.zeros_like(image), np.zeros_like(image), np.ones_like(image)])[None].astype(np.float32)
+
+    table = evaluation.evaluate(cohort, ToyEnsemble([3, 1]), cohort.names, student=Student([2]), progress=False)
+    seen = table[table.other_tissue_cm2.notna()]
+    assert (seen.subset == "1-2").all() and (seen.step == "window").all() and len(seen) == len(cohort.names)
+    assert np.allclose(seen.other_tissue_cm2, seen.area_cm2, rtol=0.03)  # a kidney, but for a rim
+    # Of two masks, one within the other, either lies half their difference from the majority.
+    alone = table[table.step == "window"].pivot(index="case", columns="subset", values="area_cm2")
+    assert np.allclose(seen.set_index("case").members_apart_cm2, (alone["2"] - alone["1"]) / 2, atol=2e-3)
