@@ -105,7 +105,11 @@ class Cohort:
 
     def read_tissues(self, case):
         """Regions of a phantom, uint8 (rows, columns), as `sarco.phantom.tissues.regions` finds them, upright too."""
-        return self._upright(masks.read_png(self.path("tissues", case)), case)
+        path = self.path("tissues", case)
+        try:
+            return self._upright(masks.read_png(path), case)
+        except FileNotFoundError:
+            raise SarcoError(f"{path}: not there; make the cohort of phantoms again, which writes it.") from None
 
     def _upright(self, mask, case):
         return upright(mask, dicom.read_only(self.path("images", case), "ImageOrientationPatient"))

@@ -95,6 +95,12 @@ def test_a_proof_draws_them_again(fault, drawn, tmp_path):
         assert len(wrong) == 1 and FAULTS[fault][1] in wrong[0] and len(same) < 3
 
 
+def test_a_part_of_a_cohort_has_no_regions(drawn, tmp_path):
+    layout.subset(drawn.root, tmp_path / "sample", ["0001"])
+    with pytest.raises(SarcoError, match=r"tissues.0001\.png: not there; make the cohort of phantoms again"):
+        layout.Cohort.open(tmp_path / "sample").read_tissues("0001")
+
+
 def test_a_part_of_a_cohort_takes_no_others(drawn, tmp_path):
     layout.subset(drawn.root, tmp_path / "sample", ["0001", *drawn.cases("test")])
     with pytest.raises(SarcoError, match="not a cohort that waits"):
