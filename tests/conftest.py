@@ -36,8 +36,8 @@ def chapters():
 
 TINY = dict(description="tiny", reference_cases=8, training_setting="randomised", training_cases=4, seed=1,
             spacing_mm=8.0, patch_px="[48, 64]", filters=2, members=2, goes_on_from="null", epochs=3, iterations=4,
-            batch_size=2, learning_rate=0.002, decay_power=1.0, loss="dice", reflection="false",
-            ema_momentum=0.0, own_phantoms="false", precision="float32", evaluation_cases="null", live_cases=1, student_cases=6,
+            batch_size=2, learning_rate=0.002, decay_power=1.0, loss="dice", reflection="false", ema_momentum=0.0,
+            own_phantoms="false", precision="float32", evaluation_cases="null", live_cases=1, student_cases=6,
             student_epochs=2, ablation_variants="[]", ablation_seeds=1, ablation_cases=2, ablation_steps=1,
             difficult_cases=2, workers=1)  # fmt: skip
 

@@ -60,7 +60,7 @@ def rows(profile, manifest, spacings_mm, training_slices):
         ("order of its fall", f"{paper.DECAY_POWER:g}", f"{manifest['decay_power']:g}"),
         ("arithmetic of the training", UNSAID, manifest["precision"].replace("mixed_", "mixed, ")),
         ("augmentation, shift", UNSAID, f"up to ±{augment.SHIFT_SHARE:.0%} of the patch"),
-        ("loss", "DSC", "DSC, and that of tiles" if manifest.get("loss") == "tiles" else "DSC"),
+        ("loss", "DSC", "DSC, more weight at thin walls" if manifest.get("loss") == "walls" else "DSC"),
         ("augmentation, reflection", UNSAID, "half of the patches" if manifest.get("reflection") else UNSAID),
         ("augmentation, interpolation", UNSAID, f"order {augment.AUGMENTATION_ORDER}"),
         ("slices of a member", "those of all", "its share of them" if manifest.get("own_phantoms") else "those of all"),

@@ -6,8 +6,8 @@ the Adam optimizer. [...] The Dice similarity coefficient (DSC) was used as a lo
 
 Ours: the loss counts one pixel more in numerator and denominator, and is the mean of one DSC a slice; the learning rate
 decays to 0; each pass over the slices sees all of them once, without repetition; and the DSC of validation is taken at
-the paper's threshold on the network's grid, before any post-processing. A run may add the DSC of tiles to the loss, and
-end with a moving average of the weights.
+the paper's threshold on the network's grid, before any post-processing. A run may give pixels at thin walls more weight
+in the loss, and end with a moving average of the weights.
 """
 
 import numpy as np
@@ -17,41 +17,41 @@ from ..paper import BATCH_SIZE, DECAY_POWER, EPOCHS, ITERATIONS, LEARNING_RATE
 from . import metrics
 from .augment import augment
 from .postprocess import LEVEL
-from .unet import DEPTH, unet
+from .unet import unet
 
-TILE_PX = 2**DEPTH  # a pixel of the coarsest level
-HELD = 0.01  # of a tile: it holds muscle
+WALL_MM, WALL_WEIGHT = 8, 2
 
 
-def dice_loss(true, predicted):
-    """1 - DSC of soft masks, tensors (batch, rows, columns, 1), averaged over the batch."""
+def dice_loss(true, predicted, weight=1):
+    """1 - DSC of soft masks, tensors (batch, rows, columns, 1), averaged over the batch; pixels may have a weight."""
     from keras import ops
 
     true, predicted = (ops.cast(t, "float32") for t in (true, predicted))
     axes = (1, 2, 3)
-    overlap = ops.sum(true * predicted, axes)
+    overlap = ops.sum(weight * true * predicted, axes)
+    both = ops.sum(weight * true, axes) + ops.sum(weight * predicted, axes)
     # One pixel in numerator and denominator keeps the loss defined for an empty mask.
-    return 1 - ops.mean((2 * overlap + 1) / (ops.sum(true, axes) + ops.sum(predicted, axes) + 1))
+    return 1 - ops.mean((2 * overlap + 1) / (both + 1))
 
 
-def tile_loss(true, predicted):
-    """`dice_loss`, and the mean of 1 - DSC of the tiles that hold muscle, true or found.
+def wall_loss(spacing_mm):
+    """`dice_loss` with pixels that weigh more beside or within muscle that is thin, of a network with such pixels.
 
-    In the whole slice a thin wall weighs as much as its pixels; in its own tile it weighs as much as a thick muscle.
+    A pixel that has muscle within `WALL_MM` weighs 1 to 3, the more the less of the square about it is muscle.
     """
     from keras import ops
 
-    true, predicted = (ops.cast(t, "float32") for t in (true, predicted))
-    # Tiles overlap by half, so that no wall is always cut at the same place.
-    true_px, found_px, both_px = (TILE_PX**2 * ops.average_pool(t, TILE_PX, TILE_PX // 2, "same")
-                                  for t in (true, predicted, true * predicted))  # fmt: skip
-    counted = ops.cast(ops.stop_gradient(true_px + found_px) > HELD * TILE_PX**2, "float32")
-    dsc = (2 * both_px + 1) / (true_px + found_px + 1)
-    axes = (1, 2, 3)
-    return dice_loss(true, predicted) + ops.mean(ops.sum((1 - dsc) * counted, axes) / (ops.sum(counted, axes) + 1))
+    side = 2 * round(WALL_MM / spacing_mm) + 1
+
+    def loss(true, predicted):
+        true = ops.cast(true, "float32")
+        near, share = ops.max_pool(true, side, 1, "same"), ops.average_pool(true, side, 1, "same")
+        return dice_loss(true, predicted, 1 + WALL_WEIGHT * near * (1 - share))
+
+    return loss
 
 
-LOSSES = {"dice": dice_loss, "tiles": tile_loss}
+LOSSES = {"dice": lambda spacing_mm: dice_loss, "walls": wall_loss}
 
 
 def schedule(steps, learning_rate=LEARNING_RATE, power=DECAY_POWER):

@@ -29,7 +29,7 @@ RECIPES = {
         "ablation_cases": 3 * p.ablation_cases,
     },
     "finer-pixels": lambda p: {"spacing_mm": 0.75 * p.spacing_mm, "patch_px": _sides(p.patch_px, 1 / 0.75)},
-    "loss-of-tiles": lambda p: {"loss": "tiles"},
+    "thin-walls": lambda p: {"loss": "walls"},
     "reflection": lambda p: {"reflection": True},
     "averaging": lambda p: {"ema_momentum": 0.98},
 }
@@ -100,8 +100,8 @@ class Profile:
     """At the first step of this run; it decays to 0. A short run needs a larger one than the paper's 0.001."""
     decay_power: Annotated[float, Field(gt=0, le=10, description="a number over 0 and up to 10")]
     """Order of that polynomial decay: the paper's is 5, a short run learns more with 1."""
-    loss: Literal["dice", "tiles"]
-    """The paper's DSC, or that of tiles beside it (`sarco.method.train.tile_loss`)."""
+    loss: Literal["dice", "walls"]
+    """The paper's DSC, or one in which thin walls weigh more (`sarco.method.train.wall_loss`)."""
     reflection: bool
     """Whether half of the patches are mirrored, which the paper does not mention."""
     ema_momentum: Annotated[float, Field(ge=0, lt=1, description="a number from 0 to under 1")]

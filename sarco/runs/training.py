@@ -112,7 +112,7 @@ def untrained(profile, member, taken):
     repeatable(member.seed)
     steps = (profile.epochs - len(member.begun)) * profile.iterations
     model = compiled_unet(profile.filters, steps, profile.learning_rate, profile.decay_power, taken,
-                          loss=LOSSES[profile.loss], ema_momentum=profile.ema_momentum)  # fmt: skip
+                          loss=LOSSES[profile.loss](profile.spacing_mm), ema_momentum=profile.ema_momentum)  # fmt: skip
     model.optimizer.build(model.trainable_variables)
     if member.start:
         _begin_with(model, member.start)

@@ -46,7 +46,7 @@ def test_what_a_recipe_adds_to_the_papers_has_its_row():
     assert not set(added.values()) & set(told(profile, **dict.fromkeys(added, False)))
     for key, row in added.items():
         assert row in told(profile, **{key: True})
-    assert "loss" in told(profile, loss="tiles") and "loss" not in told(profile, loss="dice")
+    assert "loss" in told(profile, loss="walls") and "loss" not in told(profile, loss="dice")
 
 
 def test_even_the_profile_paper_is_not_to_the_letter():

@@ -27,23 +27,24 @@ def test_dice_loss_is_one_minus_dsc():
     assert float(train.dice_loss(full, full)) == 0
 
 
-def test_a_thin_wall_weighs_in_its_tiles_as_much_as_a_thick_muscle():
+def test_a_thin_wall_weighs_more_than_its_pixels():
     thick, wall = np.zeros((2, 1, 128, 128, 1), np.float32)
     thick[:, 32:96, 16:48] = 1
     wall[:, 32:96, 96:98] = 1
-    both = thick + wall
-    assert float(train.tile_loss(both, both)) == pytest.approx(0, abs=1e-6)
-    assert float(train.tile_loss(0 * both, 0 * both)) == 0
-    lost_wall, lost_muscle = (float(train.tile_loss(both, found)) - float(train.dice_loss(both, found))
-                              for found in (thick, wall))  # fmt: skip
-    # Half of what holds muscle is lost, or two thirds: the dice of the slice says 0.03 and 0.89.
-    assert 0.2 < lost_wall < lost_muscle < 0.8
-    # What is found where nothing is counts, too, and each slice alone.
-    assert float(train.tile_loss(thick, both)) - float(train.dice_loss(thick, both)) == pytest.approx(
-        lost_wall, abs=0.05
-    )
+    both, loss = thick + wall, train.wall_loss(2.0)
+    for one in (both, 0 * both):
+        assert float(loss(one, one)) == pytest.approx(0, abs=1e-6)
+    plain, weighed = (float(f(both, thick)) for f in (train.dice_loss, loss))
+    assert plain == pytest.approx(1 / 33, abs=1e-3) and 2 * plain < weighed < 3 * plain
+    # What is found beside a wall costs more than as much that is found far from muscle.
+    beside, away = both.copy(), both.copy()
+    beside[:, 32:96, 98:100], away[:, 32:96, 70:72] = 1, 1
+    assert float(loss(both, beside)) > 2 * float(loss(both, away)) > 0
+    # The square is one of millimetres: of half the pixels, the weights are the same.
+    double = both.repeat(2, 1).repeat(2, 2), thick.repeat(2, 1).repeat(2, 2)
+    assert float(train.wall_loss(1.0)(*double)) == pytest.approx(weighed, abs=0.01)
     two, found = np.concatenate([both, thick]), np.concatenate([thick, thick])
-    assert float(train.tile_loss(two, found)) == pytest.approx(float(train.tile_loss(both, thick)) / 2, abs=1e-6)
+    assert float(loss(two, found)) == pytest.approx(weighed / 2, abs=1e-6)  # each slice alone
 
 
 def test_the_rate_falls_from_the_papers_to_nothing_as_its_power_says():
