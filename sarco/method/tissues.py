@@ -63,6 +63,8 @@ def label_map(image_hu, spacing_mm, student, muscle=None):
                          "student.json has the key tissues.")  # fmt: skip
     grid_mm = student.network_spacing_mm
     outputs = student.predict_outputs(to_network(image_hu, spacing_mm, grid_mm))[0]
+    # Where air is not computed all is 0, at whose edge the spline would ring.
+    outputs[1 + student.tissues.index(BACKGROUND)] += 1 - outputs[1:].sum(axis=0)
     outputs = to_native(outputs, spacing_mm, np.shape(image_hu), grid_mm)
     found, shares = outputs[0], outputs[1:]
     if muscle is None:
@@ -122,8 +124,8 @@ def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):
     canal, bone, recti = (np.argwhere(labels == tissues.index(name)) * np.array(spacing_mm) for name in MIDLINE)
     if not (len(canal) and len(bone) and len(recti)):
         return None
-    canal = canal.mean(axis=0)
-    vertebra = bone[np.hypot(*(bone - canal).T) < NEAR_MM]
+    canal = _near(canal, np.median(canal, axis=0)).mean(axis=0)
+    vertebra = _near(bone, canal)
     vertebra = vertebra[(vertebra - canal) @ (recti.mean(axis=0) - canal) > 0]
     if not len(vertebra):
         return None
@@ -135,6 +137,10 @@ def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):
     behind, before = ((to - origin) / np.hypot(*(to - origin)) for origin, to in ((canal, body), (body, middle)))
     places = np.moveaxis(np.indices(labels.shape), 0, -1) * np.array(spacing_mm) - body
     return np.where(places @ (behind + before) > 0, _left_of(before, places), _left_of(behind, places)) > 0
+
+
+def _near(places, middle):
+    return places[np.hypot(*(places - middle).T) < NEAR_MM]
 
 
 def _left_of(ahead, places):

@@ -29,12 +29,16 @@ def test_fat_has_the_hu_of_fat_and_fat_in_a_muscle_lies_between_muscles():
 class Student(Ensemble):
     """Finds psoas on the left of the image and visceral fat on the right, and muscle nowhere by itself."""
 
+    blind = False
+
     def predict_outputs(self, image):
         out = np.zeros((1, 1 + len(self.tissues), *image.shape), np.float32)
         half = image.shape[1] // 2
         out[0, 1 + self.tissues.index("psoas"), :, :half] = 0.6
         out[0, 1 + self.tissues.index("visceral fat"), :, half:] = 0.6
         out[0, 1 + self.tissues.index("quadratus lumborum"), :, half:] = 0.4
+        if self.blind:
+            out[:, :, : half - 2] = 0
         return out
 
 
@@ -50,6 +54,9 @@ def test_the_map_parts_the_muscle_and_leaves_it_whole():
     assert set(names[40:, :30].flat) == {"intermuscular fat"} and set(names[40:, 34:].flat) == {"visceral fat"}
     alone = np.array(student.tissues)[tissues.label_map(image_hu, (4.0, 4.0), student)]
     assert not np.isin(alone, list(tissues.MUSCLES)).any()  # with its own mask, which is empty
+    student.blind = True  # as where there is nothing but air
+    names = np.array(student.tissues)[tissues.label_map(np.full((64, 64), 0.0), (4.0, 4.0), student)]
+    assert set(names[:26].flat) == {"background"} and "background" not in names[30:]
 
 
 def test_networks_of_muscle_alone_are_told_from_a_student():
