@@ -256,7 +256,12 @@ def _disagreement(spread, limit):
     """A warning where the members disagree more than the limit that was learned, or a witness sees something else."""
     if limit is None:
         return
-    unknown = dict.fromkeys(limit.values, np.nan)  # without a student of every tissue
+    unknown = dict.fromkeys(limit.values.keys() - spread.keys(), np.nan)
+    if unknown:
+        yield (
+            "Nothing tells whether all networks take another tissue for muscle: these weights had a student of every "
+            "tissue, and have none now; put its files back."
+        )
     past = [key for key, over in limit.past(unknown | spread).items() if over]
     for key in past[:-1]:
         yield _said(key, spread, limit)

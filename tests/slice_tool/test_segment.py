@@ -380,8 +380,8 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     assert any("elsewhere.csv: not found, so no warning where the networks disagree" in w for w in found.warnings)
     # Where members were 2 cm2 apart the error was small, where 3 and 4 large; the correction is 3 cm2.
     elsewhere = pd.DataFrame({
-        "step": "window", "area_cm2": [103.0, 110, 110], "true_area_cm2": 100.0, "members_sd_cm2": [2.0, 3, 4],
-        "members_dsc": 0.9, "disagreement_share": 0.1, "team": "of others",
+        "population": "difficult", "step": "window", "area_cm2": [103.0, 110, 110], "true_area_cm2": 100.0,
+        "members_sd_cm2": [2.0, 3, 4], "members_dsc": 0.9, "disagreement_share": 0.1, "team": "of others",
     })  # fmt: skip
     elsewhere.to_csv(folder.parent / "results" / "elsewhere.csv")
     found = segmentation.segment(slice_path, folder)
@@ -409,6 +409,8 @@ def test_members_that_disagree(slice_path, tmp_path, monkeypatch):
     shown = [row[:2] for row in names.rows(names.numbers_of(found))]
     assert ("Something else", f"{found.other_tissue_cm2:.1f} cm²") in shown
     (folder / "student.json").unlink()
+    found = segmentation.segment(slice_path, folder)
+    assert found.other_tissue_cm2 is None and any("Nothing tells whether all" in warning for warning in found.warnings)
     # Hexadecimal digits that read as a number are the name of a team all the same.
     for digits in ("012345678901", "12345e678901"):
         monkeypatch.setattr(learned, "team", lambda manifest, digits=digits: digits)
