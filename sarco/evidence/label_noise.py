@@ -64,7 +64,7 @@ class _Job:
     def folder(self):
         """All that is kept, in a folder whose name says of what: nothing goes on with other slices or code."""
         made_from = (checksum(self.cohort.root / "cohort.csv"), *(getattr(self.profile, key) for key in RECIPE),
-                     self.profile.seed, sources.digest(__name__))  # fmt: skip
+                     self.profile.seed, self.profile.evaluation_cases, sources.digest(__name__))  # fmt: skip
         return self.cohort.root.parent / hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
 
     @cached_property

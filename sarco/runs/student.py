@@ -42,7 +42,7 @@ def train_student(profile, progress=True):
     ensemble = Ensemble.load(profile.weights_dir)
     targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
     training_seed = cohort_seed(profile, "student")  # of the whole chain, which the student is no part of
-    profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None)
+    profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None, loss="dice")
     start = profile.weights_dir / ensemble.manifest["members"][0]["file"]
     student = Member(0, member_seed(profile, 0), "student", start)
     training, how = (images, targets, tissues), (untaught, partial(drawer, of_arrays=batch))

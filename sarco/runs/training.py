@@ -254,7 +254,11 @@ def train_from_profile(profile, member, out=None, progress=True):
 
 def shown(profile, member, cases):
     """Those of the training cases that a member learns from: all, or its own share of them, which no other sees."""
-    return cases[member - 1 :: profile.members] if profile.own_phantoms else cases
+    own = cases[member - 1 :: profile.members] if profile.own_phantoms else cases
+    if not own:
+        raise SarcoError(f"profile {profile.name}: no phantom is left for member {member}; make training_cases as many "
+                         "as the members, or more.")  # fmt: skip
+    return own
 
 
 def write_manifest(profile):

@@ -122,9 +122,11 @@ def test_sigkill_within_an_epoch_costs_that_epoch_and_changes_no_bit(tmp_path, t
 
 def test_members_may_have_phantoms_of_their_own():
     cases = [f"{case:04d}" for case in range(1, 12)]
-    profile = SimpleNamespace(members=3, own_phantoms=True)
+    profile = SimpleNamespace(name="tiny", members=3, own_phantoms=True)
     shares = [training.shown(profile, member, cases) for member in (1, 2, 3)]
     assert sorted(case for share in shares for case in share) == cases and {*map(len, shares)} == {3, 4}
+    with pytest.raises(SarcoError, match="no phantom is left for member 3"):
+        training.shown(profile, 3, cases[:2])
     profile.own_phantoms = False
     assert training.shown(profile, 2, cases) == cases
 
