@@ -4,7 +4,8 @@ What all members take for muscle they do not disagree on. Only another witness c
 warning goes by two doubts: how far members disagree, and what the witness does not take for muscle.
 
 A warning is to find what the mean error leaves: errors against the truth, which only phantoms have. Its limit is
-learned on other people than those of the test set (elsewhere.csv), so that the test set can judge it.
+learned on other people than those of the test set, the difficult phantoms of elsewhere.csv, so that the test set can
+judge it.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from .bootstrap import bootstrap, centred
 from .correction import correction_from_results
 
 LARGE_ERROR_CM2 = 5.0  # more than the SD between two readers of real slices: `statistics.READERS_SD_CM2`
-LOOKS = 10  # the cost: a large error that is missed is as bad as so many looks at slices that had none
+FALSE_ALARMS = 0.10  # of the slices without a large error, how many may be marked: who is warned often looks no more
+LEARNED_ON = "difficult"  # the population of elsewhere.csv; the randomised one is drawn wider than nature
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,6 @@ class Limit:
     other_value: float | None = None
 
     @property
-    def cost(self):
-        """Slices marked for nothing, and `LOOKS` for each large error that is missed."""
-        return self.marked - self.caught + LOOKS * (self.large - self.caught)
-
-    @property
     def values(self):
         """The limit of each doubt that it goes by, by its key."""
         return {self.doubt: self.value} | ({} if self.other is None else {self.other: self.other_value})
@@ -162,10 +159,11 @@ def with_errors(table, correction):
 
 
 def learn(table, doubts=None):
-    """The `Limit` of least cost on a table of `with_errors`; None without any large error, or where all are.
+    """The `Limit` that finds most large errors in a table of `with_errors`, at `FALSE_ALARMS` or less of the others.
 
     Of one of `doubts`, keys of `DOUBTS`, which are those that are `known` unless given, beside that of a witness where
-    it is one of them. Of equal costs it is the first, and the one that marks fewer slices.
+    it is one of them. Of several that find as many it is the one that marks fewer slices, and the first. None without
+    any large error, or where all are.
     """
     large = table["large"].to_numpy(bool)
     if large.all() or not large.any():
@@ -174,7 +172,7 @@ def learn(table, doubts=None):
              for doubt in (known(table) if doubts is None else doubts)}  # fmt: skip
     witness = [doubt for doubt in tried if DOUBTS[doubt].most is not None]
     together = [(doubt, *witness) for doubt in tried if doubt not in witness]
-    return min((_cheapest(tried, names, large) for names in together), key=lambda limit: limit.cost, default=None)
+    return min((_best(tried, names, large) for names in together), key=lambda limit: _rank(limit, large), default=None)
 
 
 def _limits(doubt, values, large):
@@ -189,14 +187,22 @@ def _limits(doubt, values, large):
     return limits[worth], below[worth]
 
 
-def _cheapest(tried, names, large):
-    """The `Limit` of least cost by one doubt, or by one and that of a witness."""
+def _rank(limit, large):
+    """What is to be small, the first before the next: alarms beyond those allowed, large errors missed, all alarms."""
+    alarms = limit.marked - limit.caught
+    return max(0.0, alarms - FALSE_ALARMS * np.count_nonzero(~large)), limit.large - limit.caught, alarms
+
+
+def _best(tried, names, large):
+    """The best `Limit` by one doubt, or by one and that of a witness."""
     limits, below = zip(*(tried[name] for name in names), strict=True)
     second = below[1] if len(names) > 1 else np.ones((1, len(large)), bool)  # or one that marks none
     left, missed = (below[0][:, of].astype(np.float32) @ second[:, of].T for of in (slice(None), large))
-    at = np.unravel_index((LOOKS * missed + missed - left).argmin(), left.shape)
-    values = [DOUBTS[name].sign * float(some[i]) for name, some, i in zip(names, limits, at, strict=False)]
     n, n_large = len(large), int(large.sum())
+    alarms = n - left - (n_large - missed)
+    beyond = np.maximum(alarms - FALSE_ALARMS * (n - n_large), 0)
+    at = np.unravel_index(np.lexsort([each.ravel() for each in (alarms, missed, beyond)])[0], left.shape)
+    values = [DOUBTS[name].sign * float(some[i]) for name, some, i in zip(names, limits, at, strict=False)]
     return Limit(names[0], values[0], n, n_large, n - int(left[at]), n_large - int(missed[at]), *names[1:], *values[1:])
 
 

@@ -1,7 +1,7 @@
 """Real CT in tables and masks: two open slices with muscle drawn by hand, and an audit on slices that are kept apart.
 
-`data/real/` holds no image. Nothing here is learned from, and nothing is chosen by it: a real slice is only ever looked
-at after the fact.
+`data/real/` holds no image. Nothing here is learned from: a real slice is only ever looked at after the fact, though
+what failed on such slices gave kinds of phantoms their names.
 """
 
 import numpy as np
