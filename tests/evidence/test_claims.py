@@ -472,6 +472,21 @@ def test_no_row_of_the_other_committed_tables_can_go_unnoticed():
                 integrity.check_rows(without(run, name, table.drop(index=row)), name)
 
 
+def test_every_network_and_population_of_a_variant_is_missed():
+    run = Run("published")
+    table, cohort = run.results("ablation"), run.results("cohort")
+    validation = pd.DataFrame({"case": cohort["case"][cohort["split"] == "validation"]})
+    validation = validation.merge(table[["variant"]].drop_duplicates(), "cross").assign(dsc=0.9, area_cm2=1.0)
+    parts = [table.assign(population="difficult"), validation.assign(population="reference")]
+    whole = pd.concat([part.assign(seed=seed) for seed in (1, 2) for part in parts], ignore_index=True)
+    run = without(run, "ablation", whole)
+    integrity.check_rows(run, "ablation")
+    for row in whole.groupby(["population", "seed"]).head(1).index:
+        run.tables["ablation"] = whole.drop(index=row)
+        with pytest.raises(SarcoError, match=r"ablation\.csv: lacks the row of variant all, case "):
+            integrity.check_rows(run, "ablation")
+
+
 @pytest.mark.parametrize("key", [*integrity.KEYS, "difficult_cases"])
 def test_a_setting_that_is_not_told_is_missed(broken, key):
     path = broken / "run/results/run.json"
