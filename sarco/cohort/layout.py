@@ -7,7 +7,7 @@
     ROOT/images/<case>.dcm     one DICOM CT slice
     ROOT/masks/<case>.png      ground truth of a reader, 255 = muscle, on the slice's grid, cut to [-29, 150] HU
     ROOT/true/<case>.png       phantoms only: the true muscle, cut likewise
-    ROOT/tissues/<case>.png    phantoms only: the region of each pixel, a place in `sarco.method.tissues.TISSUES`
+    ROOT/tissues/<case>.png    phantoms only: the region of each pixel, a place in `sarco.ct.tissues.TISSUES`
     ROOT/recipe.txt            phantoms only: what draws them again
 
 Columns of cohort.csv: `COLUMNS`. Only those in `NEEDED` must be filled.

@@ -1,6 +1,7 @@
-"""CT slices and their masks on disk, read and written.
+"""CT slices and their masks on disk, read and written, and what lies in them.
 
 A file becomes an array with its geometry (`geometry.Slice`), or is refused in one sentence: `dicom.read_slice`, with
 `frames`, `pixels` and `header`; `nifti.read_slice`; `masks.read`, with `seg`. `write` and `deidentify` make DICOM
-files, and `composition` measures HU and fat within a mask. Neither network nor cohort comes in.
+files. `composition` measures HU and fat within a mask; with the student of every tissue, `tissues` names each pixel,
+and `witness` what of a mask is no muscle. No cohort comes in.
 """

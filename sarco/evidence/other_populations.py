@@ -7,9 +7,9 @@ has learned from. Their masks are the true ones: no reader errs.
 
 from ..base.files import write_csv
 from ..cohort.layout import Cohort
+from ..ct import witness
 from ..engines.choose import FLOAT32
 from ..engines.weights import team
-from ..method import witness
 from ..method.ensemble import Ensemble
 from ..method.surface import area_cm2
 from ..runs.evaluation import DECIMALS, FINAL, score, writable

@@ -35,7 +35,7 @@ def unet(filters=FILTERS, depth=DEPTH, convolutions=CONVOLUTIONS, precision="flo
     precision : {"float32", "mixed_float16", "mixed_bfloat16"}
         What it computes in, whatever Keras' own policy is.
     tissues : int
-        How many it tells apart beside the muscle of the paper, for a student (`method.tissues`).
+        How many it tells apart beside the muscle of the paper, for a student (`ct.tissues`).
 
     Returns
     -------

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..base import disc
-from ..method.tissues import INTERMUSCULAR, MUSCLES, SUBCUTANEOUS, TISSUES, VISCERAL, by_hu
+from ..ct.tissues import INTERMUSCULAR, MUSCLES, SUBCUTANEOUS, TISSUES, VISCERAL, by_hu
 from .canvas import PARTS
 
 NAMES = tuple(TISSUES)

@@ -16,10 +16,11 @@ from ..base.files import atomic, write_csv
 from ..base.tables import read_results
 from ..base.threads import each
 from ..cohort.layout import Cohort, joined
+from ..ct import witness
 from ..ct.composition import LOW_ATTENUATION_HU
 from ..engines.choose import FLOAT32
 from ..engines.weights import weights_sha256
-from ..method import metrics, postprocess, witness
+from ..method import metrics, postprocess
 from ..method.ensemble import Ensemble
 from ..method.slice import common_box, measure_subsets
 from ..method.surface import area_cm2

@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from ..base.errors import SarcoError
 from ..cohort.layout import Cohort
+from ..ct.tissues import TISSUES
 from ..engines.weights import unpack, weights_sha256
 from ..method.augment import AUGMENTATION_ORDER, body_centre, draw_affine
-from ..method.tissues import TISSUES
 from ..method.train import compiled_unet, dice_loss, draw_slices
 from .arrays import load_arrays, load_tissues, soft_targets
 from .profiles import cohort_seed

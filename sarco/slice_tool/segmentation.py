@@ -198,7 +198,7 @@ class Segmenter:
     @made_once
     def witness(self):
         """A student of every tissue, to look at what the members found; None where there is none."""
-        from ..method import witness
+        from ..ct import witness
 
         return None if self.quick else witness.load(self.weights, engine=self.engine, once=self.once)
 
@@ -230,7 +230,7 @@ class Segmenter:
         -------
         Segmentation
         """
-        from ..method import witness
+        from ..ct import witness
         from ..method.slice import measure_subsets
 
         stored, image = image, image.upright()  # found as the networks know it, given as the file has it

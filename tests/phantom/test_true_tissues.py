@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from sarco.ct.tissues import FAT_HU, FATS, MUSCLES, TISSUES, left_half
 from sarco.method import metrics
-from sarco.method.tissues import FAT_HU, FATS, MUSCLES, TISSUES, left_half
 from sarco.phantom.canvas import MUSCLES as COUNTED
 from sarco.phantom.canvas import PARTS
 from sarco.phantom.phantom import IS_MUSCLE, phantom

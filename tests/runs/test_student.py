@@ -9,9 +9,9 @@ from toys import squares
 
 from sarco.cohort import make
 from sarco.cohort.layout import Cohort
+from sarco.ct.tissues import TISSUES, label_map
 from sarco.engines.weights import pack, unpack
 from sarco.method.ensemble import Ensemble, average
-from sarco.method.tissues import TISSUES, label_map
 from sarco.method.train import batch, dice_loss
 from sarco.method.unet import unet
 from sarco.runs import arrays as prepared

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sarco.base.errors import SarcoError
-from sarco.method import tissues
+from sarco.ct import tissues
+from sarco.ct.tissues import TISSUES
 from sarco.method.ensemble import Ensemble
-from sarco.method.tissues import TISSUES
 
 NAMES = tuple(TISSUES)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..base import disc
 from ..base.errors import SarcoError
-from . import postprocess
-from .preprocess import to_native, to_network
+from ..method import postprocess
+from ..method.preprocess import to_native, to_network
 
 # In the order of the network's outputs, each with the parts of the phantom that it is made of.
 BACKGROUND, OTHER = "background", "other"

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..base import box, disc
 from ..engines.weights import read_manifest
-from .ensemble import Ensemble
-from .postprocess import LEVEL
-from .preprocess import to_native, to_network
-from .surface import area_cm2
+from ..method.ensemble import Ensemble
+from ..method.postprocess import LEVEL
+from ..method.preprocess import to_native, to_network
+from ..method.surface import area_cm2
 from .tissues import MUSCLES
 
 NARROW_MM = 1.5  # what is less than twice as wide is a rim, about which any two networks differ

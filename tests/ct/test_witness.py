@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sarco.base import paths
-from sarco.method import witness
+from sarco.ct import witness
 from sarco.method.ensemble import Ensemble
 
 NAMES = ("psoas", "kidney", "quadratus lumborum")
