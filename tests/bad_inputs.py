@@ -71,14 +71,15 @@ def write(path, image_hu=None, spacing_mm=SPACING_MM, encoding=PLAIN):
 # --- ways to spoil a good DICOM slice ---------------------------------------------------------------
 
 
-def changed(**values):
-    def spoil(path):
-        header = pydicom.dcmread(path)
-        for name, value in values.items():
-            setattr(header, name, value)
-        header.save_as(path)
+def change(path, **values):
+    header = pydicom.dcmread(path)
+    for name, value in values.items():
+        setattr(header, name, value)
+    header.save_as(path)
 
-    return spoil
+
+def changed(**values):
+    return lambda path: change(path, **values)
 
 
 def turned(turn, spacing_mm=SPACING_MM):

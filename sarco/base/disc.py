@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from . import box
+
 
 def dilate(mask, radius_mm, spacing_mm):
     """A mask, bool (H, W), and all pixels whose centre lies within `radius_mm` of one of its own."""
@@ -25,6 +27,16 @@ def dilate(mask, radius_mm, spacing_mm):
 def erode(mask, radius_mm, spacing_mm):
     """The pixels of a mask with nothing else within `radius_mm`; beyond the edge of the picture there is nothing."""
     return ~dilate(~mask, radius_mm, spacing_mm)
+
+
+def close(mask, radius_mm, spacing_mm):
+    """A mask and what no disc of `radius_mm` outside it can reach; beyond the edge of the picture there is room."""
+    # Only the mask's surroundings are closed; the margin keeps the closing away from the edge of the array.
+    margin = int(radius_mm // min(spacing_mm)) + 2
+    padded = np.pad(mask, margin)
+    part = box.around(padded, margin)
+    padded[part] |= erode(dilate(padded[part], radius_mm, spacing_mm), radius_mm, spacing_mm)
+    return padded[margin:-margin, margin:-margin]
 
 
 def fill(mask):

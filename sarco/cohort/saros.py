@@ -17,6 +17,7 @@ import numpy as np
 
 from ..base import tables
 from ..base.errors import Refused, SarcoError, about, refuse
+from ..ct.composition import FAT_HU
 from ..ct.geometry import Slice
 from ..ct.write import HU_LIMITS, Scan, write_slice
 from ..paper import MUSCLE_HU
@@ -34,7 +35,6 @@ SPLITS = {"fold-1": "train", "fold-2": "train", "fold-3": "train", "fold-4": "tr
 # Annotated planes lie 25 mm apart, so one lies within 12.5 mm of any level that they enclose.
 MAX_DISTANCE_MM = 12.5
 PLANE_MM = 5
-FAT_HU = (-190, -30)
 LOWEST_HU = -1100  # air is -1000; noise and reconstruction reach a little lower within a body
 WARNED = ("case_609", "case_623", "case_816")  # "abnormal CT values", by the publishers' own word
 L3_LABEL = 29  # vertebrae_L3 among TotalSegmentator's classes "total" since version 2

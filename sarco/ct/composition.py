@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base import box, disc
+from ..base import disc
 from ..method.surface import area_cm2
 
 LOW_ATTENUATION_HU = (-29, 29)  # muscle that holds fat
-FAT_HU = (-190, -30)
+FAT_HU = (-190, -30)  # as body composition is measured (Alberta protocol); both kept
 # The contour of the muscle is the mask, closed: gaps of up to twice this are taken in. On phantoms, whose true contour
 # is known, closing the final mask by 3 mm gave their fat within the contour as 0.6 +- 1.1 cm2 (SD) too much; the mask
 # before the HU window, with its dilated rim, 8 cm2 too much.
@@ -28,12 +28,7 @@ class Composition:
 
 def contour(mask, spacing_mm):
     """A mask, bool (H, W), with its narrow gaps and small holes filled (closing with a disc of 3 mm)."""
-    # Only the mask's surroundings are closed; the margin keeps the closing away from the edge of the array.
-    margin = int(CLOSING_MM // min(spacing_mm)) + 2
-    padded = np.pad(mask, margin)
-    part = box.around(padded, margin)
-    padded[part] |= disc.erode(disc.dilate(padded[part], CLOSING_MM, spacing_mm), CLOSING_MM, spacing_mm)
-    return padded[margin:-margin, margin:-margin]
+    return disc.close(mask, CLOSING_MM, spacing_mm)
 
 
 def intermuscular_fat(mask, image_hu, spacing_mm):

@@ -13,6 +13,7 @@ from ..base import disc
 from ..base.errors import SarcoError
 from ..method import postprocess
 from ..method.preprocess import to_native, to_network
+from .composition import FAT_HU
 
 # In the order of the network's outputs, each with the parts of the phantom that it is made of.
 BACKGROUND, OTHER = "background", "other"
@@ -30,7 +31,6 @@ TISSUES = {
     BONE: ("bone", "disc", "cartilage"), CANAL: ("spinal canal",), "kidney": ("kidney",),
     "organ": ("liver", "spleen", "gallbladder", "pancreas"), "bowel": ("bowel", "bowel content"),
 }  # fmt: skip
-FAT_HU = (-190, -30)  # as body composition is measured (Alberta protocol); both kept
 SKIN_MM = 1.5  # from air: no fat, but skin and its blur, which no grid of 2 mm can tell from fat
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 

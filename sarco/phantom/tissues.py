@@ -26,27 +26,17 @@ def regions(parts, spacing_mm):
     Returns
     -------
     ndarray of uint8, (rows, columns)
-        Index into `method.tissues.TISSUES`.
+        Index into `ct.tissues.TISSUES`.
     """
     found = OF_PART[parts]
     subcutaneous, visceral, between = (found == NAMES.index(name) for name in (SUBCUTANEOUS, VISCERAL, INTERMUSCULAR))
-    between |= subcutaneous & _closed(~ON_FASCIA[parts], FASCIA_MM, spacing_mm)
-    between |= (subcutaneous | visceral) & _closed(np.isin(NAMES, list(MUSCLES))[found], BETWEEN_MM, spacing_mm)
+    between |= subcutaneous & disc.close(~ON_FASCIA[parts], FASCIA_MM, spacing_mm)
+    between |= (subcutaneous | visceral) & disc.close(np.isin(NAMES, list(MUSCLES))[found], BETWEEN_MM, spacing_mm)
     found[between] = NAMES.index(INTERMUSCULAR)
     return found
 
 
 def true_labels(phantom):
-    """What each pixel of a phantom is, as `method.tissues.label_map` finds it: uint8, (rows, columns)."""
+    """What each pixel of a phantom is, as `ct.tissues.label_map` finds it: uint8, (rows, columns)."""
     found = regions(phantom.parts, phantom.spacing_mm)
     return by_hu(found, phantom.true_mask, phantom.image_hu, phantom.spacing_mm)
-
-
-def _closed(mask, radius_mm, spacing_mm):
-    """A mask and what a disc outside it cannot reach."""
-    grown = disc.dilate(np.pad(mask, int(radius_mm / min(spacing_mm)) + 1), radius_mm, spacing_mm)
-    edge = [
-        slice((after - before) // 2, (after + before) // 2)
-        for after, before in zip(grown.shape, mask.shape, strict=True)
-    ]
-    return disc.erode(grown, radius_mm, spacing_mm)[tuple(edge)]

@@ -43,7 +43,7 @@ def load_arrays(cohort, cases, spacing_mm, progress=True):
 def load_tissues(cohort, cases, spacing_mm, progress=True):
     """The true tissue in the middle of each pixel of the grid of `load_arrays`, kept likewise.
 
-    Index into `method.tissues.TISSUES`: numpy.memmap of uint8, (cases, n, n).
+    Index into `ct.tissues.TISSUES`: numpy.memmap of uint8, (cases, n, n).
     """
 
     def one(case):

@@ -40,7 +40,7 @@ COLUMNS = (
     # pairs, and the share of pixels in any of them that are not in all.
     "members_sd_cm2", "members_dsc", "disagreement_share",
     "members_apart_cm2",  # and the mean area between one of them and what most of them see
-    "other_tissue_cm2",  # of the final mask, what the student of every tissue calls another (`method.witness`)
+    "other_tissue_cm2",  # of the final mask, what the student of every tissue calls another (`ct.witness`)
 )  # fmt: skip
 DECIMALS = (
     dict.fromkeys(("dsc", "true_dsc", "reader_dsc", "members_dsc", "disagreement_share"), 5)

@@ -79,7 +79,7 @@ class Segmentation:
     members_apart_cm2 : float or None
         Mean area between one of their masks and that of the majority.
     other_tissue_cm2 : float or None
-        Of the mask, what a student of every tissue calls something else, see `sarco.method.witness`; None without one.
+        Of the mask, what a student of every tissue calls something else, see `sarco.ct.witness`; None without one.
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
     """

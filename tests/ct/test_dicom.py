@@ -12,6 +12,7 @@ import bad_inputs
 import numpy as np
 import pydicom
 import pytest
+from bad_inputs import change
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -41,13 +42,6 @@ def path(tmp_path, image_hu):
     path = tmp_path / "slice.dcm"
     write_slice(path, image_hu, (0.7, 0.85), WOMAN)
     return path
-
-
-def change(path, **values):
-    header = pydicom.dcmread(path)
-    for name, value in values.items():
-        setattr(header, name, value)
-    header.save_as(path)
 
 
 FORMS = [

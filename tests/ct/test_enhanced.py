@@ -7,7 +7,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from bad_inputs import MUSCLE, body_hu
+from bad_inputs import MUSCLE, body_hu, change
 from enhanced import FRAMES, enhanced, frame_hu, group
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless
@@ -117,13 +117,6 @@ def test_a_scout_view_among_the_frames_is_no_slice(tmp_path):
     assert np.array_equal(dicom.read_slice(path, 1).image_hu, frame_hu(2))
     with pytest.raises(SarcoError, match="no slice 3; it has 2"):
         dicom.read_slice(path, 3)
-
-
-def change(path, **values):
-    header = pydicom.dcmread(path)
-    for name, value in values.items():
-        setattr(header, name, value)
-    header.save_as(path)
 
 
 def no_places(path):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from bad_inputs import change
 from PIL import Image
 from typer.testing import CliRunner
 from untrained import write_members, write_student
@@ -47,13 +48,6 @@ def data(tmp_path, monkeypatch):
     write_student(profile)
     monkeypatch.setenv("SARCO_DATA", str(tmp_path / "data"))
     return tmp_path
-
-
-def change(path, **attributes):
-    data = pydicom.dcmread(path)
-    for name, value in attributes.items():
-        setattr(data, name, value)
-    data.save_as(path)
 
 
 def test_a_slice_is_known_by_identifier_or_pixels(data):
