@@ -9,6 +9,9 @@ CORES ?= all
 CLUSTER ?=
 BENCH ?=
 BIN := .venv/bin
+BAR := |
+NONE :=
+PROFILES = $(subst $(NONE) $(NONE),$(BAR),$(basename $(notdir $(wildcard workflow/profiles/*.yaml))))
 INSTALLED := .venv/.installed
 WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
 # A file of tests shares what it made, and the cells of a chapter follow one another: each file stays in one process.
@@ -18,7 +21,7 @@ SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rul
 .PHONY: help install book test check lowest chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
-	@echo "make book [PROFILE=published|smoke|laptop|further|colab|paper] [CLUSTER=workflow/cluster]"
+	@echo "make book [PROFILE=$(PROFILES)] [CLUSTER=workflow/cluster]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED)  ## make .venv from the locked packages (every other target does it too)

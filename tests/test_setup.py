@@ -207,7 +207,7 @@ def test_no_rule_makes_snakemake_call_itself(root):
 # --- profiles -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["smoke", "published", "laptop", "further", "colab", "paper"])
+@pytest.mark.parametrize("name", profiles.names())
 def test_profile_loads(name):
     profile = profiles.load(name)
     assert profile.name == name
@@ -256,5 +256,5 @@ def test_bad_profile_gets_one_sentence(root, tmp_path, old, new, told):
 
 
 def test_unknown_profile_lists_the_known():
-    with pytest.raises(SarcoError, match="colab, further, laptop, paper, published, smoke"):
+    with pytest.raises(SarcoError, match="colab, further, laptop, paper, published, smoke, third"):
         profiles.load("nosuch")

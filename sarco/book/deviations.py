@@ -3,19 +3,21 @@
 What is the same on both sides is not told, so the list cannot be stale: a run at the paper's setting loses its row.
 """
 
+import itertools
+
 from .. import paper
 from ..method import augment, preprocess
 from ..runs import profiles, training
 
 UNSAID = "not printed"
+LOSSES = {"dice": "DSC", "walls": "DSC with more weight at thin walls"}
 
 
 def phases(profile, manifest):
     """The runs that the members went through, each a profile, and the seed of the phantoms that they learned from."""
-    *before, last = (part for part, _ in profiles.parts(profile))
-    if "training_seed" not in manifest:  # of a time when all phases had the seed of the profile
-        return [(part, part.seed) for part in (*before, last)]
-    return [*((part, profiles.cohort_seed(part, "training")) for part in before), (last, manifest["training_seed"])]
+    runs = [part for part, _ in profiles.parts(profile)]
+    # A manifest without the key is of a time when all phases had the seed of the profile.
+    return list(zip(runs, manifest.get("training_seeds", [profile.seed] * len(runs)), strict=True))
 
 
 def learned_from(profile, manifest):
@@ -33,10 +35,15 @@ def learned_from(profile, manifest):
     return ", then ".join(words)
 
 
+def _in_turn(profile, word):
+    """What `word` says of each phase, told once where it stays the same."""
+    words = [word(part) for part, _ in profiles.parts(profile)]
+    return ", then ".join(one for one, _ in itertools.groupby(words))
+
+
 def rows(profile, manifest, spacings_mm, training_slices):
     """Settings in which a run (profile, members' manifest, cohort) is not the paper: name, the paper's, its own."""
     learned, randomised = learned_from(profile, manifest), profile.training_setting == "randomised"
-    rates = [f"{part.learning_rate:g}" for part, _ in phases(profile, manifest)]
     blurred = sum(manifest["spacing_mm"] / one > preprocess.STRONG_REDUCTION for one in spacings_mm) / len(spacings_mm)
     steps = manifest["epochs"] * manifest["iterations"]
     compared = [
@@ -56,15 +63,17 @@ def rows(profile, manifest, spacings_mm, training_slices):
         ("members", str(paper.MEMBERS), str(len(manifest["members"]))),
         ("steps of training", f"{paper.EPOCHS * paper.ITERATIONS:,}", f"{steps:,}"),
         ("slices a batch", str(paper.BATCH_SIZE), str(manifest["batch_size"])),
-        ("first learning rate", f"{paper.LEARNING_RATE:g}", ", then ".join(rates)),
+        ("first learning rate", f"{paper.LEARNING_RATE:g}", _in_turn(profile, lambda part: f"{part.learning_rate:g}")),
         ("order of its fall", f"{paper.DECAY_POWER:g}", f"{manifest['decay_power']:g}"),
         ("arithmetic of the training", UNSAID, manifest["precision"].replace("mixed_", "mixed, ")),
         ("augmentation, shift", UNSAID, f"up to ±{augment.SHIFT_SHARE:.0%} of the patch"),
-        ("loss", "DSC", "DSC, more weight at thin walls" if manifest.get("loss") == "walls" else "DSC"),
-        ("augmentation, reflection", UNSAID, "half of the patches" if manifest.get("reflection") else UNSAID),
+        ("loss", "DSC", _in_turn(profile, lambda part: LOSSES[part.loss])),
+        ("augmentation, reflection", UNSAID,
+         _in_turn(profile, lambda part: "half of the patches" if part.reflection else UNSAID)),
         ("augmentation, interpolation", UNSAID, f"order {augment.AUGMENTATION_ORDER}"),
-        ("slices of a member", "those of all", "its share of them" if manifest.get("own_phantoms") else "those of all"),
-        ("weights at the end", UNSAID, "a moving average" if manifest.get("ema_momentum") else UNSAID),
+        ("slices of a member", "those of all",
+         _in_turn(profile, lambda part: "a share of its own" if part.own_phantoms else "those of all")),
+        ("weights at the end", UNSAID, "a moving average" if profile.ema_momentum else UNSAID),
         ("statistics of batch normalisation", UNSAID,
          f"estimated anew at the end, on {training.SETTLING_BATCHES} batches"),
     ]  # fmt: skip

@@ -49,7 +49,7 @@ def train_student(profile, progress=True):
     weights = train_member(training, validation, student, profile, profile.weights_dir, progress, how)
     write_entries(
         profile, "student.json", [student],
-        training_cases=profile.student_cases, training_seed=training_seed, taught_by=weights_sha256(ensemble.manifest),
+        training_cases=profile.student_cases, training_seeds=[training_seed], taught_by=weights_sha256(ensemble.manifest),
         tissues=list(TISSUES),
     )  # fmt: skip
     return weights

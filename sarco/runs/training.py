@@ -21,7 +21,7 @@ from ..method.train import LOSSES, batch, compiled_unet, epochs, take_average, v
 from ..method.unet import DEPTH
 from . import precision
 from .arrays import OnDevice, array_sha256, load_arrays
-from .profiles import RECIPE, cohort_seed, start_weights
+from .profiles import RECIPE, cohort_seed, load, parts, start_weights
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
            "validation_dsc_max", "seconds")  # fmt: skip
@@ -280,8 +280,20 @@ def write_manifest(profile):
     write_csv(history, profile.results_dir / "training.csv")
     return write_entries(
         profile, "manifest.json", members,
-        training_cases=profile.training_cases, training_seed=cohort_seed(profile, "training"),
+        training_cases=profile.training_cases, training_seeds=_training_seeds(profile),
     )  # fmt: skip
+
+
+def _training_seeds(profile):
+    """Seed of the phantoms of each run that the members went through; of those before, as their manifest tells."""
+    if not profile.goes_on_from:
+        return [cohort_seed(profile, "training")]
+    before = load(profile.goes_on_from)
+    manifest = before.weights_dir / "manifest.json"
+    told = json.loads(manifest.read_text()) if manifest.exists() else {"training_seeds": _training_seeds(before)}
+    # Before manifests had this key, all runs of a chain had the seed of the profile.
+    seeds = told.get("training_seeds", [before.seed] * len(parts(before)))
+    return [*seeds, cohort_seed(profile, "training")]
 
 
 def write_entries(profile, name, members, *, training_cases, **more):

@@ -1,5 +1,7 @@
 """The list of deviations is made from the run: it has what differs, and loses what does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from sarco import paper
@@ -40,13 +42,14 @@ def test_every_key_that_differs_from_the_paper_has_its_row(name):
 
 
 def test_what_a_recipe_adds_to_the_papers_has_its_row():
-    added = {"reflection": "augmentation, reflection", "ema_momentum": "weights at the end",
-             "own_phantoms": "slices of a member"}  # fmt: skip
-    profile = profiles.load("published")
-    assert not set(added.values()) & set(told(profile, **dict.fromkeys(added, False)))
-    for key, row in added.items():
-        assert row in told(profile, **{key: True})
-    assert "loss" in told(profile, loss="walls") and "loss" not in told(profile, loss="dice")
+    plain = profiles.load("laptop")
+    for key, value, row, words in (
+        ("reflection", True, "augmentation, reflection", "half of the patches"),
+        ("ema_momentum", 0.99, "weights at the end", "a moving average"),
+        ("own_phantoms", True, "slices of a member", "a share of its own"),
+        ("loss", "walls", "loss", "DSC with more weight at thin walls"),
+    ):
+        assert row not in told(plain) and told(replace(plain, **{key: value}))[row] == words
 
 
 def test_even_the_profile_paper_is_not_to_the_letter():
@@ -63,11 +66,10 @@ def test_a_constant_brought_to_the_papers_loses_its_row(monkeypatch):
     assert "order of that of masks" not in told(profiles.load("published"))
 
 
-def test_phantoms_that_two_phases_share_are_said():
-    second = profiles.load("published")
-    first = profiles.load(second.goes_on_from)
-    assert (first.training_cases, second.training_cases) == (3000, 3600)
-    same = deviations.learned_from(second, {})
-    assert same == "3,000, then 3,600 (the first 3,000 of the same seeds)"
-    own = deviations.learned_from(second, {"training_seed": profiles.cohort_seed(second, "training")})
-    assert own == "3,000, then 3,600"
+def test_what_the_runs_of_a_chain_differ_in_is_told_in_turn():
+    third = profiles.load("third")
+    assert [part.training_cases for part, _ in profiles.parts(third)] == [3000, 3600, 12000]
+    same = deviations.learned_from(third, {"training_seeds": [2019, 2019, 20195]})
+    assert same == "3,000, then 3,600 (the first 3,000 of the same seeds), then 12,000"
+    assert deviations.learned_from(third, {}) == same + " (the first 3,600 of the same seeds)"
+    assert told(third)["loss"] == "DSC, then DSC with more weight at thin walls"

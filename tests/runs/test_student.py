@@ -43,7 +43,7 @@ def test_the_student_learns_the_mean_of_the_members(tmp_path, tiny, monkeypatch)
     case = Cohort.open(profile.cohort_dir).read_slice("0001")
     found = label_map(case.image_hu, case.spacing_mm, taught)
     assert found.shape == case.image_hu.shape and found.max() < len(TISSUES)
-    assert taught.manifest["training_seed"] == profiles.cohort_seed(chained, "student") == 14
+    assert taught.manifest["training_seeds"] == [profiles.cohort_seed(chained, "student")] == [14]
     # A kill while the members teach: what they did is kept, and the targets are the same.
     kept = next((profile.student_dir / "cache").glob("targets-*.npy"))
     begun = kept.with_suffix(".partial.npy")
