@@ -17,7 +17,7 @@ from ..paper import BATCH_SIZE, DECAY_POWER, EPOCHS, ITERATIONS, LEARNING_RATE
 from . import metrics
 from .augment import augment
 from .postprocess import LEVEL
-from .unet import unet
+from .unet import DEPTH, unet
 
 WALL_MM, WALL_WEIGHT = 8, 2
 
@@ -132,7 +132,9 @@ def validation_dsc(model, images, masks, batch_size=8):
     for i in range(0, len(images), batch_size):
         x = np.asarray(images[i : i + batch_size], np.float32)[..., None]
         short = batch_size - len(x)  # one shape for all batches: the step is compiled once
-        p = np.asarray(model.predict_on_batch(np.pad(x, ((0, short), (0, 0), (0, 0), (0, 0)))))[: len(x), ..., 0]
+        over = -x.shape[1] % 2**DEPTH  # the network halves a side so often
+        p = np.asarray(model.predict_on_batch(np.pad(x, ((0, short), (0, over), (0, over), (0, 0)))))
+        p = p[: len(x), : x.shape[1], : x.shape[2], 0]
         t = np.asarray(masks[i : i + batch_size]) > 0.5  # half of the pixel is muscle
         scores += map(metrics.dice, p > LEVEL, t)
     return np.array(scores)

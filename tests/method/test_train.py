@@ -140,3 +140,7 @@ def test_validation_has_the_same_dice_as_the_results(arrays):
     at_half = np.full((1, 4, 4), 0.5)  # a half is no muscle, neither found nor true
     for pair in ((at_half, 0 * at_half), (0 * at_half, at_half)):
         assert train.validation_dsc(SimpleNamespace(predict_on_batch=predict), *pair) == [1]
+    cut = slice(8, 57)  # a grid of 49, as 8.2 mm may give: the network halves a side four times
+    scores = train.validation_dsc(SimpleNamespace(predict_on_batch=predict), found[:, cut, cut], true[:, cut, cut], 4)
+    assert list(scores) == list(map(metrics.dice, found[:, cut, cut] > 0.5, true[:, cut, cut] > 0.5))
+    assert shapes[-1] == (4, 64, 64, 1)
