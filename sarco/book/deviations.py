@@ -35,7 +35,7 @@ def learned_from(profile, manifest):
     return ", then ".join(words)
 
 
-def _in_turn(profile, word):
+def in_turn(profile, word):
     """What `word` says of each phase, told once where it stays the same."""
     words = [word(part) for part, _ in profiles.parts(profile)]
     return ", then ".join(one for one, _ in itertools.groupby(words))
@@ -63,16 +63,16 @@ def rows(profile, manifest, spacings_mm, training_slices):
         ("members", str(paper.MEMBERS), str(len(manifest["members"]))),
         ("steps of training", f"{paper.EPOCHS * paper.ITERATIONS:,}", f"{steps:,}"),
         ("slices a batch", str(paper.BATCH_SIZE), str(manifest["batch_size"])),
-        ("first learning rate", f"{paper.LEARNING_RATE:g}", _in_turn(profile, lambda part: f"{part.learning_rate:g}")),
+        ("first learning rate", f"{paper.LEARNING_RATE:g}", in_turn(profile, lambda part: f"{part.learning_rate:g}")),
         ("order of its fall", f"{paper.DECAY_POWER:g}", f"{manifest['decay_power']:g}"),
         ("arithmetic of the training", UNSAID, manifest["precision"].replace("mixed_", "mixed, ")),
         ("augmentation, shift", UNSAID, f"up to ±{augment.SHIFT_SHARE:.0%} of the patch"),
-        ("loss", "DSC", _in_turn(profile, lambda part: LOSSES[part.loss])),
+        ("loss", "DSC", in_turn(profile, lambda part: LOSSES[part.loss])),
         ("augmentation, reflection", UNSAID,
-         _in_turn(profile, lambda part: "half of the patches" if part.reflection else UNSAID)),
+         in_turn(profile, lambda part: "half of the patches" if part.reflection else UNSAID)),
         ("augmentation, interpolation", UNSAID, f"order {augment.AUGMENTATION_ORDER}"),
         ("slices of a member", "those of all",
-         _in_turn(profile, lambda part: "a share of its own" if part.own_phantoms else "those of all")),
+         in_turn(profile, lambda part: "a share of its own" if part.own_phantoms else "those of all")),
         ("weights at the end", UNSAID, "a moving average" if profile.ema_momentum else UNSAID),
         ("statistics of batch normalisation", UNSAID,
          f"estimated anew at the end, on {training.SETTLING_BATCHES} batches"),
