@@ -41,7 +41,7 @@ def train_student(profile, progress=True):
     validation = load_arrays(judge, judge.cases("validation"), profile.spacing_mm, progress)
     ensemble = Ensemble.load(profile.weights_dir)
     targets = soft_targets(images, ensemble, profile.student_dir / "cache" / "targets.npy", progress)
-    training_seed = cohort_seed(profile, "student")  # of the whole chain, which the student is no part of
+    seeds = [cohort_seed(profile, "student")]  # of the whole chain, which the student is no part of
     profile = replace(profile, epochs=profile.student_epochs, goes_on_from=None, loss="dice")
     start = profile.weights_dir / ensemble.manifest["members"][0]["file"]
     student = Member(0, member_seed(profile, 0), "student", start)
@@ -49,7 +49,7 @@ def train_student(profile, progress=True):
     weights = train_member(training, validation, student, profile, profile.weights_dir, progress, how)
     write_entries(
         profile, "student.json", [student],
-        training_cases=profile.student_cases, training_seeds=[training_seed], taught_by=weights_sha256(ensemble.manifest),
+        training_cases=profile.student_cases, training_seeds=seeds, taught_by=weights_sha256(ensemble.manifest),
         tissues=list(TISSUES),
     )  # fmt: skip
     return weights
