@@ -24,8 +24,8 @@ from .header import number, numbers, value
 SPACING_LIMITS_MM = (0.1, 5.0)
 MATRIX_LIMITS = (64, 4096)
 AIR_HU = -1024
-# What tells Hounsfield units from stored values, with wide margins: fat is half of the soft tissue in real slices, and a
-# fiftieth in the leanest of 12,000 randomised phantoms.
+# What tells Hounsfield units from stored values, with wide margins: fat is half of the soft tissue in real slices, and
+# a fiftieth in the leanest of 12,000 randomised phantoms.
 FAT_HU, SOFT_HU, DENSE_HU = (-190, -30), (-30, 300), (800, np.inf)
 LEAST_SOFT, LEAST_FAT, MOST_DENSE = 0.001, 0.015, 0.25  # of the picture, of the soft tissue twice
 # As files spell RescaleType, small letters alone; US is "unspecified", which CT images of the past carry.
