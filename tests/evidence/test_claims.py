@@ -526,6 +526,8 @@ COMMITTED = [
 def committed(root, tmp_path, monkeypatch):
     """A copy of the committed results that a test may break; the profile `published` reads it."""
     shutil.copytree(root / "data/results", tmp_path / "data/results")
+    (tmp_path / "data/weights").mkdir()  # run.json says which manifest its test cases are of
+    shutil.copy(root / "data/weights/manifest.json", tmp_path / "data/weights")
     monkeypatch.setenv("SARCO_DATA", str(tmp_path / "data"))
     return tmp_path / "data/results"
 
