@@ -20,12 +20,13 @@ pytestmark = pytest.mark.long
 
 
 def test_speed_is_measured_for_each_number_of_workers():
+    _, before_mib = phantom_speed._used()  # a peak is of the life of a process, and this one had other tests
     one, two = phantom_speed.bench(8, matrix=128, workers=(1, 2))
     assert (one.workers, two.workers) == (1, 2) and one.cases == two.cases == 8
     for speed in (one, two):
         assert speed.slices_per_second * speed.seconds == pytest.approx(8)
         assert abs(speed.paper_minutes * 60 / speed.seconds - 1525 / 8) < 1e-6
-        assert 50 < speed.peak_mib < 2000
+        assert 50 < speed.peak_mib < max(before_mib, 2000) + 200
     assert 0 < one.cpu_seconds <= one.seconds * (os.cpu_count() or 1) * 1.2
     assert two.seconds > 0.1
 
