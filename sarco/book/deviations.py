@@ -16,8 +16,7 @@ LOSSES = {"dice": "DSC", "walls": "DSC with more weight at thin walls"}
 def phases(profile, manifest):
     """The runs that the members went through, each a profile, and the seed of the phantoms that they learned from."""
     runs = [part for part, _ in profiles.parts(profile)]
-    # A manifest without the key is of a time when all phases had the seed of the profile.
-    return list(zip(runs, manifest.get("training_seeds", [profile.seed] * len(runs)), strict=True))
+    return list(zip(runs, profiles.training_seeds(profile, manifest), strict=True))
 
 
 def learned_from(profile, manifest):

@@ -241,6 +241,12 @@ def cohort_seed(profile, cohort):
     return int(f"{profile.seed}{last.get(cohort, '')}")
 
 
+def training_seeds(profile, manifest):
+    """Seed of the phantoms of each run of `parts`, as the manifest of the members tells."""
+    # Before manifests had this key, all runs of a chain had the seed of the profile.
+    return manifest.get("training_seeds", [profile.seed] * len(parts(profile)))
+
+
 def _folder():
     return paths.root() / "workflow" / "profiles"
 

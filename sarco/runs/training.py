@@ -16,12 +16,12 @@ from ..base import environment, sources
 from ..base.errors import SarcoError
 from ..base.files import atomic, checksum, write_csv
 from ..cohort.layout import Cohort
-from ..engines.weights import pack, unpack
+from ..engines.weights import pack, read_manifest, unpack
 from ..method.train import LOSSES, batch, compiled_unet, epochs, take_average, validation_dsc
 from ..method.unet import DEPTH
 from . import precision
 from .arrays import OnDevice, array_sha256, load_arrays
-from .profiles import RECIPE, cohort_seed, load, parts, start_weights
+from .profiles import RECIPE, cohort_seed, load, start_weights, training_seeds
 
 HISTORY = ("member", "epoch", "iteration", "learning_rate", "loss", "validation_dsc", "validation_dsc_min",
            "validation_dsc_max", "seconds")  # fmt: skip
@@ -286,14 +286,9 @@ def write_manifest(profile):
 
 def _training_seeds(profile):
     """Seed of the phantoms of each run that the members went through; of those before, as their manifest tells."""
-    if not profile.goes_on_from:
-        return [cohort_seed(profile, "training")]
-    before = load(profile.goes_on_from)
-    manifest = before.weights_dir / "manifest.json"
-    told = json.loads(manifest.read_text()) if manifest.exists() else {"training_seeds": _training_seeds(before)}
-    # Before manifests had this key, all runs of a chain had the seed of the profile.
-    seeds = told.get("training_seeds", [before.seed] * len(parts(before)))
-    return [*seeds, cohort_seed(profile, "training")]
+    begun = profile.goes_on_from and load(profile.goes_on_from)
+    before = training_seeds(begun, read_manifest(begun.weights_dir)) if begun else []
+    return [*before, cohort_seed(profile, "training")]
 
 
 def write_entries(profile, name, members, *, training_cases, **more):

@@ -1,7 +1,9 @@
 """The benchmarks of the cohort and of the networks: what they report adds up."""
 
 import json
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -20,13 +22,14 @@ pytestmark = pytest.mark.long
 
 
 def test_speed_is_measured_for_each_number_of_workers():
-    _, before_mib = phantom_speed._used()  # a peak is of the life of a process, and this one had other tests
-    one, two = phantom_speed.bench(8, matrix=128, workers=(1, 2))
+    # In a process of its own: a peak is of the life of one, and this one had other tests.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        one, two = fresh.submit(phantom_speed.bench, 8, matrix=128, workers=(1, 2)).result()
     assert (one.workers, two.workers) == (1, 2) and one.cases == two.cases == 8
     for speed in (one, two):
         assert speed.slices_per_second * speed.seconds == pytest.approx(8)
         assert abs(speed.paper_minutes * 60 / speed.seconds - 1525 / 8) < 1e-6
-        assert 50 < speed.peak_mib < max(before_mib, 2000) + 200
+        assert 50 < speed.peak_mib < 2000
     assert 0 < one.cpu_seconds <= one.seconds * (os.cpu_count() or 1) * 1.2
     assert two.seconds > 0.1
 

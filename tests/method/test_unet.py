@@ -25,7 +25,7 @@ def test_a_student_tells_tissues_beside_the_same_muscle():
     x = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
     muscle, found = np.asarray(alone(x)), np.asarray(student(x))
     assert found.shape == (1, 16, 16, 4) and np.allclose(found[..., :1], muscle, atol=1e-6)
-    assert np.allclose(found[..., 1:].sum(-1), 1, atol=1e-5) and np.ptp(found[..., 1:]) > 1e-4
+    assert np.allclose(found[..., 1:].sum(-1), 1, atol=1e-5) and found[..., 1:].std() > 1e-3
 
 
 def test_layers_are_those_of_the_figure():
