@@ -21,15 +21,10 @@ PHANTOMS = ("all", "without-geometry", "without-hu", "without-texture", "without
             "none")  # fmt: skip
 # Variants of how a network learns, with the phantoms of "all": keys of a profile, from their values there.
 RECIPES = {
+    "dice-loss": lambda p: {"loss": "dice"},
     "2-x-steps": lambda p: {"ablation_steps": 2 * p.ablation_steps},
-    "4-x-steps": lambda p: {"ablation_steps": 4 * p.ablation_steps},
     "3-x-phantoms": lambda p: {"ablation_cases": 3 * p.ablation_cases},
-    "4-x-steps-3-x-phantoms": lambda p: {
-        "ablation_steps": 4 * p.ablation_steps,
-        "ablation_cases": 3 * p.ablation_cases,
-    },
     "finer-pixels": lambda p: {"spacing_mm": 0.75 * p.spacing_mm, "patch_px": _sides(p.patch_px, 1 / 0.75)},
-    "thin-walls": lambda p: {"loss": "walls"},
     "reflection": lambda p: {"reflection": True},
     "averaging": lambda p: {"ema_momentum": 0.98},
 }

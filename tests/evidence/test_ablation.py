@@ -82,7 +82,7 @@ def test_the_variants_are_the_groups_of_the_phantom():
 
 @pytest.mark.parametrize("variant", profiles.RECIPES)
 def test_a_variant_of_the_recipe_changes_it_and_has_phantoms(tiny, variant):
-    profile = profiles.load("laptop")
+    profile = profiles.load("third")
     changed = profiles.varied(profile, variant)
     assert changed != profile and profiles.left_out(variant) == []
     learnt = profiles.phantoms_of(profile, variant)
