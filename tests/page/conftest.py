@@ -1,0 +1,31 @@
+"""What the tests of the page that computes share: Node, the packages, and the network and settings of the page."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "page"))
+import packages
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Path of Node."""
+    return packages.tool("node")
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """Folder of the packages of npm."""
+    return packages.node_modules()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """Folder with network.onnx and settings.json."""
+    import export
+
+    folder = tmp_path_factory.mktemp("model")
+    export.write(folder)
+    return folder
