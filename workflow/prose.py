@@ -7,6 +7,7 @@ python workflow/prose.py: fills all chapters and `PAGES`, and lists the referenc
     <a id="fig-steps"></a>**Fig. 5.1.** The steps.    the number of a figure or table; its caption is the cell below it
     [Fig. 5.1](#fig-steps)                            a link to it, with the file's name where that is another
     [Ko et al. 2022](references.md#ko2022)            a work of references.bib, by its key
+    [overlap](glossary.md#term-dsc)                   a term of the glossary; only here the words of the link stay
 
 To add one, leave its text empty, as in [](#fig-steps), or put a question mark, as in **?**. No viewer shows a comment;
 but a line that begins with one is not read as Markdown, so let it begin with a word.
@@ -32,19 +33,20 @@ MARK = re.compile(r"<!--([\w-]+)-->((?:(?!<!--).)*)<!--/-->", re.DOTALL)
 CAPTION = re.compile(r'^<a id="(?P<name>(fig|tab)-[\w-]+)"></a>\*\*[^*]*\*\*', re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]]*)\]\(([\w.-]*)#([\w-]+)\)")
 KINDS = {"fig": "Fig.", "tab": "Table"}
-REFERENCES = "references.md"
+TERM = re.compile(r'^<a id="(term-[\w-]+)"></a>', re.MULTILINE)
+REFERENCES, GLOSSARY = "references.md", "glossary.md"
 PAGES = ("README.md", "data/README.md", "data/weights/README.md")  # beside those of the chapters
 
 
 class Target(NamedTuple):
-    """What can be linked to: the file where it stands, and the text of a link to it."""
+    """What can be linked to: the file where it stands, and the text of a link to it, which a term has not."""
 
     file: str
-    text: str
+    text: str | None
 
 
 def targets(root=ROOT):
-    """All figures, tables and works that the book can link to: `Target`, by id."""
+    """All figures, tables, works and terms that the book can link to: `Target`, by id."""
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     # The first page has no number, as in the book.
     pages = [contents["root"], *(page["file"] for page in contents["chapters"])]
@@ -58,6 +60,9 @@ def targets(root=ROOT):
                     raise SarcoError(f"{path}: {found[name].file} has a caption {name!r}, too; rename one.")
                 of = f"{number}.{counts[kind]}" if number else counts[kind]
                 found[name] = Target(path.name, f"{KINDS[kind]} {of}")
+    glossary = root / "chapters" / GLOSSARY
+    terms = TERM.findall(glossary.read_text(encoding="utf-8")) if glossary.is_file() else ()
+    found |= {name: Target(GLOSSARY, None) for name in terms}
     return found | {key: Target(REFERENCES, text) for key, (text, _) in works(root).items()}
 
 
@@ -144,7 +149,7 @@ def filled(text, file, known, numbers=()):
 
     def target(name):
         if name not in known:
-            raise SarcoError(f"{file}: {name!r} is no figure, table or work that the book knows; correct the name.")
+            raise SarcoError(f"{file}: {name!r} is no figure, table, work or term that the book knows; correct it.")
         return known[name]
 
     def caption(found):
@@ -152,7 +157,7 @@ def filled(text, file, known, numbers=()):
 
     def link(found):
         there, shown = target(found[3])
-        return f"[{shown}]({there if there != file else ''}#{found[3]})"
+        return f"[{shown or found[1]}]({there if there != file else ''}#{found[3]})"
 
     return LINK.sub(link, CAPTION.sub(caption, with_numbers(text, file, numbers)))
 

@@ -18,6 +18,7 @@ from sarco.base.errors import SarcoError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import address
+import exercises
 import prose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +50,7 @@ def stage(chapters, folder, root=ROOT):
     for path in sorted(chapters):
         notebook = nbformat.read(path, as_version=4)
         prose.fill(notebook, path.name, known)
+        exercises.put_boxes(notebook, path.name)
         nbformat.write(numbered(notebook), folder / "chapters" / path.name)
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     found = address.known(root)
