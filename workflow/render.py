@@ -17,6 +17,7 @@ import yaml
 from sarco.base.errors import SarcoError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import access
 import address
 import exercises
 import prose
@@ -134,6 +135,7 @@ def render(folder):
     index = pages / "index.html"
     text = index.read_text(encoding="utf-8")
     index.write_text(f'<link rel="icon" href="_static/favicon.svg">\n{text}', encoding="utf-8")
+    access.mend(pages)
     return pages
 
 

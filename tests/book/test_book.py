@@ -2,10 +2,8 @@
 
 import functools
 import html
-import http.server
 import re
 import shutil
-import threading
 
 import address
 import nbformat
@@ -20,36 +18,6 @@ pytestmark = pytest.mark.long
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 COLAB_LINK = re.compile(r'href="https://colab\.research\.google\.com/github/([^"]*)"')
-
-
-@pytest.fixture(scope="module")
-def pages(chapters, tmp_path_factory):
-    """Folder of the rendered book."""
-    folder = tmp_path_factory.mktemp("book")
-    render.stage(chapters, folder)
-    return render.render(folder)
-
-
-@pytest.fixture(scope="module")
-def site(pages):
-    """Address of the book on a local server."""
-    handler = functools.partial(_Quiet, directory=pages)
-    with _Server(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """Say nothing: a browser that leaves a page hangs up on what it was still loading."""
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 def _names(pages):
