@@ -1,0 +1,112 @@
+// What lies in a mask and around it: sarco/ct/composition.py and tissues.py, and the correction of the area.
+
+/** Numbers of a mask of muscle that is cut to its HU window; density is null where there is no pixel. */
+export function composition(mask, imageHu, rows, columns, spacingMm, settings) {
+  const values = Float64Array.from(imageHu.filter((_, i) => mask[i]));
+  const pixelCm2 = (spacingMm[0] * spacingMm[1]) / 100;
+  const mean = (list) => (list.length ? list.reduce((sum, value) => sum + value, 0) / list.length : null);
+  const meanHu = mean(values);
+  const low = values.filter((hu) => within(hu, settings.low_attenuation_hu));
+  const contour = close(mask, rows, columns, settings.closing_mm, spacingMm);
+  const fat = contour.filter((inside, i) => inside && within(imageHu[i], settings.fat_hu));
+  return {
+    area_cm2: values.length * pixelCm2,
+    mean_hu: meanHu,
+    sd_hu: values.length ? Math.sqrt(mean(values.map((hu) => (hu - meanHu) ** 2))) : null,
+    low_attenuation_cm2: low.length * pixelCm2,
+    intermuscular_fat_cm2: fat.length * pixelCm2,
+  };
+}
+
+/** The area minus the mean error on validation slices and its 95 % prediction interval; null where there is none. */
+export function corrected(areaCm2, correction) {
+  const area = correction === null ? null : areaCm2 - correction.mean_error_cm2;
+  if (area === null || area < 0) return { area_corrected_cm2: null, interval_cm2: null };
+  const ends = [area - correction.half_cm2, area + correction.half_cm2];
+  return { area_corrected_cm2: area, interval_cm2: ends.map((end) => Math.max(0, end)) };
+}
+
+/** What there is to warn of in an area, in the sentences of the command. */
+export function aboutArea({ mean_hu }, { area_corrected_cm2: area }, correction) {
+  const said = [];
+  if (mean_hu === null) said.push("No muscle was found; check that the file is an axial slice at L3.");
+  if (correction === null) return said;
+  const { smallest_cm2: smallest, largest_cm2: largest } = correction;
+  if (area === null) {
+    said.push("The area is smaller than its correction, so no corrected area is given.");
+  } else if (area < smallest || area > largest) {
+    said.push(
+      `The area lies outside ${smallest.toFixed(0)} to ${largest.toFixed(0)} cm², where the networks' error is known: ` +
+        "the slice may not be at L3, and the interval does not hold.",
+    );
+  }
+  return said;
+}
+
+/** The tissue of each pixel, an index into `settings.tissues`: the likeliest, and by its HU.
+ *
+ * `shares` are those of the tissues on the network's grid, which `toNative` brings to that of the slice. */
+export function labelMap(shares, toNative, mask, imageHu, rows, columns, spacingMm, settings) {
+  const index = (name) => settings.tissues.indexOf(name);
+  const [groups, fats] = [settings.muscles, settings.fats].map((names) => new Set(names.map(index)));
+  const [regions, muscles] = [new Uint8Array(mask.length), new Uint8Array(mask.length)];
+  const [most, mostMuscle] = [0, 1].map(() => new Float32Array(mask.length).fill(-Infinity));
+  shares = shares.map((share) => share.slice());
+  // Where air is not computed all is 0, at whose edge the spline would ring.
+  shares[index("background")].forEach((value, i, background) => {
+    background[i] = value + 1 - shares.reduce((sum, share) => sum + share[i], 0);
+  });
+  shares.forEach((share, tissue) => {
+    toNative(share).forEach((value, i) => {
+      if (value > most[i]) [most[i], regions[i]] = [value, tissue];
+      if (groups.has(tissue) && value > mostMuscle[i]) [mostMuscle[i], muscles[i]] = [value, tissue];
+    });
+  });
+  const thin = Uint8Array.from(imageHu, (hu) => hu < settings.fat_hu[0]);
+  const nearAir = dilateDisc(thin, rows, columns, settings.skin_mm, spacingMm);
+  return regions.map((region, i) => {
+    if (mask[i]) return muscles[i];
+    const fat = within(imageHu[i], settings.fat_hu);
+    if (groups.has(region)) return index(fat ? "intermuscular fat" : "other");
+    const skin = region === index("subcutaneous fat") && nearAir[i];
+    return (fats.has(region) && !fat) || skin ? index("other") : region;
+  });
+}
+
+/** Whether HU lie in a window, both of whose ends are kept. */
+function within(hu, [low, high]) {
+  return hu >= low && hu <= high;
+}
+
+/** A mask and all pixels whose centre lies within `radiusMm` of one of its own. */
+function dilateDisc(mask, rows, columns, radiusMm, spacingMm) {
+  const grown = new Uint8Array(mask.length);
+  const [down, across] = spacingMm.map((side) => Math.floor(radiusMm / side) + 1);
+  const disc = [];
+  for (let y = -down; y <= down; y++) {
+    for (let x = -across; x <= across; x++) {
+      if (Math.hypot(y * spacingMm[0], x * spacingMm[1]) <= radiusMm) disc.push([y, x]);
+    }
+  }
+  mask.forEach((inside, i) => {
+    if (!inside) return;
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    for (const [y, x] of disc) {
+      const there = row + y >= 0 && row + y < rows && column + x >= 0 && column + x < columns;
+      if (there) grown[i + y * columns + x] = 1;
+    }
+  });
+  return grown;
+}
+
+/** A mask and what no disc of `radiusMm` outside it can reach; beyond the edge of the picture there is room. */
+function close(mask, rows, columns, radiusMm, spacingMm) {
+  const margin = Math.floor(radiusMm / Math.min(...spacingMm)) + 2;
+  const [height, width] = [rows + 2 * margin, columns + 2 * margin];
+  const place = (i) => (Math.floor(i / columns) + margin) * width + (i % columns) + margin;
+  const padded = new Uint8Array(height * width);
+  mask.forEach((inside, i) => (padded[place(i)] = inside));
+  const outside = dilateDisc(padded, height, width, radiusMm, spacingMm).map((inside) => 1 - inside);
+  const reached = dilateDisc(outside, height, width, radiusMm, spacingMm);
+  return mask.map((inside, i) => inside || 1 - reached[place(i)]);
+}
