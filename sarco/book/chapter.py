@@ -29,6 +29,7 @@ for _name, _value in (
 PIXELS_PER_INCH = 112  # on the page; at this size a figure's text is as large as the text around it
 SAME_CM2 = 0.1  # ten pixels or more: what another machine's last digits may move, and no other phantom comes as near
 NUMBERS = "application/vnd.sarco.numbers+json"  # of an output that no viewer shows: texts, by name
+DRAWN = "drawn"  # in the metadata of a PNG: the numbers of its figure, as CSV
 
 
 class Run(StoredRun):
@@ -282,16 +283,22 @@ def png(figure):
 
 
 def show(figure):
-    """Show a figure (matplotlib) as one PNG, whatever the notebook's plotting backend is."""
+    """Show a figure (matplotlib) as one PNG, whatever the notebook's plotting backend is.
+
+    The numbers that it draws go along as CSV, in the metadata of the PNG, which no viewer shows.
+    """
     from IPython.display import display
 
+    from .figures.drawn import drawn
     from .figures.style import DPI
 
     data = png(figure)
     width = int.from_bytes(data[16:20], "big")  # the header of a PNG holds its width here
-    shown = round(width * PIXELS_PER_INCH / DPI)
+    about = {"width": round(width * PIXELS_PER_INCH / DPI)}
+    if numbers := drawn(figure):
+        about[DRAWN] = numbers
     bundle = {"image/png": base64.b64encode(data).decode("ascii") + "\n"}
-    display(bundle, raw=True, metadata={"image/png": {"width": shown}})
+    display(bundle, raw=True, metadata={"image/png": about})
 
 
 def blocks(model):
