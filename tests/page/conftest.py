@@ -1,12 +1,7 @@
 """What the tests of the page that computes share: Node, the packages, and the network and settings of the page."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow" / "page"))
-import packages
+from page import packages
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +19,7 @@ def modules():
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """Folder with network.onnx and settings.json."""
-    import export
+    from page import export
 
     folder = tmp_path_factory.mktemp("model")
     export.write(folder)

@@ -36,8 +36,8 @@ export function aboutArea({ mean_hu }, { area_corrected_cm2: area }, correction)
     said.push("The area is smaller than its correction, so no corrected area is given.");
   } else if (area < smallest || area > largest) {
     said.push(
-      `The area lies outside ${smallest.toFixed(0)} to ${largest.toFixed(0)} cm², where the networks' error is known: ` +
-        "the slice may not be at L3, and the interval does not hold.",
+      `The area lies outside ${smallest.toFixed(0)} to ${largest.toFixed(0)} cm², where the networks' error is ` +
+        "known: the slice may not be at L3, and the interval does not hold.",
     );
   }
   return said;

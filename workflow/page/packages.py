@@ -42,7 +42,9 @@ def _install(folder):
     if done.returncode:
         told = [line.removeprefix("npm error").strip() for line in done.stderr.splitlines() if "npm error" in line]
         why = "; ".join(line for line in told if line and not line.startswith("code "))[:300] or "it does not say why"
-        raise SarcoError(f"{HERE / 'package-lock.json'}: npm could not fetch the packages ({why}); run it again online.")
+        raise SarcoError(
+            f"{HERE / 'package-lock.json'}: npm could not fetch the packages ({why}); run it again online."
+        )
 
 
 def tool(name):
@@ -54,5 +56,6 @@ def tool(name):
 
 
 def environment():
-    """Variables for a process of Node, with the folder of this Python first on its PATH: scripts look for Node there."""
-    return os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
+    """Variables for a process of Node: the folder of this Python is first on its PATH, where its scripts seek Node."""
+    folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    return os.environ | {"PATH": os.pathsep.join(folders)}

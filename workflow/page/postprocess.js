@@ -1,4 +1,4 @@
-// From the network's probability to the muscle of a slice: sarco/method/postprocess.py, and the one front door `segment`.
+// From the network's probability to the muscle: sarco/method/postprocess.py, and the one front door, `segment`.
 
 import { aboutArea, composition, corrected, labelMap } from "./measure.js";
 import { run } from "./network.js";
@@ -35,7 +35,7 @@ export async function segment(slice, session, settings) {
   };
 }
 
-/** The final mask (Uint8Array of 0 and 1): over the level, the four neighbours added, cut at the HU window of muscle. */
+/** The final mask (Uint8Array of 0 and 1): what is over the level, dilated, and cut at the HU window of muscle. */
 export function postprocess(probability, imageHu, rows, columns, { level, muscle_hu }) {
   return windowed(dilate(threshold(probability, level), rows, columns), imageHu, muscle_hu);
 }

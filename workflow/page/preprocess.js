@@ -41,7 +41,8 @@ function half(value) {
 /** A picture blurred along one axis (0: down), like SciPy's gaussian_filter with the nearest beyond its edge. */
 function blur(picture, rows, columns, axis, sigma) {
   const radius = Math.floor(3 * sigma + 0.5);
-  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp((-0.5 * (i - radius) ** 2) / sigma ** 2));
+  const weight = (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2));
+  const kernel = Float64Array.from({ length: 2 * radius + 1 }, weight);
   const total = kernel.reduce((sum, weight) => sum + weight);
   const [n, step] = axis === 0 ? [rows, columns] : [columns, 1];
   const out = new Float32Array(picture.length);
@@ -57,39 +58,34 @@ function blur(picture, rows, columns, axis, sigma) {
 }
 
 /** Window of the network's grid that holds the body, of sides that the network can halve at each pooling. */
-function bodyBox(image, n, settings) {
-  const body = largestPart(image, n, settings.body);
-  if (!body) return { top: 0, left: 0, rows: n, columns: n };
-  const [[top, rows], [left, columns]] = body.map(([first, last]) => {
-    const { margin_px: margin, multiple } = settings;
-    const most = Math.floor(n / multiple) * multiple;
-    const length = Math.min(Math.ceil((last + 1 - first + 2 * margin) / multiple) * multiple, most);
-    return [Math.min(Math.max(Math.floor((first + last + 1 - length) / 2), 0), n - length), length];
+function bodyBox(image, n, { body, margin_px: margin, multiple }) {
+  const part = largestPart(image, n, body);
+  if (!part.length) return { top: 0, left: 0, rows: n, columns: n };
+  const [[top, rows], [left, columns]] = [part.map((i) => Math.floor(i / n)), part.map((i) => i % n)].map((places) => {
+    const start = places.reduce((least, place) => Math.min(least, place));
+    const stop = 1 + places.reduce((most, place) => Math.max(most, place));
+    const wanted = Math.ceil((stop - start + 2 * margin) / multiple) * multiple;
+    const length = Math.min(wanted, Math.floor(n / multiple) * multiple);
+    return [Math.min(Math.max(Math.floor((start + stop - length) / 2), 0), n - length), length];
   });
   return { top, left, rows, columns };
 }
 
-/** First and last row and column of the largest part of a picture (n, n) over a level whose pixels touch by a side. */
+/** The pixels of the largest part of a picture (n, n) over a level, one that hangs together by the sides of pixels. */
 function largestPart(image, n, level) {
   const left = Uint8Array.from(image, (value) => value > level);
-  let [largest, most] = [null, 0];
+  let largest = [];
   for (let first = 0; first < left.length; first++) {
-    if (!left[first]) continue;
+    const part = left[first] ? [first] : [];
     left[first] = 0;
-    const part = [first];
-    const reach = [[n, -1], [n, -1]];
-    for (let done = 0; done < part.length; done++) {
-      const i = part[done];
-      const at = [Math.floor(i / n), i % n];
-      reach.forEach((ends, axis) => {
-        ends[0] = Math.min(ends[0], at[axis]);
-        ends[1] = Math.max(ends[1], at[axis]);
-      });
-      for (const [next, there] of [[i - n, at[0] > 0], [i + n, at[0] < n - 1], [i - 1, at[1] > 0], [i + 1, at[1] < n - 1]]) {
-        if (there && left[next]) part.push(next), (left[next] = 0);
+    for (const i of part) { // which grows meanwhile
+      const [before, after] = [i % n ? i - 1 : -1, (i + 1) % n ? i + 1 : -1];
+      for (const next of [i - n, i + n, before, after]) {
+        if (left[next]) part.push(next);
+        left[next] = 0; // off the picture this does nothing
       }
     }
-    if (part.length > most) [largest, most] = [reach, part.length];
+    if (part.length > largest.length) largest = part;
   }
   return largest;
 }

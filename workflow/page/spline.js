@@ -10,15 +10,16 @@ export function resample(picture, shapeIn, spacingIn, shapeOut, spacingOut, outs
   const coefficients = Float64Array.from(picture);
   for (let row = 0; row < height; row++) filter(coefficients, row * width, 1, width);
   for (let column = 0; column < width; column++) filter(coefficients, column, width, height);
-  const [down, across] = [0, 1].map((axis) => stencil(shapeIn[axis], spacingIn[axis], shapeOut[axis], spacingOut[axis]));
+  const along = (axis) => stencil(shapeIn[axis], spacingIn[axis], shapeOut[axis], spacingOut[axis]);
+  const [down, across] = [along(0), along(1)];
   const out = new Float32Array(shapeOut[0] * shapeOut[1]).fill(outside);
   const line = new Float64Array(width);
   for (let row = 0; row < shapeOut[0]; row++) {
     if (!down.inside[row]) continue;
-    const [r0, r1, r2, r3] = down.index.subarray(4 * row, 4 * row + 4).map((index) => index * width);
-    const [w0, w1, w2, w3] = down.weight.subarray(4 * row, 4 * row + 4);
-    for (let i = 0; i < width; i++) {
-      line[i] = w0 * coefficients[r0 + i] + w1 * coefficients[r1 + i] + w2 * coefficients[r2 + i] + w3 * coefficients[r3 + i];
+    line.fill(0);
+    for (let k = 4 * row; k < 4 * row + 4; k++) {
+      const [weight, start] = [down.weight[k], down.index[k] * width];
+      for (let i = 0; i < width; i++) line[i] += weight * coefficients[start + i];
     }
     for (let column = 0; column < shapeOut[1]; column++) {
       if (!across.inside[column]) continue;
@@ -30,7 +31,7 @@ export function resample(picture, shapeIn, spacingIn, shapeOut, spacingOut, outs
   return out;
 }
 
-/** Along one axis, for each pixel of the new grid: the four old ones about it, their weights, and whether it lies in. */
+/** Along one axis, for each new pixel: the four old ones about it, their weights, and whether it lies among them. */
 function stencil(n, spacingIn, size, spacingOut) {
   const ratio = spacingOut / spacingIn;
   const shift = ((n - 1) / 2 - (ratio * (size - 1)) / 2) / ratio;
