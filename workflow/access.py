@@ -5,6 +5,7 @@ axe-core (tests/book/test_access.py) says whether a page is well; a later theme 
 
 import re
 
+LOOK_AGAIN = 'addEventListener("toggle", () => dispatchEvent(new Event("resize")), true);'
 MENDS = tuple(
     (re.compile(pattern), mended)
     for pattern, mended in (
@@ -16,6 +17,8 @@ MENDS = tuple(
         (r'<div id="pst-primary-sidebar"', r'<div id="pst-primary-sidebar" role="complementary" aria-label="Book"'),
         # The empty corner of a table is the header of nothing.
         (r'<th class="head([^"]*)">\s*(?:<p>\s*</p>)?\s*</th>', r'<td class="head\1"></td>'),
+        # The theme makes a stop of the keyboard of what scrolls, and has to look again when something unfolds.
+        (r"</body>", f"<script>{LOOK_AGAIN}</script></body>"),
     )
 )
 
