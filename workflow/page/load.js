@@ -1,0 +1,34 @@
+// What is too large for the page comes as classic scripts, the only files that a page opened from a disk may load:
+// each hands over a piece, in base64, of something that was compressed.
+
+const FOLDER = new URL(".", document.currentScript.src);
+const waiting = new Map();
+window.sarcoPiece = (file, text) => waiting.get(file)(text);
+
+/** The text that one file hands over. */
+function piece(file) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    const done = (settle, value) => {
+      waiting.delete(file);
+      script.remove();
+      settle(value);
+    };
+    waiting.set(file, (text) => done(resolve, text));
+    script.onerror = () => done(reject, new Error(`${file} is not beside this page, or was not loaded; load it again`));
+    script.src = new URL(file, FOLDER);
+    document.head.append(script);
+  });
+}
+
+/** The bytes that some files hand over together; `told` is called after each of them. */
+export async function load(files, told) {
+  const pieces = [];
+  for (const file of files) {
+    const text = atob(await piece(file));
+    pieces.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+    told();
+  }
+  const packed = new Blob(pieces).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(packed).arrayBuffer();
+}

@@ -1,0 +1,256 @@
+// The page: a slice is chosen, shown and segmented; what was found is shown, said and saved.
+
+import { draw } from "./draw.js";
+import { load } from "./load.js";
+import { upright } from "./preprocess.js";
+import { csv, maskPng, save, stem } from "./save.js";
+
+const { files, megabytes, sample, words } = BUILT; // by workflow/page/build.py
+const part = (name) => document.getElementById(`ys-${name}`);
+const asked = [];
+let worker;
+let slice = null; // as its file has it, with its name
+let found = null; // in that slice
+let turns = 0; // how often a slice was asked for
+
+// --- the worker ---------------------------------------------------------------------------------------
+
+/** Start the worker, which is bytes like the rest: a page on a disk may open no other file for it. */
+async function start() {
+  const script = new Blob([await load(files.worker, () => {})], { type: "text/javascript" });
+  worker = new Worker(URL.createObjectURL(script));
+  worker.onmessage = ({ data: { id, need, result, problem, refused } }) => {
+    if (need) give(need);
+    else if (problem === undefined) asked[id].resolve(result);
+    else asked[id].reject(Object.assign(new Error(problem), { refused }));
+  };
+  worker.onerror = ({ message }) => asked.forEach(({ reject }) => reject(new Error(message)));
+}
+
+/** What the worker answers. */
+function ask(action, content) {
+  return new Promise((resolve, reject) => {
+    worker.postMessage({ id: asked.push({ resolve, reject }) - 1, action, content });
+  });
+}
+
+const pieces = { done: 0, all: 0 };
+
+/** Load what the worker needs, and show how far it is. */
+async function give(name) {
+  const bar = part("progress");
+  pieces.all += files[name].length;
+  bar.hidden = false;
+  try {
+    const content = await load(files[name], () => (bar.value = (pieces.done += 1) / pieces.all));
+    worker.postMessage({ given: name, content }, [content]);
+  } catch (error) {
+    pieces.all = pieces.done;
+    worker.postMessage({ given: name, missing: error.message });
+  }
+  bar.hidden = pieces.done >= pieces.all;
+}
+
+// --- what a reader does -------------------------------------------------------------------------------
+
+/** Read a slice and show it; a sentence where it cannot be read, and what was shown stays. */
+async function read(name, bytes) {
+  const turn = (turns += 1);
+  const now = { name, ...(await ask("read", { bytes, name })) };
+  if (turn !== turns) return false;
+  [slice, found] = [now, null];
+  show();
+  say(`${name} is shown.`);
+  return true;
+}
+
+/** Read the slice that the page brings. */
+async function readSample() {
+  await read(sample, new Uint8Array(await load(files.sample, () => {})));
+}
+
+/** Read a slice of the reader's own, and find its muscle. */
+async function readFile(chosen) {
+  if (chosen.length > 1) throw refusal(`${chosen.length} files were given; this page reads one slice at a time.`);
+  if (chosen.length && (await read(chosen[0].name, new Uint8Array(await chosen[0].arrayBuffer())))) await segment();
+}
+
+let networkThere = false;
+
+/** Find the muscle of the slice that is shown. */
+async function segment() {
+  const of = slice;
+  say(networkThere ? "Segmenting." : `Loading the network and what computes it, ${megabytes} MB, once.`);
+  const result = await ask("segment", of);
+  networkThere = true;
+  if (of !== slice) return;
+  found = result;
+  show();
+  say(`${told().join(", ")}. ${warningCount(found)}`);
+}
+
+/** Do what a reader asked for, one thing at a time; what goes wrong is said, and the page stays usable. */
+async function attempt(action, ...given) {
+  part("problem").hidden = true;
+  const busy = (is) => part("segment").setAttribute("aria-disabled", is);
+  busy(true);
+  try {
+    await action(...given);
+  } catch (error) {
+    const still = slice ? ` Still shown: ${slice.name}.` : "";
+    part("problem").textContent = (error.refused ? error.message : `That did not work: ${error.message}.`) + still;
+    part("problem").hidden = false;
+    say("");
+  }
+  busy(false);
+}
+
+/** An error that is a sentence for the reader. */
+function refusal(sentence) {
+  return Object.assign(new Error(sentence), { refused: true });
+}
+
+// --- what a reader sees -------------------------------------------------------------------------------
+
+/** Say something that a screen reader reads out too. */
+function say(text) {
+  part("status").textContent = text;
+}
+
+/** A number with its unit, as the command prints it. */
+function valued(value, unit) {
+  return value === null ? "not known" : `${value.toFixed(1)} ${unit}`;
+}
+
+/** What is known of the muscle in a few words. */
+function told() {
+  const { area_cm2: area, area_corrected_cm2: corrected, interval_cm2: interval, mean_hu: mean } = found;
+  const ends = interval && ` (95 % interval ${interval[0].toFixed(1)} to ${valued(interval[1], "cm²")})`;
+  return [
+    `Muscle ${valued(area, "cm²")}`,
+    ...(corrected === null ? [] : [`bias corrected ${valued(corrected, "cm²")}${ends}`]),
+    ...(mean === null ? [] : [`mean ${valued(mean, "HU")}`]),
+    `low-attenuation muscle ${valued(found.low_attenuation_cm2, "cm²")}`,
+  ];
+}
+
+/** How many warnings there are. */
+function warningCount({ warnings }) {
+  return warnings.length === 1 ? "1 warning." : `${warnings.length || "No"} warnings.`;
+}
+
+/** Show the slice and what was found in it. */
+function show() {
+  const [rowMm, columnMm] = slice.spacingMm.map((mm) => String(Number(mm.toPrecision(4))));
+  const size = `${slice.rows} x ${slice.columns} pixels of ${rowMm} x ${columnMm} mm`;
+  showPicture();
+  const outlined = found ? ` The muscle is outlined. ${told().join(", ")}.` : " Not segmented yet.";
+  part("canvas").setAttribute("aria-label", `CT slice ${slice.name}, ${size}.${outlined}`);
+  part("name").textContent = slice.name + (slice.name === sample ? ", a synthetic phantom." : ".");
+  showWarnings((found ?? slice).warnings);
+  showNumbers();
+  const time = found ? ` Segmented in ${found.seconds.toFixed(1)} s.` : "";
+  part("made").textContent = `${found ? "One network. " : ""}${size}.${time}`;
+  for (const name of ["mask", "csv"]) part(name).disabled = !found;
+}
+
+/** Draw the slice upright, in the window and with the layers that were chosen. */
+function showPicture() {
+  if (!slice) return;
+  const [low, high] = part("window").value.split(" ").map(Number);
+  const [outline, probability] = ["outline", "probability"].map((name) => part(name).checked);
+  const turned = upright({ ...slice, orientation: slice.facts.orientation });
+  const turn = (values) => values.constructor.from(turned.from, (place) => values[place]);
+  const layers = found && { mask: turn(found.mask), probability: turn(found.probability) };
+  draw(part("canvas"), turned, layers, { low, high, outline, probability });
+}
+
+/** List the warnings. */
+function showWarnings(sentences) {
+  const items = sentences.map((sentence) => Object.assign(document.createElement("li"), { textContent: sentence }));
+  part("warnings").hidden = !items.length;
+  part("warnings").querySelector("ul").replaceChildren(...items);
+}
+
+/** Fill the table of the numbers, by the names that the command gives them. */
+function showNumbers() {
+  const table = part("numbers");
+  table.caption.textContent = found ? `Measured in ${slice.name}` : "Press Segment to fill this table.";
+  table.tBodies[0].replaceChildren();
+  if (!found) return;
+  for (const { key, name, meaning, unit, interval } of words.numbers) {
+    addRow(name, valued(found[key], unit), meaning);
+    if (interval && found[interval]) {
+      const [low, high] = found[interval];
+      addRow("Its 95 % interval", `${low.toFixed(1)} to ${valued(high, unit)}`, "from the networks' errors on synthetic phantoms");
+    }
+  }
+}
+
+/** Add a line to the table of the numbers. */
+function addRow(name, value, meaning) {
+  const row = part("numbers").tBodies[0].insertRow();
+  const head = Object.assign(document.createElement("th"), { scope: "row", textContent: name });
+  head.append(Object.assign(document.createElement("small"), { textContent: meaning }));
+  row.append(head);
+  Object.assign(row.insertCell(), { className: "ys-value", textContent: value });
+}
+
+// --- what a reader takes along ------------------------------------------------------------------------
+
+/** Save the mask on the grid of the file. */
+async function saveMask() {
+  const png = await maskPng({ ...slice, mask: found.mask }, words.not_a_medical_device);
+  save(png, "image/png", `${stem(slice.name)}_mask.png`);
+}
+
+/** Save the numbers as a line of the command's table; what the page does not measure stays empty. */
+function saveNumbers() {
+  const cells = {
+    file: slice.name,
+    members: 1,
+    row_spacing_mm: slice.spacingMm[0],
+    column_spacing_mm: slice.spacingMm[1],
+    sop_instance_uid: slice.facts.sopInstanceUid,
+    warnings: found.warnings.join(" "),
+    note: words.not_a_medical_device,
+  };
+  for (const { key, decimals, interval } of words.numbers) {
+    const rounded = (value) => (value === null ? null : Number(value.toFixed(decimals)));
+    cells[key] = rounded(found[key]);
+    const ends = interval && found[interval] ? found[interval] : [null, null];
+    ["low", "high"].forEach((end, i) => (cells[key.replace("_corrected_", `_corrected_${end}_`)] ??= rounded(ends[i])));
+  }
+  save(csv(words.columns, cells), "text/csv", `${stem(slice.name)}.csv`);
+}
+
+// --- beginning ----------------------------------------------------------------------------------------
+
+/** Let the page answer. */
+function listen() {
+  const on = (name, event, action) => part(name).addEventListener(event, action);
+  on("segment", "click", () => part("segment").ariaDisabled !== "true" && attempt(segment));
+  on("sample", "click", () => attempt(readSample));
+  on("file", "change", () => attempt(readFile, part("file").files));
+  on("mask", "click", () => attempt(saveMask));
+  on("csv", "click", () => attempt(saveNumbers));
+  ["window", "outline", "probability"].forEach((name) => on(name, "change", showPicture));
+  const box = document.getElementById("your-slice");
+  const dropping = (is) => (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    box.classList.toggle("ys-dropping", is);
+  };
+  addEventListener("dragover", dropping(true));
+  addEventListener("dragleave", dropping(false));
+  addEventListener("drop", dropping(false));
+  addEventListener("drop", (event) => attempt(readFile, event.dataTransfer.files));
+  // The page may send no form, so the search of the book, which is one, becomes a plain link.
+  document.addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.href = `${event.target.action}?${new URLSearchParams(new FormData(event.target))}`;
+  });
+}
+
+listen();
+attempt(() => start().then(readSample));
