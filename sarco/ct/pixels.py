@@ -12,6 +12,7 @@ from .header import number
 
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
 END_OF_IMAGE = b"\xff\xd9"
+LAST = "pillow, gdcm"  # of the decoders, in this order
 
 
 def stored_values(header, path, frame=None):
@@ -28,9 +29,10 @@ def stored_values(header, path, frame=None):
            "decoder reads; export it uncompressed.")  # fmt: skip
     compressed, index = syntax.is_encapsulated, (frame or 1) - 1
     shift = _shift(header, compressed)
-    # GDCM reads what nothing else does. It comes first in pydicom, and fails worse on broken data than the others.
+    # pydicom shifts what Pillow reads of signed JPEG 2000 by half its range where the header says unsigned. GDCM reads
+    # what nothing else does, and fails worse on broken data than the others.
     plugins = decoder.available_plugins
-    options = {"decoding_plugin": min(plugins, key=lambda name: name == "gdcm")} if plugins else {}
+    options = {"decoding_plugin": min(plugins, key=LAST.find)} if plugins else {}
     if shift:
         options["correct_unused_bits"] = False
     with refusing("the pixel data cannot be decoded ({}); export it again."):

@@ -13,6 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 from bad_inputs import change
+from openjpeg.utils import encode_array
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -215,6 +216,16 @@ def test_a_slice_is_turned_by_its_orientation(tmp_path, turn):
 )
 def test_the_same_slice_stored_otherwise(tmp_path, make):
     make(path := bad_inputs.write(tmp_path / "a"))
+    assert np.array_equal(dicom.read_slice(path).image_hu, bad_inputs.body_hu())
+
+
+def test_a_signed_stream_in_an_unsigned_header(tmp_path):
+    """JPEG 2000 says itself whether it is signed; Pillow's values were those plus half their range."""
+    stored = (bad_inputs.body_hu() + 1024).astype(np.int16)
+    stream = encode_array(stored, bits_stored=13, photometric_interpretation=2, use_mct=False)
+    path = bad_inputs.write(tmp_path / "a")
+    bad_inputs.encapsulated(JPEG2000Lossless, stream, BitsStored=13, HighBit=12)(path)
+    assert pydicom.dcmread(path).PixelRepresentation == 0
     assert np.array_equal(dicom.read_slice(path).image_hu, bad_inputs.body_hu())
 
 

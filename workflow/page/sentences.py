@@ -16,8 +16,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-from pydicom.datadict import keyword_dict, tag_for_keyword
-from pydicom.datadict import dictionary_VR as value_kind
+from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.uid import UID_dictionary
 
 SOURCES = ("base.errors", "ct.dicom", "ct.frames", "ct.pixels", "slice_tool.checks", "slice_tool.segmentation")
@@ -46,7 +45,7 @@ def module():
     known = sorted({*re.findall(r"\w+", scripts + repr(limits))} & keyword_dict.keys())
     tables = {
         "limits": limits,
-        "tags": {name: [tag_for_keyword(name), value_kind(name)] for name in known},
+        "tags": {name: [tag_for_keyword(name), dictionary_VR(name)] for name in known},
         "uids": {
             uid: about[0] for uid, about in UID_dictionary.items() if about[1] in ("Transfer Syntax", "SOP Class")
         },
