@@ -170,7 +170,9 @@ def test_a_changed_constant_changes_what_is_known_of_each_step_that_imports_it(r
     monkeypatch.setattr(sources, "ROOT", copy)
     monkeypatch.setattr(sources, "PACKAGE", copy / "sarco")
     entries = _entries(root)
-    assert {"reference_cohort", "member", "student", "evaluation", "sweeps", "orders", "elsewhere"} <= set(entries)
+    assert {"reference_cohort", "member", "student", "evaluation", "sweeps", "orders", "elsewhere", "tissues"} <= set(
+        entries
+    )
 
     def digests():
         return {entry: sources.digest(entry) for entry in set(entries.values())}
@@ -444,7 +446,7 @@ def smoke(root, request):
 
 def test_smoke_makes_everything(smoke, chapters):
     assert (smoke.weights_dir / "manifest.json").is_file()
-    tables = ("ablation", "cases", "cohort", "elsewhere", "orders", "sweeps", "training")
+    tables = ("ablation", "cases", "cohort", "elsewhere", "orders", "sweeps", "tissues", "training")
     for name in (*(f"{table}.csv" for table in tables), "run.json"):
         assert (smoke.results_dir / name).stat().st_size > 0
     executed = sorted((smoke.run_path / "chapters").glob("*.ipynb"))

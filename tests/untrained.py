@@ -17,7 +17,8 @@ def write_student(profile):
     write(profile, "student", ["student"])
 
 
-def write(profile, manifest, names):
+def write(profile, manifest, names, tissues=()):
+    """Write some networks and a manifest of that name; with `tissues` they know these beside muscle."""
     import keras
 
     profile.weights_dir.mkdir(parents=True, exist_ok=True)
@@ -25,7 +26,8 @@ def write(profile, manifest, names):
     for name in names:
         file = profile.weights_dir / f"{name}.npz"
         keras.utils.set_random_seed(sum(map(ord, name)))
-        pack(unet(profile.filters), file)
+        pack(unet(profile.filters, tissues=len(tissues)), file)
         entries.append({"file": file.name, "sha256": checksum(file)})
     made = {"filters": profile.filters, "depth": 4, "spacing_mm": profile.spacing_mm, "members": entries}
+    made |= {"tissues": tissues} if tissues else {}
     (profile.weights_dir / f"{manifest}.json").write_text(json.dumps(made))

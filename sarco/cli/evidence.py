@@ -1,4 +1,4 @@
-"""Commands that ask what a run shows: sweeps, orders, elsewhere, readings, labels, bench, claims, ablate and real."""
+"""Commands that ask what a run shows."""
 
 import functools
 import sys
@@ -38,6 +38,19 @@ def elsewhere(profile: Profile, json_: Json = False):
 
     chosen = profiles.load(profile)
     written = other_populations.write_elsewhere(chosen)
+    learned.keep(chosen.weights_dir, chosen.results_dir)
+    print_written(written, json_)
+
+
+@command(app, "tissues", "sarco tissues --profile smoke")
+def tissues(profile: Profile, json_: Json = False):
+    """Part the validation and test slices into every tissue that the student knows, and compare with the truth."""
+    prepare_inference()
+    from ..evidence import learned, tissue_errors
+    from ..runs import profiles
+
+    chosen = profiles.load(profile)
+    written = tissue_errors.write_tissues(chosen)
     learned.keep(chosen.weights_dir, chosen.results_dir)
     print_written(written, json_)
 

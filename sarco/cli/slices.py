@@ -90,6 +90,9 @@ def segment(
     quick: Annotated[
         bool, Option("--quick", help="Use the student alone: one network, taught by all members.")
     ] = False,
+    tissues: Annotated[
+        bool, Option("--tissues", help="Beside the muscle: muscles apart, right and left, and three kinds of fat.")
+    ] = False,
     engine: EngineOption = "auto",
     number: Number = None,
     phase: Phase = None,
@@ -109,10 +112,10 @@ def segment(
 ):
     """Measure the muscle in one CT slice, in many, or in a folder of them.
 
-    Writes for each the mask (SLICE_mask.png, and SLICE_seg.dcm as DICOM SEG), a picture (SLICE_overlay.png), a page
-    to read or print (SLICE.html) and the numbers (SLICE.json); for several also table.csv, and table.xlsx where
-    openpyxl is installed. A file is judged by its content, not its name; one that is no CT slice is named and the
-    others are done. The same command goes on where it was interrupted.
+    Writes for each the mask (SLICE_mask.png, and SLICE_seg.dcm as DICOM SEG), a picture (SLICE_overlay.png, and with
+    --tissues SLICE_tissues.png), a page to read or print (SLICE.html) and the numbers (SLICE.json); for several also
+    table.csv, and table.xlsx where openpyxl is installed. A file is judged by its content, not its name; one that is no
+    CT slice is named and the others are done. The same command goes on where it was interrupted.
     """
     prepare_inference()
     from ..slice_tool import batch, segmentation
@@ -121,7 +124,7 @@ def segment(
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many)
+    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many, tissues=tissues)
     if many:
         gc.enable()
     done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
@@ -199,7 +202,7 @@ def _print_numbers(measured, files):
     from rich.console import Console
     from rich.table import Table
 
-    from ..slice_tool.numbers import rows
+    from ..slice_tool.numbers import rows, tissue_rows
 
     for warning in measured["warnings"]:
         print(f"{measured['file']}: {warning}", file=sys.stderr)
@@ -210,6 +213,11 @@ def _print_numbers(measured, files):
         table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
+    if measured["tissues"]:
+        apart = Table("Tissue", "whole", "right", "left")
+        for cells in tissue_rows(measured):
+            apart.add_row(*cells)
+        console.print(apart)
     console.print(measured["not_a_medical_device"])
     for file in files:
         console.print(str(file), markup=False)

@@ -16,6 +16,7 @@ from ..base.errors import about, quietly, refuse, refusing
 from . import dicom, frames
 from .geometry import GRID_TOLERANCE, affine_of, check_shape, voxels
 from .header import numbers
+from .tissues import COLOURS, FATS, MEASURED, SIDES, called
 
 NEEDED = (
     "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ImagePositionPatient",
@@ -33,14 +34,21 @@ PERSONAL = (
     "ReferringPhysicianName",
 )  # fmt: skip
 LABEL = "Skeletal muscle"
+# What the standard's tables list; for a muscle that they do not, its segment's label says which it is.
+TYPES = {
+    "rectus abdominis": "AbdominalWallMuscle", "lateral wall": "AbdominalWallMuscle",
+    "erector spinae": "ErectorSpinaeMuscle", **dict.fromkeys(FATS, "AdiposeTissue"),
+}  # fmt: skip
 FRAMES = "PerFrameFunctionalGroupsSequence"
 SOURCES = ("DerivationImageSequence", "SourceImageSequence")
 
 _loading = threading.Lock()
 
 
-def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
-    """The bytes of a binary segmentation with one segment, skeletal muscle (SNOMED CT 127954009).
+def encode(mask, header, *, parts=None, frame=None, by_hand=False, with_patient=False):
+    """The bytes of a binary segmentation: skeletal muscle (SNOMED CT 127954009), and a segment for each of `parts`.
+
+    `parts` are masks by name and side, as `sarco.ct.tissues.parts` gives them.
 
     The same mask of the same slice gets the same identifiers, so that an archive knows a repetition. `mask` is bool
     (H, W), `header` that of its slice, `frame` the number in an enhanced CT, from 1. `by_hand`: a person corrected the
@@ -52,7 +60,7 @@ def encode(mask, header, *, frame=None, by_hand=False, with_patient=False):
     file = io.BytesIO()
     # Warnings would be about attributes of the slice that break a rule of the standard and play no role here.
     with refusing("no DICOM SEG, because the slice's header is malformed ({})."), quietly():
-        _build(mask, _source(header, frame, with_patient), frame, by_hand).save_as(file)
+        _build(mask, parts or {}, _source(header, frame, with_patient), frame, by_hand).save_as(file)
     return file.getvalue()
 
 
@@ -97,24 +105,33 @@ def _highdicom():
     return hd
 
 
-def _build(mask, source, frame, by_hand):
+def _build(mask, parts, source, frame, by_hand):
     from pydicom.sr.codedict import codes
 
     hd = highdicom()
-    made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(mask).tobytes().hex(), str(by_hand)]
+    planes = np.stack([mask, *parts.values()], axis=-1).astype(np.uint8)
+    made_from = ["sarco", __version__, str(source.SOPInstanceUID), np.packbits(planes).tobytes().hex(), str(by_hand)]
     made_from += [] if frame is None else [str(frame)]
     by = hd.AlgorithmIdentificationSequence(name="sarco", family=codes.DCM.ArtificialIntelligence, version=__version__)
-    segment = hd.seg.SegmentDescription(
-        1, LABEL, codes.SCT.Tissue, codes.SCT.SkeletalMuscle, "SEMIAUTOMATIC" if by_hand else "AUTOMATIC", by
-    )
-    # The frame is written even if it is empty: that no muscle was found is a result too.
+    how = "SEMIAUTOMATIC" if by_hand else "AUTOMATIC", by
+    segments = [hd.seg.SegmentDescription(1, LABEL, codes.SCT.Tissue, codes.SCT.SkeletalMuscle, *how)]
+    for number, (name, side) in enumerate(parts, 2):
+        kind = getattr(codes.SCT, TYPES.get(name, "SkeletalMuscle"))
+        colour = hd.color.CIELabColor.from_string(COLOURS[name])
+        label = called(name, side).capitalize()
+        segment = hd.seg.SegmentDescription(number, label, codes.SCT.Tissue, kind, *how, display_color=colour)
+        if side:
+            of = hd.sr.CodedConcept.from_code(getattr(codes.SCT, side.capitalize()))
+            segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [of]
+        segments.append(segment)
+    # A frame is written even if it is empty: that no muscle was found is a result too.
     made = hd.seg.Segmentation(
-        [source], mask[None].astype(np.uint8), "BINARY", [segment],
+        [source], planes[None], "BINARY", segments,
         series_instance_uid=generate_uid(entropy_srcs=[*made_from, "series"]), series_number=9000,
         sop_instance_uid=generate_uid(entropy_srcs=[*made_from, "instance"]), instance_number=1,
         manufacturer="sarco", manufacturer_model_name="sarco", software_versions=__version__, device_serial_number="0",
-        content_description="Not a medical device", content_label="MUSCLE",
-        series_description=f"{LABEL}, sarco, not a medical device", omit_empty_frames=False,
+        content_description="Not a medical device", content_label="TISSUES" if parts else "MUSCLE",
+        series_description=f"{'Tissues' if parts else LABEL}, sarco, not a medical device", omit_empty_frames=False,
     )  # fmt: skip
     if frame is not None:
         for image in _items(made, FRAMES, *SOURCES):
@@ -133,6 +150,23 @@ def read_mask(path, slice_, labels=()):
         seg = _read(path, path.stat().st_mtime_ns)
         with refusing("its frames cannot be read ({}); export it again."):
             return _muscle(seg, slice_, labels)
+
+
+def read_parts(path, slice_):
+    """The tissues of a SEG that `encode` wrote, by name and side, bool (rows, columns); none of any other SEG.
+
+    A muscle that is there by its sides is the whole of them, too.
+    """
+    with about(path):
+        seg, found = _read(path, path.stat().st_mtime_ns), {}
+        numbers = {str(one.SegmentLabel).casefold(): str(int(one.SegmentNumber)) for one in seg.SegmentSequence}
+        with refusing("its frames cannot be read ({}); export it again."):
+            for name in MEASURED:
+                there = {side: number for side in ("", *SIDES) if (number := numbers.get(called(name, side)))}
+                sides = {(name, side): _muscle(seg, slice_, [number]) for side, number in there.items()}
+                if sides:
+                    found |= {(name, ""): np.any(list(sides.values()), axis=0)} | sides
+        return found
 
 
 def references(path):
@@ -225,6 +259,9 @@ def muscle_segments(seg, labels):
     names = {int(number): str(seg.get_segment_description(number).segment_label) for number in seg.segment_numbers}
     listed = ", ".join(f"{number} ({name})" for number, name in names.items())
     if not labels:
+        ours = [number for number, name in names.items() if name == LABEL]
+        if len(ours) == 1:
+            return ours
         refuse(len(names) != 1, f"it holds the segments {listed}; say with --label which are muscle.")
         return list(names)
     wanted = set()

@@ -31,6 +31,11 @@ TISSUES = {
     BONE: ("bone", "disc", "cartilage"), CANAL: ("spinal canal",), "kidney": ("kidney",),
     "organ": ("liver", "spleen", "gallbladder", "pancreas"), "bowel": ("bowel", "bowel content"),
 }  # fmt: skip
+MEASURED = (*MUSCLES, *FATS)  # what is told of a slice, in this order
+RIGHT, LEFT = SIDES = "right", "left"  # of the patient
+# Told apart by any kind of colour vision, by hue and by lightness (after Okabe and Ito).
+COLOURS = dict(zip(MEASURED, ("#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#0072b2", "#cc79a7", "#999999", "#f7e7c6",
+                              "#009e73", "#ffffff"), strict=True))  # fmt: skip
 SKIN_MM = 1.5  # from air: no fat, but skin and its blur, which no grid of 2 mm can tell from fat
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 
@@ -100,6 +105,39 @@ def by_hu(regions, muscle, image_hu, spacing_mm, tissues=tuple(TISSUES)):
     skin = (regions == tissues.index(SUBCUTANEOUS)) & disc.dilate(image_hu < FAT_HU[0], SKIN_MM, spacing_mm)
     labels[(group & ~muscle & ~fat) | (fatty & ~fat) | skin] = tissues.index(OTHER)
     return labels
+
+
+def parts(labels, spacing_mm, tissues=tuple(TISSUES), of=MEASURED):
+    """The pixels of each tissue, and of each muscle those on either side, too.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, (rows, columns)
+        As of `label_map`, of an upright slice.
+    spacing_mm : tuple of float
+    tissues : sequence of str
+        What the labels are.
+    of : sequence of str
+        Which tissues.
+
+    Returns
+    -------
+    dict of (str, str) to ndarray of bool, (rows, columns)
+        By name and side, which is one of `SIDES` or empty for the whole. Where the midline is not found (`left_half`)
+        no muscle has sides.
+    """
+    half = left_half(labels, spacing_mm, tissues)
+    found = {}
+    for name in of:
+        whole = found[name, ""] = labels == tissues.index(name)
+        if name in MUSCLES and half is not None:
+            found[name, RIGHT], found[name, LEFT] = whole & half, whole & ~half
+    return found
+
+
+def called(name, side=""):
+    """A tissue and its side in words, as "psoas, left"."""
+    return f"{name}, {side}" if side else name
 
 
 def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):

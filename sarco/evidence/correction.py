@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..base.errors import SarcoError
+from ..ct.tissues import called
 from ..method import metrics
 from ..method.surface import corrected_cm2, in_mean_error
 from ..runs.evaluation import FINAL, STUDENT
@@ -14,6 +15,7 @@ INTERVAL_MEANING = (
     "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
     "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."
 )
+FEWEST = 20  # slices that teach the error of a tissue: it may be missing on most
 WARRANT = (
     "Index and class rest on the area as found: a correction that was learned on phantoms has no warrant on a patient."
 )
@@ -115,3 +117,31 @@ def correction_from_results(cases, student=False):
     learned, test = Correction.learn(rows["area_cm2"], rows["reference_area_cm2"]), final[final["split"] == "test"]
     held = (learned.apply(test["area_cm2"]) - test["reference_area_cm2"]).abs() <= learned.half_cm2
     return replace(learned, coverage=float(held.mean()) if len(test) else None)
+
+
+def of_tissues(table, student=False):
+    """The mean error of the area of each tissue and side, against the truth: of validation slices that show it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        tissues.csv, see `sarco.evidence.tissue_errors`.
+    student : bool
+        Of the muscle that the student finds, in place of the members'.
+
+    Returns
+    -------
+    dict of str to Correction
+        By name (`sarco.ct.tissues.called`); without those that fewer than `FEWEST` slices show. The coverage is that
+        on the test slices.
+    """
+    found = {}
+    for (name, side), part in table.fillna({"side": ""}).groupby(["tissue", "side"], sort=False):
+        part = part.dropna(subset=[column := f"{STUDENT if student else 'members'}_area_cm2"])
+        validation, test = (part[part["split"] == split] for split in ("validation", "test"))
+        if len(validation) < FEWEST:
+            continue
+        learned = Correction.learn(validation[column], validation["true_area_cm2"])
+        held = (learned.apply(test[column]) - test["true_area_cm2"]).abs() <= learned.half_cm2
+        found[called(name, side)] = replace(learned, coverage=float(held.mean()) if len(test) else None)
+    return found

@@ -5,7 +5,7 @@ tables and code it is: for others, or where one has changed since, the tables ar
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..base.errors import SarcoError
@@ -13,26 +13,28 @@ from ..base.files import atomic, checksum, content_sha256
 from ..base.tables import read_results
 from ..engines.weights import read_manifest, team, weights_sha256
 from . import disagreement
-from .correction import Correction, correction_from_results
+from .correction import Correction, correction_from_results, of_tissues
 from .disagreement import Limit
 
 FILE = "learned.json"
-TABLES = ("cases.csv", "elsewhere.csv")
+TABLES = ("cases.csv", "elsewhere.csv", "tissues.csv")
 CODE = ("correction.py", "disagreement.py", "learned.py")
 HOW = (
     "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
     "members' disagreement, the one that finds most large errors on the difficult slices of elsewhere.csv at few false "
-    "alarms. Written by 'sarco evaluate' and 'sarco elsewhere' from the tables with these checksums."
+    "alarms. tissues: mean error of the area of each tissue on the validation slices in tissues.csv. Written by 'sarco "
+    "evaluate', 'sarco elsewhere' and 'sarco tissues' from the tables with these checksums."
 )
 
 
 @dataclass(frozen=True)
 class Learned:
-    """The correction, the limit of the members' disagreement, and why one of them is None."""
+    """The correction, the limit of the members' disagreement, why one of them is None, and what of each tissue."""
 
     correction: Correction | None = None
     limit: Limit | None = None
     warnings: tuple[str, ...] = ()
+    tissues: dict[str, Correction] = field(default_factory=dict)
 
 
 def of(weights, results, manifest, student=False):
@@ -54,8 +56,11 @@ def keep(weights, results):
             continue
         learned = learn(results, manifest, student)
         if not learned.warnings:
-            kept[_whose(student)] = {"team": team(manifest), "correction": asdict(learned.correction),
-                                     "limit": learned.limit and asdict(learned.limit)}  # fmt: skip
+            kept[_whose(student)] = {
+                "team": team(manifest), "correction": asdict(learned.correction),
+                "limit": learned.limit and asdict(learned.limit),
+                "tissues": {name: asdict(one) for name, one in learned.tissues.items()},
+            }  # fmt: skip
     path = Path(weights) / FILE
     with atomic(path) as beside:
         beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -78,7 +83,9 @@ def _kept(weights, results, manifest, student):
         # Without its tables, a folder of weights knows what they taught.
         same = all(content_sha256(Path(results) / name) in (None, tables.get(name)) for name in TABLES)
         if same and kept["code"] == _code() and known["team"] == team(manifest):
-            return Learned(Correction(**known["correction"]), known["limit"] and Limit(**known["limit"]))
+            tissues = {name: Correction(**one) for name, one in known["tissues"].items()}
+            limit = known["limit"] and Limit(**known["limit"])
+            return Learned(Correction(**known["correction"]), limit, tissues=tissues)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
         pass
     return None
@@ -98,9 +105,20 @@ def learn(results, manifest, student=False):
         return Learned(warnings=(f"No corrected area: {error}",))
     except (ValueError, KeyError) as error:
         return Learned(warnings=(f"{results}: results that cannot be read ({error}), so no corrected area.",))
+    tissues = _of_tissues(Path(results) / "tissues.csv", manifest, student)
     if len(manifest["members"]) < 2:
-        return Learned(correction)
-    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest))
+        return Learned(correction, tissues=tissues)
+    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), tissues)
+
+
+def _of_tissues(path, manifest, student):
+    """What is known of each tissue; nothing where the table is missing, or of other weights."""
+    try:
+        table = read_results(path)
+        (teams,) = table["team"].unique()
+    except (FileNotFoundError, ValueError, KeyError):
+        return {}
+    return of_tissues(table, student) if teams.split()[student] == team(manifest) else {}
 
 
 def _limit(path, correction, manifest):

@@ -267,7 +267,8 @@ def _write_tables(files, done, out, with_patient):
         numbers.line(done.numbers[file]) if file in done.numbers else {"file": file, "problem": done.problems[file]}
         for file in files
     ]
-    columns = [*numbers.COLUMNS, *(numbers.PATIENT_COLUMNS if with_patient else ())]
+    more = [name for name in numbers.TISSUE_COLUMNS if any(name in one for one in lines)]
+    columns = [*numbers.COLUMNS, *more, *(numbers.PATIENT_COLUMNS if with_patient else ())]
     table = pd.DataFrame(lines, columns=columns).astype({"members": "Int64"})
     path, sheet = _tables(out)
     try:

@@ -1,7 +1,7 @@
 """What about a slice may mislead whoever reads its numbers: sentences, each with its reason.
 
-Other warnings stand elsewhere: of area, class, a mask that was cut, networks that disagree or weights without results
-in `segmentation`, of a SEG that cannot be in `output`, of a slice that was met before in `batch`.
+Other warnings stand elsewhere: of area, class, a mask that was cut or weights without results in `segmentation`, of
+tissues in `tissue`, of a SEG that cannot be in `output`, of a slice that was met before in `batch`.
 
 A check never stops the measurement; what makes it impossible is an error of `sarco.ct.dicom.read_slice`. The limits
 are round values between what phantoms and a real slice show and what would matter; they find gross cases only.
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base import disc
 from ..ct import dicom
+from ..evidence import disagreement
 from ..method.surface import area_cm2
 
 FINE_MM = 0.5  # smaller pixels tell these checks nothing more
@@ -300,3 +301,32 @@ def _numbers(header, name):
     """Values of an attribute, if all are finite; empty otherwise."""
     values = dicom.numbers(header, name) or []
     return values if all(map(math.isfinite, values)) else []
+
+
+def of_members(spread, limit):
+    """A warning where the members disagree more than the limit that was learned, or a witness sees something else."""
+    if limit is None:
+        return
+    unknown = dict.fromkeys(limit.values.keys() - spread.keys(), np.nan)
+    if unknown:
+        yield (
+            "Nothing tells whether all networks take another tissue for muscle: these weights had a student of every "
+            "tissue, and have none now; put its files back."
+        )
+    past = [key for key, over in limit.past(unknown | spread).items() if over]
+    for key in past[:-1]:
+        yield _said(key, spread, limit)
+    if past:
+        either = "it" if len(limit.values) == 1 else "one of the two limits"
+        yield (
+            f"{_said(past[-1], spread, limit)} Of the phantoms past {either} {limit.caught} in {limit.marked} were "
+            f"more than {disagreement.LARGE_ERROR_CM2:g} cm² wrong: look at the picture before you trust the area."
+        )
+
+
+def _said(key, spread, limit):
+    doubt = disagreement.DOUBTS[key]
+    return (
+        f"{doubt.says}: the {doubt.name} is {doubt.text(spread[key])}, past the limit of "
+        f"{doubt.text(limit.values[key])}."
+    )

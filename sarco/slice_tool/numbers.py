@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from ..base.files import shown
+from ..ct import tissues
 from ..evidence import disagreement
 from ..evidence.correction import INTERVAL_MEANING
 
@@ -56,6 +57,11 @@ CLASS = ("cutoff", "low_muscle", "low_attenuation")
 _DOUBTS = OF_MEMBERS | OF_A_WARNING
 
 
+def key_of(name, side=""):
+    """A tissue and its side as in the name of a column, as "psoas_left"."""
+    return "_".join(f"{name} {side}".split())
+
+
 def _part(key, part):
     """Key of the interval of a corrected number, or column of one of its ends."""
     return key.replace("_corrected_", f"_corrected_{part}_")
@@ -70,6 +76,14 @@ COLUMNS = (
     "file", *_WITH_ENDS, *CLASS, "members", *OF_MEMBERS, "row_spacing_mm", "column_spacing_mm", "sop_instance_uid",
     "warnings", "problem", "note",
 )  # fmt: skip
+# Of each tissue and side, where they were asked for.
+OF_TISSUE = ("area_cm2", "low_cm2", "high_cm2", "mean_hu")
+TISSUE_COLUMNS = tuple(
+    f"{key_of(name, side)}_{what}"
+    for name in tissues.MEASURED
+    for side in (("", *tissues.SIDES) if name in tissues.MUSCLES else ("",))
+    for what in OF_TISSUE
+)
 PATIENT = {"name": "PatientName", "id": "PatientID", "birth_date": "PatientBirthDate", "study_date": "StudyDate"}
 PATIENT_COLUMNS = tuple(f"patient_{key}" for key in PATIENT)
 
@@ -98,6 +112,7 @@ def numbers_of(segmentation, with_patient=False):
         "members": segmentation.members,
         **{key: _rounded(getattr(segmentation, key), number.decimals) for key, number in _DOUBTS.items()},
         "disagreement_limit": limit and _limits(limit),
+        "tissues": [_tissue(one) for one in segmentation.tissues] or None,
         "pixel_spacing_mm": list(segmentation.spacing_mm),
         "matrix": list(segmentation.mask.shape),
         "correction": correction and {
@@ -115,6 +130,14 @@ def numbers_of(segmentation, with_patient=False):
     if with_patient:
         measured["patient"] = {key: _text(header, name) for key, name in PATIENT.items()}
     return measured
+
+
+def _tissue(one):
+    """One `sarco.slice_tool.tissue.Tissue` as JSON has it."""
+    return {
+        "tissue": one.name, "side": one.side or None, "area_cm2": round(one.area_cm2, 3),
+        "interval_95_cm2": _rounded(one.interval_cm2, 3), "mean_hu": _rounded(one.mean_hu, 2),
+    }  # fmt: skip
 
 
 def _limits(limit):
@@ -162,9 +185,28 @@ def rows(measured):
     return lines
 
 
+def tissue_rows(measured):
+    """The same of every tissue: its name, then whole, right and left as texts; none where none was asked for."""
+    lines = {}
+    there = {one["tissue"] for one in measured["tissues"] or () if one["area_cm2"]}
+    for one in (one for one in measured["tissues"] or () if one["tissue"] in there):
+        cells = lines.setdefault(one["tissue"], {})
+        low_high = one["interval_95_cm2"]
+        interval = f" ({low_high[0]:.1f} to {low_high[1]:.1f})" if low_high else ""
+        hu = "" if one["mean_hu"] is None else f", {one['mean_hu']:.0f} HU"
+        cells[one["side"]] = f"{one['area_cm2']:.1f}{interval} cm²{hu}"
+    return [
+        (name.capitalize(), *(cells.get(side, "") for side in (None, *tissues.SIDES))) for name, cells in lines.items()
+    ]
+
+
 def line(measured):
-    """The numbers of a slice as a line of a table, by `COLUMNS` and, where they hold the patient, `PATIENT_COLUMNS`."""
+    """The numbers of a slice as a line of a table, by `COLUMNS` and, where it has them, the columns of more."""
     cells = {key: measured[key] for key in COLUMNS if key in measured}
+    for one in measured.get("tissues") or ():
+        values = one["area_cm2"], *(one["interval_95_cm2"] or (None, None)), one["mean_hu"]
+        key = key_of(one["tissue"], one["side"] or "")
+        cells |= {f"{key}_{what}": value for what, value in zip(OF_TISSUE, values, strict=True)}
     for key, number in NUMBERS.items():
         if number.interval:
             ends = measured[_part(key, "interval_95")] or (None, None)

@@ -8,9 +8,10 @@ from pathlib import Path
 from ..base.errors import SarcoError
 from ..base.files import atomic
 from ..ct import seg
-from . import numbers, page, picture
+from . import numbers, page, picture, tissue
 
-ENDS = ("_mask.png", "_overlay.png", "_seg.dcm", ".html", ".json")  # of the files written; the numbers come last
+OPTIONAL = ("_tissues.png", "_seg.dcm")  # where tissues were asked for, and where the header allows a SEG
+ENDS = ("_mask.png", "_overlay.png", *OPTIONAL, ".html", ".json")  # of the files written; the numbers come last
 
 
 def file_name(path):
@@ -29,11 +30,11 @@ def files_of(target):
 def write(segmentation, out_dir, name=None, *, with_patient=False, made_from=None):
     """Write the files of a `Segmentation`, all or none: list of Path.
 
-    They are NAME_mask.png (the slice's grid, 255 = muscle), NAME_overlay.png, NAME_seg.dcm, NAME.html and NAME.json; no
-    SEG where the slice's header does not allow one, and the warnings then say so. NAME is that of the slice unless
-    given. `with_patient` puts name, identifiers and study date into SEG, page and numbers; `made_from` is a fingerprint
-    to keep in the numbers, by which a later run knows that it need not compute them again. SarcoError if the folder
-    cannot be written to, or a file would replace the slice or the given mask.
+    They are NAME_mask.png (the slice's grid, 255 = muscle), NAME_overlay.png, NAME_seg.dcm, NAME.html, NAME.json and,
+    with tissues, NAME_tissues.png; no SEG where the slice's header does not allow one, and the warnings then say so.
+    NAME is that of the slice unless given. `with_patient` puts name, identifiers and study date into SEG, page and
+    numbers; `made_from` is a fingerprint to keep in the numbers, by which a later run knows that it need not compute
+    them again. SarcoError if the folder cannot be written to, or a file would replace the slice or the given mask.
     """
     out_dir = Path(out_dir)
     files = files_of(out_dir / (name or file_name(segmentation.path)))
@@ -46,14 +47,16 @@ def write(segmentation, out_dir, name=None, *, with_patient=False, made_from=Non
         measured["made_from"] = made_from
     overlay = picture.overlay_png(segmentation)
     contents = {"_mask.png": picture.mask_png(segmentation.mask), "_overlay.png": overlay}
+    if segmentation.tissues:
+        contents["_tissues.png"] = picture.tissues_png(segmentation)
     try:
         contents["_seg.dcm"] = seg.encode(
             segmentation.mask, segmentation.header, frame=segmentation.frame, by_hand=not segmentation.members,
-            with_patient=with_patient,
+            parts=tissue.segments(segmentation.tissues), with_patient=with_patient,
         )  # fmt: skip
     except SarcoError as error:
         measured["warnings"].append(f"There is {error}")
-    contents[".html"] = page.render(measured, overlay).encode()
+    contents[".html"] = page.render(measured, overlay, contents.get("_tissues.png")).encode()
     contents[".json"] = (json.dumps(measured, indent=2, ensure_ascii=False) + "\n").encode()
     try:
         with ExitStack() as stack:
@@ -61,8 +64,8 @@ def write(segmentation, out_dir, name=None, *, with_patient=False, made_from=Non
             for end, content in reversed(contents.items()):
                 stack.enter_context(atomic(files[end])).write_bytes(content)
             files[".json"].unlink(missing_ok=True)  # a kill leaves no numbers of an earlier mask
-        if "_seg.dcm" not in contents:
-            files["_seg.dcm"].unlink(missing_ok=True)  # of an earlier run
+        for end in set(OPTIONAL) - set(contents):
+            files[end].unlink(missing_ok=True)  # of an earlier run
     except OSError as error:
         raise SarcoError(f"{out_dir}: cannot be written to ({error.strerror}); choose another folder.") from error
     return [files[end] for end in contents]
@@ -82,7 +85,7 @@ def finished(target, made_from):
     files = files_of(target)
     measured = read_numbers(files[".json"])
     # The numbers are written last, so the others were there; whoever took one away wants it again.
-    whole = all(file.exists() for end, file in files.items() if end != "_seg.dcm")
+    whole = all(file.exists() for end, file in files.items() if end not in OPTIONAL)
     return measured if whole and measured.get("made_from") == made_from else None
 
 

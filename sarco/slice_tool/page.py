@@ -9,14 +9,13 @@ from ..evidence.correction import WARRANT
 from . import numbers
 
 
-def render(measured, picture):
-    """One HTML page from the numbers of a slice (`numbers.numbers_of`), with its picture (PNG, bytes) inside: str.
+def render(measured, picture, of_tissues=None):
+    """One HTML page from the numbers of a slice (`numbers.numbers_of`), with its pictures (PNG, bytes) inside: str.
 
     Nothing in it is loaded from elsewhere, and every text that came with the slice is escaped.
     """
     versions = dict(measured["versions"])
     weights = versions.pop("weights", None)
-    inline = base64.b64encode(picture).decode()
     parts = [
         f"<h1>Muscle in {escape(measured['file'])}</h1>",
         f'<p class="small">{escape(_origin(measured))}</p>',
@@ -24,9 +23,10 @@ def render(measured, picture):
         _patient(measured.get("patient")),
         _warnings(measured["warnings"]),
         '<div class="two"><figure>',
-        f'<img alt="The slice; the muscle is outlined." src="data:image/png;base64,{inline}">',
+        _image(picture, "The slice; the muscle is outlined."),
         "<figcaption>Orange: outline of the muscle. Blue: fat within it.</figcaption></figure>",
         f"<div>{_table(numbers.rows(measured))}</div></div>",
+        _tissues(numbers.tissue_rows(measured), of_tissues),
         _correction(measured["correction"]),
         _cutoff(measured["class"]),
         "<h2>Made with</h2>",
@@ -35,6 +35,26 @@ def render(measured, picture):
     ]
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     return template.substitute(file=escape(measured["file"]), body="\n".join(part for part in parts if part))
+
+
+def _image(picture, alt):
+    return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+
+
+def _tissues(lines, picture):
+    if not lines:
+        return ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Tissue", "whole", "right", "left"))
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+        for name, *cells in lines
+    )
+    return (
+        f"<h2>Every tissue</h2><figure>{_image(picture, 'The slice; each tissue has a colour and a number.')}</figure>"
+        f"<table><tr>{head}</tr>{body}</table>"
+        '<p class="small">Areas as found, in brackets with the 95 % interval of the true area on synthetic phantoms; '
+        "right and left are the patient's. The paper measures the muscle as a whole alone.</p>"
+    )
 
 
 def _origin(measured):

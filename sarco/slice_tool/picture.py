@@ -1,4 +1,4 @@
-"""What a slice and its muscle look like: an overlay in true proportions, and the mask alone; PNG, as bytes.
+"""What a slice, its muscle and its tissues look like, in true proportions, and the mask alone; PNG, as bytes.
 
 Drawn by Pillow. Matplotlib takes half a second to load, and a tenth for each picture.
 """
@@ -13,13 +13,16 @@ import numpy as np
 
 from ..ct import composition
 from ..ct.geometry import Slice, upright
+from ..ct.tissues import COLOURS
 from ..paper import WINDOW_HU
 from .numbers import NOT_A_MEDICAL_DEVICE
+from .tissue import segments
 
 CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
 FAT_COLOUR = "#35a7ff"
 PICTURE_PX, CAPTION_PX = 1000, 50  # longest side of the slice in the picture, height of the line below
 TEXT_PX, LINE_PX, BAR_PX = 18, 1.6, 4
+LEGEND_PX, LINE_HEIGHT_PX = 290, 32
 FINE = 4  # lines are drawn so many times as large and made smaller, so that they are smooth
 
 
@@ -61,13 +64,52 @@ def overlay_png(segmentation):
     return _png(picture, compress_level=3)  # half the time of the usual 6, for a hundredth more bytes
 
 
+def tissues_png(segmentation):
+    """The slice upright with each tissue of a `Segmentation` in its colour, and numbers that the legend names."""
+    from PIL import Image, ImageColor, ImageDraw
+
+    image = Slice(segmentation.image_hu, segmentation.spacing_mm, header=segmentation.header).upright()
+    parts = {part: upright(mask, segmentation.header) for part, mask in segments(segmentation.tissues).items()}
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name, _ in parts), 1)}
+    coloured = np.repeat(_grey(image.image_hu)[..., None], 3, axis=2)
+    for (name, _), mask in parts.items():
+        coloured[mask] = 0.4 * coloured[mask] + 0.6 * np.array(ImageColor.getrgb(COLOURS[name]))
+    sides_mm = np.multiply(image.image_hu.shape, image.spacing_mm)
+    scale = PICTURE_PX / max(sides_mm)
+    height, width = (max(1, round(side * scale)) for side in sides_mm)
+    lines = len(numbers) + 2
+    picture = Image.new("RGB", (width + LEGEND_PX, max(height, LINE_HEIGHT_PX * (lines + 1))))
+    picture.paste(Image.fromarray(coloured.astype(np.uint8)).resize((width, height), Image.Resampling.BILINEAR))
+    draw = ImageDraw.Draw(picture)
+    for (name, _), mask in parts.items():
+        place = (_deepest(mask, image.spacing_mm) * image.spacing_mm * scale)[::-1]
+        draw.text(tuple(place), str(numbers[name]), "white", _font(), anchor="mm", stroke_width=2, stroke_fill="black")
+    for name, number in numbers.items():
+        y = LINE_HEIGHT_PX * (number + 0.5)
+        draw.rectangle((width + 20, y - 10, width + 40, y + 10), COLOURS[name])
+        draw.text((width + 52, y), f"{number}  {name}", "white", _font(), anchor="lm")
+    draw.text((width + 20, LINE_HEIGHT_PX * lines), "(not a medical device)", "white", _font(), anchor="lm")
+    return _png(picture, compress_level=3)
+
+
+def _deepest(mask, spacing_mm):
+    """Row and column of the pixel of a mask that lies farthest from its edge."""
+    from scipy import ndimage
+
+    depth_mm = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1]
+    return np.array(np.unravel_index(depth_mm.argmax(), mask.shape))
+
+
+def _grey(image_hu):
+    low, high = WINDOW_HU
+    return np.clip((image_hu - low) * (255 / (high - low)), 0, 255)
+
+
 def _coloured(segmentation):
     """The slice in grey and the fat within its muscle in colour, pixel by pixel: a PIL image."""
     from PIL import Image, ImageColor
 
-    low, high = WINDOW_HU
-    grey = np.clip((segmentation.image_hu - low) * (255 / (high - low)), 0, 255)
-    coloured = np.repeat(grey[..., None], 3, axis=2)
+    coloured = np.repeat(_grey(segmentation.image_hu)[..., None], 3, axis=2)
     if segmentation.mask.any():
         fat = composition.intermuscular_fat(segmentation.mask, segmentation.image_hu, segmentation.spacing_mm)
         coloured[fat] = 0.2 * coloured[fat] + 0.8 * np.array(ImageColor.getrgb(FAT_COLOUR))

@@ -15,7 +15,7 @@ from ..base.errors import SarcoError
 from ..base.files import content_sha256
 from ..base.sources import package_digest
 from ..base.threads import made_once
-from ..ct import composition, masks
+from ..ct import composition, masks, seg
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
 from ..engines import int8
@@ -25,7 +25,7 @@ from ..evidence.correction import Correction
 from ..evidence.cutoffs import Person
 from ..method import postprocess
 from ..runs.evaluation import members_spread
-from . import checks
+from . import checks, tissue
 from .reading import read_mask, read_slice
 
 AnyPath = str | os.PathLike[str]
@@ -82,6 +82,8 @@ class Segmentation:
         Of the mask, what a student of every tissue calls something else, see `sarco.ct.witness`; None without one.
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
+    tissues : tuple of sarco.slice_tool.tissue.Tissue
+        Muscles apart and fats, where they were asked for, or given.
     """
 
     path: Path
@@ -108,6 +110,7 @@ class Segmentation:
     members_apart_cm2: float | None = None
     other_tissue_cm2: float | None = None
     disagreement_limit: disagreement.Limit | None = None
+    tissues: tuple[tissue.Tissue, ...] = ()
 
     @property
     def area_corrected_cm2(self) -> float | None:
@@ -168,15 +171,17 @@ class Segmenter:
         What computes the networks, see `sarco.engines.choose.choose`.
     once : bool
         For one slice, with less memory.
+    tissues : bool
+        Part the muscle, and measure fat.
 
     Raises
     ------
     SarcoError
-        There is no manifest of weights, or no student.
+        There is no manifest of weights, or no student; or none that knows the tissues that are asked for.
     """
 
     def __init__(self, weights: AnyPath | None = None, results: AnyPath | None = None, quick: bool = False,
-                 engine: str = engines.AUTO, once: bool = False) -> None:  # fmt: skip
+                 engine: str = engines.AUTO, once: bool = False, tissues: bool = False) -> None:  # fmt: skip
         self.weights = paths.weights_dir() if weights is None else Path(weights)
         self.results = self.weights.parent / "results" if results is None else Path(results)
         self.quick, self.engine, self.once = quick, engine, once
@@ -187,6 +192,10 @@ class Segmenter:
         else:  # named, and not there: what was kept may be of others
             known = learned.learn(self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
+        self.tissues, self._of_tissues = tissues, known.tissues
+        if tissues and self._student is None:
+            raise SarcoError(f"{self.weights}: has no student of every tissue, so no tissues; leave out --tissues, or "
+                             "choose other weights.")  # fmt: skip
 
     @made_once
     def ensemble(self):
@@ -202,12 +211,17 @@ class Segmenter:
 
         return None if self.quick else witness.load(self.weights, engine=self.engine, once=self.once)
 
+    @property
+    def _student(self):
+        """Who knows the tissues; None where nobody does."""
+        return self.witness if not self.quick else self.ensemble if self.ensemble.tissues else None
+
     @cached_property
     def fingerprint(self):
         """Digest, hexadecimal, of what a result depends on beside its slice (members, correction, code)."""
         made_from = [
             weights_sha256(self.manifest), self.witness and weights_sha256(self.witness.manifest),
-            repr(self.correction), repr(self.limit), self._warnings,
+            repr(self.correction), repr(self.limit), self._warnings, self.tissues and repr(self._of_tissues),
             environment.versions(), self.engine, self._engine_here, package_digest(), self._scales(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -245,40 +259,20 @@ class Segmenter:
         weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
             stored, as_stored(measured["all"].mask, stored.header), person or Person(),
-            [*self._warnings, *_disagreement(spread, self.limit)],
+            [*self._warnings, *checks.of_members(spread, self.limit)],
             versions=environment.versions() | {"engine": engine, "weights": weights}, members=size,
             probability=as_stored(measured["all"].probability, stored.header),
             correction=self.correction, disagreement_limit=self.limit, **spread,
+            tissues=self._parted(stored, image, measured["all"].mask) if self.tissues else (),
         )  # fmt: skip
 
+    def _parted(self, stored, image, mask):
+        from ..ct.tissues import label_map, parts
 
-def _disagreement(spread, limit):
-    """A warning where the members disagree more than the limit that was learned, or a witness sees something else."""
-    if limit is None:
-        return
-    unknown = dict.fromkeys(limit.values.keys() - spread.keys(), np.nan)
-    if unknown:
-        yield (
-            "Nothing tells whether all networks take another tissue for muscle: these weights had a student of every "
-            "tissue, and have none now; put its files back."
-        )
-    past = [key for key, over in limit.past(unknown | spread).items() if over]
-    for key in past[:-1]:
-        yield _said(key, spread, limit)
-    if past:
-        either = "it" if len(limit.values) == 1 else "one of the two limits"
-        yield (
-            f"{_said(past[-1], spread, limit)} Of the phantoms past {either} {limit.caught} in {limit.marked} were "
-            f"more than {disagreement.LARGE_ERROR_CM2:g} cm² wrong: look at the picture before you trust the area."
-        )
-
-
-def _said(key, spread, limit):
-    doubt = disagreement.DOUBTS[key]
-    return (
-        f"{doubt.says}: the {doubt.name} is {doubt.text(spread[key])}, past the limit of "
-        f"{doubt.text(limit.values[key])}."
-    )
+        labels = label_map(image.image_hu, image.spacing_mm, self._student, mask)
+        found = parts(labels, image.spacing_mm, self._student.tissues)
+        found = {part: as_stored(one, stored.header) for part, one in found.items()}
+        return tissue.measure(found, stored.image_hu, stored.spacing_mm, self._of_tissues)
 
 
 def _gather(image, mask, person, warnings, **known):
@@ -289,6 +283,7 @@ def _gather(image, mask, person, warnings, **known):
         **asdict(composition.composition(mask, image.image_hu, image.spacing_mm)),
     )  # fmt: skip
     seen = checks.check(image.upright(), upright(mask, image.header))
+    seen += tissue.warnings(segmentation.tissues, mask, image.spacing_mm)
     return replace(segmentation, warnings=(*warnings, *_about_area(segmentation), *seen, *_about_class(segmentation)))
 
 
@@ -318,7 +313,7 @@ def _about_class(segmentation):
 
 
 def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | None = None, *, quick: bool = False,
-            engine: str = engines.AUTO, number: int | None = None, phase: int | None = None,
+            engine: str = engines.AUTO, tissues: bool = False, number: int | None = None, phase: int | None = None,
             height_m: float | None = None, weight_kg: float | None = None, sex: str | None = None,
             cutoff: str | None = None) -> Segmentation:  # fmt: skip
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
@@ -327,7 +322,7 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
     ----------
     path : str or Path
         A DICOM file, or a NIfTI volume.
-    weights, results, quick, engine
+    weights, results, quick, engine, tissues
         See `Segmenter`.
     number : int, optional
         Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
@@ -350,7 +345,7 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
     """
     person = Person(height_m, weight_kg, sex, cutoff)
     image = read_slice(path, number, phase)  # before the slow part: a wrong file is told at once
-    return Segmenter(weights, results, quick, engine, once=True).segment(image, person)
+    return Segmenter(weights, results, quick, engine, once=True, tissues=tissues).segment(image, person)
 
 
 def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = None, phase: int | None = None,
@@ -373,7 +368,7 @@ def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = N
     Returns
     -------
     Segmentation
-        Without a bias correction, which belongs to the networks.
+        Without a bias correction, which belongs to the networks; with the tissues of a SEG of them.
 
     Raises
     ------
@@ -396,4 +391,6 @@ def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = N
         lost_cm2 = lost_px * image.spacing_mm[0] * image.spacing_mm[1] / 100
         warnings.append(f"{lost_cm2:.1f} cm² of the mask lies outside [-29, 150] HU and was cut; check that it belongs "
                         "to this slice.")  # fmt: skip
-    return _gather(image, kept, person, warnings, versions=environment.versions(), mask_path=mask_path)
+    given_parts = seg.read_parts(mask_path, image) if mask_path and masks.kind_of(mask_path) == "seg" else {}
+    found = tissue.measure(given_parts, image.image_hu, image.spacing_mm)
+    return _gather(image, kept, person, warnings, versions=environment.versions(), mask_path=mask_path, tissues=found)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sarco.base.errors import SarcoError
+from sarco.evidence import correction
 from sarco.evidence.correction import Correction, correction_from_results
 
 
@@ -47,6 +48,21 @@ def test_correction_learns_from_validation_a_to_c_only():
     assert correction_from_results(results_table().query("split != 'test'")).coverage is None
     with pytest.raises(SarcoError, match=r"cases\.csv"):
         correction_from_results(results_table().query("split == 'test'"))
+
+
+def test_a_tissue_has_the_error_of_slices_that_show_it():
+    n = correction.FEWEST
+    rows = [(split, name, side, 10 + error, 10.0)
+            for name, side in (("psoas", ""), ("psoas", "left"))
+            for split, errors in (("validation", [1.0, 3.0] * (n // 2)), ("test", [2.0, 2.5, -9.0, 2.0]))
+            for error in errors]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["split", "tissue", "side", "members_area_cm2", "true_area_cm2"])
+    table.loc[0, "members_area_cm2"] = np.nan  # no midline was found there
+    rare = table[(table["split"] == "validation") & (table["side"] == "left")][1:].assign(tissue="iliacus", side="")
+    found = correction.of_tissues(pd.concat([table, rare]).replace({"side": {"": np.nan}}))
+    assert list(found) == ["psoas, left"]
+    assert (found["psoas, left"].mean_error_cm2, found["psoas, left"].n) == (2, n)
+    assert found["psoas, left"].coverage == 0.75  # of the test slices, one is far off
 
 
 def test_interval_of_one_more_slice():

@@ -30,6 +30,10 @@ SWEPT = {"order": "SPLINE_ORDER", "threshold": "THRESHOLD", "threshold_alone": "
          "high_hu": "MUSCLE_HU"}  # fmt: skip
 
 
+# Tables that a profile may do without, by the key that asks for them.
+ASKED_BY = {"ablation": "ablation_variants", "tissues": "student_cases"}
+
+
 def check(run):
     """A `SarcoError` of the first row that the tables of a run lack: the file, the row, and the claim that it feeds."""
     keys = KEYS | ({"difficult_cases": None} if run.has("elsewhere") or run.has("ablation") else {})
@@ -38,7 +42,8 @@ def check(run):
             _lacks(run, "run.json", f"the key {key!r} of its profile", claim, shown=ELSEWHERE)
     for name in TABLES:
         # A committed run has all that its profile asks for, another those that were made.
-        wanted = run.profile.committed and (name != "ablation" or run.made_with.get("ablation_variants"))
+        asked = run.made_with.get(ASKED_BY[name]) if name in ASKED_BY else True
+        wanted = run.profile.committed and asked
         if wanted or name in ("cohort", "training", "cases") or run.has(name):
             check_rows(run, name)
     opening.of(run)
@@ -171,6 +176,11 @@ def _ablated(run):
         yield from _fed_by(None, [variant], cases * max(1, networks))
 
 
+def _parted(run):
+    """The tissues that every slice at mid-L3 shows."""
+    return _fed_by(None, _evaluated(run), ("lateral wall", "psoas", "erector spinae"))
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of a table: in words with their key, what may not be empty, and what feeds no claim of the paper."""
@@ -199,5 +209,7 @@ TABLES = {
                     "dsc reference_area_cm2"),
     "labels": Rows("arm {arm}, network {network}, case {case}, step {step}", _labels,
                    "true_dsc area_cm2 true_area_cm2", shown="03-training#fig-noise"),
+    "tissues": Rows("case {case}, tissue {tissue}", _parted, "true_area_cm2 members_area_cm2 student_area_cm2",
+                    shown="11-tissues#tab-tissues"),
     "ablation": Rows("variant {variant}, case {case}", _ablated, "dsc area_cm2", shown="01-data#fig-ablation"),
 }  # fmt: skip
