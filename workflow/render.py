@@ -19,8 +19,11 @@ from sarco.base.errors import SarcoError
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import access
 import address
+import answers
 import exercises
 import prose
+import reading
+from page import build
 
 ROOT = Path(__file__).resolve().parent.parent
 _CAPTION = prose.CAPTION.pattern + r"\s(?P<text>.*?)"
@@ -45,14 +48,17 @@ def stage(chapters, folder, root=ROOT):
         target = folder / "chapters" / page.name
         if page.suffix == ".md":
             text = prose.filled(page.read_text(encoding="utf-8"), page.name, known, prose.of_committed())
-            target.write_text(for_sphinx(text), encoding="utf-8")
+            target.write_text(for_sphinx(build.staged(text)), encoding="utf-8")
         elif page.is_file() and page.suffix != ".ipynb":
             shutil.copy2(page, target)
     for path in sorted(chapters):
         notebook = nbformat.read(path, as_version=4)
         prose.fill(notebook, path.name, known)
         exercises.put_boxes(notebook, path.name)
-        nbformat.write(numbered(notebook), folder / "chapters" / path.name)
+        reading.offer(notebook, path, folder, known)
+        notebook = numbered(notebook)
+        answers.add(notebook, folder / "workflow" / "book" / "assets")
+        nbformat.write(notebook, folder / "chapters" / path.name)
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     found = address.known(root)
     if found:
@@ -136,6 +142,8 @@ def render(folder):
     text = index.read_text(encoding="utf-8")
     index.write_text(f'<link rel="icon" href="_static/favicon.svg">\n{text}', encoding="utf-8")
     access.mend(pages)
+    reading.finish(pages)
+    build.finish(pages)  # last: its rule knows by their hashes the scripts that stand in the page
     return pages
 
 
