@@ -124,7 +124,7 @@ def _cards(page, of_entries):
             link.extract()
         card = found[one["id"]] = {"text": " ".join(caption.get_text().split())}
         if image := one.name == "figure" and one.img:
-            card["image"] = image["src"].removeprefix("../")
+            card |= {"image": image["src"].removeprefix("../"), "look": " ".join(image.get("class", ()))}
         if one.name == "table":
             lines = [[" ".join(cell.get_text().split()) for cell in row(["th", "td"])] for row in one("tr")]
             card["rows"], card["more"] = lines[: ROWS_ON_CARD + 1], max(0, len(lines) - 1 - ROWS_ON_CARD)

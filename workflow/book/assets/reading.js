@@ -40,19 +40,20 @@
       const row = table.insertRow();
       for (const cell of cells) row.append(element(number ? "td" : "th", "", cell));
     });
+    if (!more) return table;
     const rest = table.insertRow().insertCell();
-    rest.colSpan = 99;
-    rest.textContent = more ? `and ${more} more rows` : "";
+    rest.colSpan = rows[0].length;
+    rest.textContent = `and ${more} more rows`;
     return table;
   }
 
   // Fill the card with words and a picture or the first rows.
-  function fill({ text, image, rows, more }) {
+  function fill({ text, image, look, rows, more }) {
     const words = element("p", "", text);
     words.id = "reading-card-text";
     card.replaceChildren(words);
     if (image) {
-      const picture = element("img", "");
+      const picture = element("img", look);
       picture.alt = "";
       picture.src = new URL(image, root);
       picture.addEventListener("load", place);
@@ -156,8 +157,9 @@
       cut();
     };
     button.addEventListener("click", () => {
-      set(!box.classList.contains("folded"));
-      button.scrollIntoView({ block: "nearest" });
+      const folded = !box.classList.contains("folded");
+      set(folded);
+      if (folded) button.scrollIntoView({ block: "nearest" });
     });
     // Only a search, a link or the focus scrolls a folded box: what it looks for is in the rest.
     box.addEventListener("scroll", () => {
