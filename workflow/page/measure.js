@@ -1,5 +1,7 @@
 // What lies in a mask and around it: sarco/ct/composition.py and tissues.py, and the correction of the area.
 
+import { dilateDisc, erodeDisc } from "./regions.js";
+
 /** Numbers of a mask of muscle that is cut to its HU window; density is null where there is no pixel. */
 export function composition(mask, imageHu, rows, columns, spacingMm, settings) {
   const values = Float64Array.from(imageHu.filter((_, i) => mask[i]));
@@ -78,27 +80,6 @@ function within(hu, [low, high]) {
   return hu >= low && hu <= high;
 }
 
-/** A mask and all pixels whose centre lies within `radiusMm` of one of its own. */
-function dilateDisc(mask, rows, columns, radiusMm, spacingMm) {
-  const grown = new Uint8Array(mask.length);
-  const [down, across] = spacingMm.map((side) => Math.floor(radiusMm / side) + 1);
-  const disc = [];
-  for (let y = -down; y <= down; y++) {
-    for (let x = -across; x <= across; x++) {
-      if (Math.hypot(y * spacingMm[0], x * spacingMm[1]) <= radiusMm) disc.push([y, x]);
-    }
-  }
-  mask.forEach((inside, i) => {
-    if (!inside) return;
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    for (const [y, x] of disc) {
-      const there = row + y >= 0 && row + y < rows && column + x >= 0 && column + x < columns;
-      if (there) grown[i + y * columns + x] = 1;
-    }
-  });
-  return grown;
-}
-
 /** A mask and what no disc of `radiusMm` outside it can reach; beyond the edge of the picture there is room. */
 function close(mask, rows, columns, radiusMm, spacingMm) {
   const margin = Math.floor(radiusMm / Math.min(...spacingMm)) + 2;
@@ -106,7 +87,7 @@ function close(mask, rows, columns, radiusMm, spacingMm) {
   const place = (i) => (Math.floor(i / columns) + margin) * width + (i % columns) + margin;
   const padded = new Uint8Array(height * width);
   mask.forEach((inside, i) => (padded[place(i)] = inside));
-  const outside = dilateDisc(padded, height, width, radiusMm, spacingMm).map((inside) => 1 - inside);
-  const reached = dilateDisc(outside, height, width, radiusMm, spacingMm);
-  return mask.map((inside, i) => inside || 1 - reached[place(i)]);
+  const how = [height, width, radiusMm, spacingMm];
+  const closed = erodeDisc(dilateDisc(padded, ...how), ...how);
+  return mask.map((inside, i) => inside || closed[place(i)]);
 }

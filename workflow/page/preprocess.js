@@ -1,5 +1,6 @@
 // From a slice in HU to what the network sees: sarco/method/preprocess.py, and how a slice lies (sarco/ct/geometry.py).
 
+import { parts } from "./regions.js";
 import { resample } from "./spline.js";
 
 /** What the network sees of an upright slice, and where that lies on the network's grid.
@@ -59,9 +60,11 @@ function blur(picture, rows, columns, axis, sigma) {
 
 /** Window of the network's grid that holds the body, of sides that the network can halve at each pooling. */
 function bodyBox(image, n, { body, margin_px: margin, multiple }) {
-  const part = largestPart(image, n, body);
-  if (!part.length) return { top: 0, left: 0, rows: n, columns: n };
-  const [[top, rows], [left, columns]] = [part.map((i) => Math.floor(i / n)), part.map((i) => i % n)].map((places) => {
+  const found = parts(Uint8Array.from(image, (value) => value > body), n, n);
+  if (!found.length) return { top: 0, left: 0, rows: n, columns: n };
+  const largest = found.reduce((most, part) => (part.length > most.length ? part : most));
+  const along = [largest.map((i) => Math.floor(i / n)), largest.map((i) => i % n)];
+  const [[top, rows], [left, columns]] = along.map((places) => {
     const start = places.reduce((least, place) => Math.min(least, place));
     const stop = 1 + places.reduce((most, place) => Math.max(most, place));
     const wanted = Math.ceil((stop - start + 2 * margin) / multiple) * multiple;
@@ -69,25 +72,6 @@ function bodyBox(image, n, { body, margin_px: margin, multiple }) {
     return [Math.min(Math.max(Math.floor((start + stop - length) / 2), 0), n - length), length];
   });
   return { top, left, rows, columns };
-}
-
-/** The pixels of the largest part of a picture (n, n) over a level, one that hangs together by the sides of pixels. */
-function largestPart(image, n, level) {
-  const left = Uint8Array.from(image, (value) => value > level);
-  let largest = [];
-  for (let first = 0; first < left.length; first++) {
-    const part = left[first] ? [first] : [];
-    left[first] = 0;
-    for (const i of part) { // which grows meanwhile
-      const [before, after] = [i % n ? i - 1 : -1, (i + 1) % n ? i + 1 : -1];
-      for (const next of [i - n, i + n, before, after]) {
-        if (left[next]) part.push(next);
-        left[next] = 0; // off the picture this does nothing
-      }
-    }
-    if (part.length > largest.length) largest = part;
-  }
-  return largest;
 }
 
 /** A slice with rows running to the patient's back and columns to the left, as the network knows it.
