@@ -8,6 +8,9 @@ PYTHON ?=
 CORES ?= all
 CLUSTER ?=
 BENCH ?=
+# What Colab ships, where that differs from the lock; COLAB_PYTHON may be the path of a Python.
+COLAB = "tensorflow-cpu==2.20.*" "keras==3.13.*" "numpy==2.1.*" "ipython==7.34.*"
+COLAB_PYTHON ?= 3.13
 BIN := .venv/bin
 BAR := |
 NONE :=
@@ -18,7 +21,7 @@ WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason $(AGAIN) --config "profile=$(PROFILE)" --
 
-.PHONY: help install book test check lowest chapters results bench lint house lock address clean clean-all
+.PHONY: help install book test check lowest colab links crate chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
 	@echo "make book [PROFILE=$(PROFILES)] [CLUSTER=workflow/cluster]"
@@ -48,8 +51,10 @@ chapters: AGAIN = --forcerun chapter
 chapters: $(INSTALLED)  ## run all chapters again and write the committed notebooks
 	@$(SNAKEMAKE) commit_chapters
 
-lint: $(INSTALLED)  ## ruff, and the types of the public functions
+lint: $(INSTALLED)  ## ruff, the types of the public functions, and actionlint on .github
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary
+	@if [ -x $(BIN)/jactionlint ]; then $(BIN)/jactionlint --shellcheck= --pyflakes=; \
+	  else echo "actionlint is not made for this machine: .github was not checked"; fi
 
 check: lint  ## lint and the quick tests, for the work between two commits
 	@$(BIN)/python -m pytest tests $(SIDE_BY_SIDE) -m "not slurm and not slow and not long" -q
@@ -59,6 +64,18 @@ lowest: $(INSTALLED)  ## the quick tests with the lowest versions that pyproject
 	@$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct \
 	  -r requirements.in --editable ".[book,cluster,fast,bench,test]"
 	@build/lowest/bin/python -m pytest tests -m "not slurm and not slow and not long" -q
+
+colab: $(INSTALLED)  ## run the chapters with the versions that Colab ships, in an environment of their own
+	@$(BIN)/uv venv --quiet --clear --python "$(COLAB_PYTHON)" build/colab
+	@$(BIN)/uv pip install --quiet --python build/colab/bin/python $(COLAB) \
+	  --editable . ipykernel nbval pytest pytest-xdist
+	@build/colab/bin/python -m pytest chapters $(SIDE_BY_SIDE) --nbval-lax --nbval-current-env --nbval-cell-timeout=1800
+
+links: book  ## try each outside address of the book and of the pages of the repository
+	@$(BIN)/python workflow/links.py _build/html *.md data/*.md data/*/*.md
+
+crate: $(INSTALLED)  ## pack data/ with metadata that programs read (RO-Crate): build/crate
+	@$(BIN)/python workflow/crate.py build/crate
 
 house: $(INSTALLED)  ## draw the rooms of the package anew in CONTRIBUTING.md
 	@$(BIN)/python workflow/house.py

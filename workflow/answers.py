@@ -133,9 +133,9 @@ def _assumptions(run):
         keys, found = table[assumptions.KEY], []
         for block in by_scale.values():
             known = keys.merge(block, on=assumptions.KEY).groupby("case")["dsc"].mean()
-            found.append(known.round(7).tolist() if len(known) == keys["case"].nunique() else None)
+            found.append(known.round(10).tolist() if len(known) == keys["case"].nunique() else None)
         # Those of this run's readers stand in cases.csv, of all masks.
-        return [*found[:-1], table.groupby("case")["dsc"].mean().round(7).tolist()]
+        return [*found[:-1], table.groupby("case")["dsc"].mean().round(10).tolist()]
 
     def split(name):
         final = rows(cases, name)
@@ -163,11 +163,11 @@ def _assumptions(run):
     for table in (validation, test):
         del table["case"]
     sds = [sd for sd, _ in assumptions.with_readers(cases.merge(readers[assumptions.KEY].drop_duplicates()), readers)]
-    printed = {
-        name: {"value": one.value, "standard_error": standard_error(one.key, name), "decimals": decimals(one.value, one.unit),
-               "widest_percent": WIDEST_PERCENT["dsc" if name == "dsc" else "other"]}
-        for name, one in (("rmse", RESULTS["test_rmse"]), ("dsc", RESULTS["test_dsc"]))
-    }  # fmt: skip
+    printed = {}
+    for name in ("rmse", "dsc"):
+        one, widest = RESULTS[f"test_{name}"], WIDEST_PERCENT["dsc" if name == "dsc" else "other"]
+        printed[name] = {"value": one.value, "decimals": decimals(one.value, one.unit), "widest_percent": widest,
+                         "standard_error": standard_error(one.key, name)}  # fmt: skip
     return {"scales": list(by_scale), "sd_cm2": sds, "printed": printed, "start": _start(), "validation": validation,
             "test": test, "swept": sweep}  # fmt: skip
 

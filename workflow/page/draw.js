@@ -3,8 +3,8 @@
 const PICTURE_PX = 1000; // longest side of the slice in the picture
 const LINE_PX = 2;
 const OUTLINE_COLOUR = "#ffb000"; // seen on grey by any kind of colour vision
-// Probability from 0 to 1, dark violet to yellow (five colours of the scale plasma of matplotlib).
-const COLOURS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
+// Probability from 0 to 1, dark blue to pale cyan: the outline is seen on each of them.
+const COLOURS = [[8, 29, 88], [34, 94, 168], [29, 145, 192], [65, 200, 220], [170, 245, 245]];
 const BODY_HU = -300; // what is denser is body, or clothes and table
 const SHOWN_FROM = 0.1; // what is less likely is left as it is
 
