@@ -38,8 +38,9 @@ def offer(notebook, path, folder, known):
     for name in (DATA, NOTEBOOKS):
         (folder / name).mkdir(exist_ok=True)
     shutil.copy2(path, folder / NOTEBOOKS)
-    link = _download("This chapter as a notebook", f"{NOTEBOOKS}/{path.name}")
-    notebook.cells[0].source = TITLE.sub(lambda title: f"{title[0]}\n\n{link}", notebook.cells[0].source, count=1)
+    file = f"../_sources/chapters/{path.name}"
+    link = f'<a class="reference download" download href="{file}">This chapter as a notebook</a>'
+    notebook.cells[0].source = TITLE.sub(lambda title: f"{title[0]}\n\n{_set(link)}", notebook.cells[0].source, count=1)
     cells = []
     for cell in notebook.cells:
         cells.append(cell)
@@ -52,14 +53,14 @@ def offer(notebook, path, folder, known):
                 _say(shown, f" and {number}, {len(data.splitlines()) - 1} rows")
             if data:
                 (folder / DATA / f"{name}.csv").write_text(data, encoding="utf-8")
-                text = _download(f"Data of {number} (CSV)", f"{DATA}/{name}.csv")
-                cells.append(nbformat.v4.new_markdown_cell(text, id=f"{name}-data"))
+                link = _set(f"{{download}}`Data of {number} (CSV) </{DATA}/{name}.csv>`")
+                cells.append(nbformat.v4.new_markdown_cell(link, id=f"{name}-data"))
     notebook.cells = cells
 
 
-def _download(text, file):
-    """A link to a file of the stage, which Sphinx copies into the book."""
-    return f":::{{container}} reading-offer\n{{download}}`{text} </{file}>`\n:::"
+def _set(link):
+    """A link that is set as an offer."""
+    return f":::{{container}} reading-offer\n{link}\n:::"
 
 
 def _say(cell, more=""):
@@ -105,7 +106,11 @@ def _plain(text):
 
 
 def finish(pages):
-    """Write what the cards of links show, `_static/cards.js`, from the finished pages of a book."""
+    """Write what the cards of links show, `_static/cards.js`, from the finished pages of a book, and add its notebooks.
+
+    Sphinx laid out those of the stage, in its own words, for the theme's download button.
+    """
+    shutil.copytree(pages.parent.parent / NOTEBOOKS, pages / "_sources" / "chapters", dirs_exist_ok=True)
     cards = {}
     for path in sorted((pages / "chapters").glob("*.html")):
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
