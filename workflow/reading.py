@@ -18,7 +18,7 @@ from sarco.book.chapter import DRAWN
 DATA, NOTEBOOKS = "data", "notebooks"
 TITLE = re.compile(r"^# .*$", re.MULTILINE)
 ROWS_ON_CARD = 5
-NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
+NUMBER = r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?"
 INTERVAL = re.compile(rf"({NUMBER}) \(({NUMBER}) to ({NUMBER})\)")  # as `with_interval` of chapter.py writes it
 
 

@@ -164,6 +164,10 @@ def test_a_long_table_folds_and_is_found(open_page):
     page.wait_for_function("button => button.ariaExpanded == 'true'", arg=button.element_handle())
     assert shown() and last.evaluate("row => Math.abs(row.getBoundingClientRect().top) < innerHeight")
     assert page.get_by_text("lines of code and Table 7.4").first.is_visible()
+    page.goto(page.url + "?highlight=interquartile")  # as the search of the book does
+    found = page.locator(".highlighted")
+    found.wait_for()
+    assert found.evaluate("one => one.closest('.reading-fold').nextElementSibling.ariaExpanded") == "true"
 
 
 @pytest.mark.long

@@ -170,7 +170,7 @@
     });
     new ResizeObserver(cut).observe(whole);
     set(true);
-    if (table.querySelector(".highlighted")) set(false);
+    addEventListener("load", () => table.querySelector(".highlighted") && set(false));
   }
 
   // On paper nothing is folded.
@@ -189,5 +189,9 @@
     setUpCards();
     setUpPrint();
     document.querySelectorAll(".bd-article table[id]").forEach(fold);
+  });
+  // What the search of the book has marked is seen.
+  addEventListener("load", () => {
+    document.querySelectorAll(".bd-article details:has(.highlighted)").forEach((details) => (details.open = true));
   });
 })();
