@@ -69,7 +69,8 @@ colab: $(INSTALLED)  ## run the chapters with the versions that Colab ships, in 
 	@$(BIN)/uv venv --quiet --clear --python "$(COLAB_PYTHON)" build/colab
 	@$(BIN)/uv pip install --quiet --python build/colab/bin/python $(COLAB) \
 	  --editable . ipykernel nbval pytest pytest-xdist
-	@build/colab/bin/python -m pytest chapters $(SIDE_BY_SIDE) --nbval-lax --nbval-current-env --nbval-cell-timeout=1800
+	@build/colab/bin/python -m pytest chapters $(SIDE_BY_SIDE) --nbval-lax --nbval-current-env \
+	  --nbval-kernel-startup-timeout=300 --nbval-cell-timeout=1800
 
 links: book  ## try each outside address of the book and of the pages of the repository
 	@$(BIN)/python workflow/links.py _build/html *.md data/*.md data/*/*.md
