@@ -18,7 +18,8 @@ import prose
 from sarco.base.errors import SarcoError
 
 MARK = re.compile(
-    r"^ *<!-- answer: (?P<sum>[^,]+), within (?P<within>[\d.]+) ?(?P<unit>[^:]*): (?P<next>.*?) -->$",
+    r"^ *<!-- answer: (?P<sum>[\w-]+(?:\s+[-+*/]\s+[\w-]+)*),\s+within\s+(?P<within>[\d.]+)"
+    r"\s?(?P<unit>[^:]*): (?P<next>.*?) -->$",
     re.DOTALL | re.MULTILINE,
 )
 NUMBER = re.compile(r"([-+]?[\d,]*\.?\d+)%?( \([^()]*\))?")  # its interval may follow
@@ -76,6 +77,8 @@ def computed(text, numbers, file):
     if None in (first, *rest):
         return None
     for sign, value in zip(rest[::2], rest[1::2], strict=True):
+        if sign == "/" and not value:
+            return None
         first = SIGNS[sign](first, value)
     return first
 
