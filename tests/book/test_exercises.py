@@ -91,6 +91,8 @@ def test_each_term_is_linked_once_a_chapter_and_none_is_left_over(root, notebook
         headings = re.findall(r"^#.*", "\n".join(_prose(notebooks[name])), re.MULTILINE)
         assert not LINK.search("\n".join(headings)), name
     assert set().union(*linked.values()) == set(terms)
+    known = {"term-a": prose.Target(prose.GLOSSARY, None)}
+    assert prose.filled("[b](#term-a)", "1.ipynb", known) == "[b](glossary.md#term-a)"
 
 
 @pytest.fixture(scope="module")
