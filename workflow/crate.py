@@ -39,12 +39,12 @@ class Graph(dict):
         return self.add(f"https://spdx.org/licenses/{name}", "CreativeWork", name=name)
 
 
-def pack(folder, root=ROOT):
-    """Make the crate of what `root` holds in `folder`, and return the path of its metadata."""
+def pack(folder):
+    """Make the crate of the committed run in `folder`, and return the path of its metadata."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(root / "data", folder / "data", ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns(".*"))
     for name in BESIDE:
-        shutil.copy2(root / name, folder)
+        shutil.copy2(ROOT / name, folder)
     target = folder / METADATA
     target.write_text(json.dumps(metadata(folder), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return target
@@ -162,10 +162,8 @@ def _read(path):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Pack the committed run as an RO-Crate.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--root", type=Path, default=ROOT)
-    options = parser.parse_args(arguments)
     try:
-        print(f"The crate is described by {pack(options.folder, options.root)}")
+        print(f"The crate is described by {pack(parser.parse_args(arguments).folder)}")
     except SarcoError as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,23 +7,23 @@ refusal is only told: many a site turns scripts away.
 import argparse
 import re
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
 import requests
 from markdown_it import MarkdownIt
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from sarco.base.errors import SarcoError
 
-# The register itself says whether it has a DOI, and where a publisher keeps the article is the publisher's business.
+# The register itself says whether it has a DOI; where a publisher keeps the article is the publisher's business.
 DOI = re.compile(r"https?://(dx\.)?doi\.org/")
 GONE = (404, 410)
-WAITS_S = (0, 10, 60)
-SIDE_BY_SIDE = 4
+TRIES = Retry(total=3, backoff_factor=10, status_forcelist=(*GONE, 429, *range(500, 505)), raise_on_status=False,
+              respect_retry_after_header=False)  # fmt: skip
 TIMEOUT_S = 30
-HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; link check)"}
 
 
 class _Addresses(HTMLParser):
@@ -56,20 +56,16 @@ def addresses(places):
 
 def state(address):
     """`found`, `unclear` or `gone`, and what was answered at the last try."""
-    for wait in WAITS_S:
-        time.sleep(wait)
+    with requests.Session() as session:
+        session.headers["User-Agent"] = "Mozilla/5.0 (compatible; link check)"
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=TRIES))
         try:
-            with requests.get(
-                address, headers=HEADERS, timeout=TIMEOUT_S, stream=True, allow_redirects=not DOI.match(address)
-            ) as answer:
-                told = str(answer.status_code)
+            answer = session.get(address, timeout=TIMEOUT_S, stream=True, allow_redirects=not DOI.match(address))
         except requests.RequestException as error:
-            verdict, told = "gone", type(error).__name__
-            continue
-        if answer.status_code < 400:
-            return "found", told
-        verdict = "gone" if answer.status_code in GONE else "unclear"
-    return verdict, told
+            return "gone", type(error).__name__
+    code = answer.status_code
+    return ("found" if code < 400 else "gone" if code in GONE else "unclear"), str(code)
 
 
 def main(arguments=None):
@@ -80,16 +76,13 @@ def main(arguments=None):
     except SarcoError as error:
         print(error, file=sys.stderr)
         return 2
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(4) as pool:
         states = dict(zip(pages, pool.map(state, pages), strict=True))
-    verdicts = [verdict for verdict, _ in states.values()]
     for address, (verdict, told) in sorted(states.items()):
         if verdict != "found":
             print(f"- {verdict} ({told}): {address} in {', '.join(pages[address])}")
-    print(
-        f"{len(pages)} addresses: "
-        + ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("found", "unclear", "gone"))
-    )
+    verdicts = [verdict for verdict, _ in states.values()]
+    print(*(f"{verdicts.count(kind)} {kind}" for kind in ("found", "unclear", "gone")), sep=", ")
     return 1 if "gone" in verdicts else 0
 
 
