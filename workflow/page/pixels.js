@@ -165,6 +165,7 @@ function decodeWith(decoder, stream, { Rows, Columns }) {
     decoder.getEncodedBuffer(stream.length).set(stream);
     decoder.decode();
     const { width, height, bitsPerSample: bits, componentCount: components, isSigned: signed } = decoder.getFrameInfo();
+    if (!width) throw new Error("its stream holds no picture");
     checkSize(height, width, Rows, Columns);
     if (components !== 1 || bits > 16) throw new Error(`${components} components of ${bits} bits`);
     const bytes = decoder.getDecodedBuffer().slice();
