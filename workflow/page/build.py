@@ -67,21 +67,14 @@ def finish(pages):
         _replace(path, PLACE, WITHOUT)
         return
     script = _scripts(pages / FOLDER, modules)
-    style = f'<link rel="stylesheet" href="../{FOLDER}/page.css">'
-    (pages / FOLDER / "page.css").write_text((HERE / "page.css").read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copy2(HERE / "page.css", pages / FOLDER)
     _replace(path, PLACE, (HERE / "page.html").read_text(encoding="utf-8").strip())
+    style = f'<link rel="stylesheet" href="../{FOLDER}/page.css">'
     _replace(path, "</head>", f'{style}\n<script defer src="../{FOLDER}/{script}"></script>\n</head>')
-    inline = " ".join(sorted({f"'sha256-{_sha256(text)}'" for text in _inline(path.read_text(encoding="utf-8"))}))
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(inline=inline)}">'
-    _replace(path, "<head>", f"<head>\n{policy}")
-
-
-def _inline(page):
-    return [script or html.unescape(handler) for script, handler in INLINE.findall(page)]
-
-
-def _sha256(text):
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    there = {own or html.unescape(handler) for own, handler in INLINE.findall(path.read_text(encoding="utf-8"))}
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in sorted(there))
+    policy = POLICY.format(inline=" ".join(f"'sha256-{digest}'" for digest in digests))
+    _replace(path, "<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
 
 
 def _replace(path, old, new):
@@ -119,13 +112,8 @@ def _sample():
 
 def _words():
     """What the command calls its numbers, so that the page cannot call them otherwise."""
-    known = {key: number for key, number in numbers.NUMBERS.items() if not key.startswith("smi")}
-    listed = [{"key": key, **asdict(number)} for key, number in known.items()]
-    return {
-        "numbers": listed,
-        "columns": numbers.COLUMNS,
-        "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE,
-    }
+    known = [{"key": key, **asdict(number)} for key, number in numbers.NUMBERS.items() if not key.startswith("smi")]
+    return {"numbers": known, "columns": numbers.COLUMNS, "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE}
 
 
 def _bundle(script, modules, **constants):

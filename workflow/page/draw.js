@@ -35,12 +35,14 @@ function body({ imageHu, rows, columns }) {
   imageHu.forEach((hu, i) => {
     if (hu < BODY_HU) return;
     const [row, column] = [Math.floor(i / columns), i % columns];
-    [top, bottom, left, right] = [Math.min(top, row), Math.max(bottom, row), Math.min(left, column), Math.max(right, column)];
+    [top, bottom] = [Math.min(top, row), Math.max(bottom, row)];
+    [left, right] = [Math.min(left, column), Math.max(right, column)];
   });
   if (bottom < 0) return { left: 0, top: 0, width: columns, height: rows };
   const rim = Math.round(0.03 * Math.max(rows, columns));
   [top, left] = [Math.max(0, top - rim), Math.max(0, left - rim)];
-  return { left, top, width: Math.min(columns, right + rim + 1) - left, height: Math.min(rows, bottom + rim + 1) - top };
+  const [width, height] = [Math.min(columns, right + rim + 1) - left, Math.min(rows, bottom + rim + 1) - top];
+  return { left, top, width, height };
 }
 
 /** The slice in grey, pixel by pixel, with a probability in colour over it. */
@@ -71,7 +73,8 @@ function colourOf(probability) {
 /** The outline of a mask between the middles of its pixels (marching squares), in pixels of the slice. */
 function outline(mask, rows, columns) {
   const path = new Path2D();
-  const inside = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns && mask[row * columns + column] > 0;
+  const within = (row, column) => row >= 0 && row < rows && column >= 0 && column < columns;
+  const inside = (row, column) => within(row, column) && mask[row * columns + column] > 0;
   for (let y = 0; y <= rows; y += 1) {
     for (let x = 0; x <= columns; x += 1) {
       // Four pixels about a corner, and where the line between two neighbours is crossed.

@@ -7,8 +7,8 @@ import { csv, maskPng, save, stem } from "./save.js";
 
 const { files, megabytes, sample, words } = BUILT; // by workflow/page/build.py
 const part = (name) => document.getElementById(`ys-${name}`);
+const box = document.getElementById("your-slice");
 const asked = [];
-let worker;
 let slice = null; // as its file has it, with its name
 let found = null; // in that slice
 let turns = 0; // how often a slice was asked for
@@ -18,17 +18,22 @@ let turns = 0; // how often a slice was asked for
 /** Start the worker, which is bytes like the rest: a page on a disk may open no other file for it. */
 async function start() {
   const script = new Blob([await load(files.worker, () => {})], { type: "text/javascript" });
-  worker = new Worker(URL.createObjectURL(script));
+  const worker = new Worker(URL.createObjectURL(script));
   worker.onmessage = ({ data: { id, need, result, problem, refused } }) => {
-    if (need) give(need);
+    if (need) give(worker, need);
     else if (problem === undefined) asked[id].resolve(result);
     else asked[id].reject(Object.assign(new Error(problem), { refused }));
   };
   worker.onerror = ({ message }) => asked.forEach(({ reject }) => reject(new Error(message)));
+  return worker;
 }
 
-/** What the worker answers. */
-function ask(action, content) {
+let starting = null;
+
+/** What the worker answers; it is started when it is first asked. */
+async function ask(action, content) {
+  starting ??= start();
+  const worker = await starting.catch((error) => ((starting = null), Promise.reject(error)));
   return new Promise((resolve, reject) => {
     worker.postMessage({ id: asked.push({ resolve, reject }) - 1, action, content });
   });
@@ -37,7 +42,7 @@ function ask(action, content) {
 const pieces = { done: 0, all: 0 };
 
 /** Load what the worker needs, and show how far it is. */
-async function give(name) {
+async function give(worker, name) {
   const bar = part("progress");
   pieces.all += files[name].length;
   bar.hidden = false;
@@ -79,6 +84,7 @@ let networkThere = false;
 
 /** Find the muscle of the slice that is shown. */
 async function segment() {
+  if (!slice) await readSample();
   const of = slice;
   say(networkThere ? "Segmenting." : `Loading the network and what computes it, ${megabytes} MB, once.`);
   const result = await ask("segment", of);
@@ -144,6 +150,7 @@ function show() {
   const [rowMm, columnMm] = slice.spacingMm.map((mm) => String(Number(mm.toPrecision(4))));
   const size = `${slice.rows} x ${slice.columns} pixels of ${rowMm} x ${columnMm} mm`;
   showPicture();
+  box.classList.toggle("ys-found", Boolean(found));
   const outlined = found ? ` The muscle is outlined. ${told().join(", ")}.` : " Not segmented yet.";
   part("canvas").setAttribute("aria-label", `CT slice ${slice.name}, ${size}.${outlined}`);
   part("name").textContent = slice.name + (slice.name === sample ? ", a synthetic phantom." : ".");
@@ -182,7 +189,8 @@ function showNumbers() {
     addRow(name, valued(found[key], unit), meaning);
     if (interval && found[interval]) {
       const [low, high] = found[interval];
-      addRow("Its 95 % interval", `${low.toFixed(1)} to ${valued(high, unit)}`, "from the networks' errors on synthetic phantoms");
+      const ends = `${low.toFixed(1)} to ${valued(high, unit)}`;
+      addRow("Its 95 % interval", ends, "from the networks' errors on synthetic phantoms");
     }
   }
 }
@@ -235,7 +243,6 @@ function listen() {
   on("mask", "click", () => attempt(saveMask));
   on("csv", "click", () => attempt(saveNumbers));
   ["window", "outline", "probability"].forEach((name) => on(name, "change", showPicture));
-  const box = document.getElementById("your-slice");
   const dropping = (is) => (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -253,4 +260,4 @@ function listen() {
 }
 
 listen();
-attempt(() => start().then(readSample));
+attempt(readSample);
