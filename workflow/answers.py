@@ -88,9 +88,14 @@ def _members(run):
         }
         for step, part in table.groupby("step")
     }
-    orders = member_orders.draw(int(table["members"].max()), int(table["order"].nunique()))
-    return {"curves": curves, "orders": (np.array(orders) + 1).tolist(), "gains": member_orders.PLATEAU,
-            "papers": paper.PLATEAU_MEMBERS, "slices": int(table["slices"].iloc[0])}  # fmt: skip
+    orders = np.array(member_orders.draw(int(table["members"].max()), int(table["order"].nunique()))) + 1
+    gains = member_orders.PLATEAU
+    return {
+        "title": "Try it: how many members, and in which order?",
+        "about": f"Read from the stored results of {len(orders)} orders on {table['slices'].iloc[0]} validation "
+        f"slices. What counts as a gain is ours: more than {gains['dsc']:g} in DSC, or {gains['rmse_cm2']:g} cm² in RMSE.",
+        "curves": curves, "orders": orders.tolist(), "gains": gains, "papers": paper.PLATEAU_MEMBERS,
+    }  # fmt: skip
 
 
 def _slice(run):
@@ -106,16 +111,26 @@ def _slice(run):
     if true is not None:
         text["truth"] = np.packbits(true[part])
     text = {name: base64.b64encode(array.tobytes()).decode() for name, array in text.items()}
-    return {"case": case, "rows": hu.shape[0], "columns": hu.shape[1], "spacing_mm": list(image.spacing_mm),
-            "hu_low": LOW_HU, "window_hu": paper.MUSCLE_HU, "level": paper.THRESHOLD, **text}  # fmt: skip
+    return {
+        "title": "Try it: threshold, dilation and window on this slice",
+        "about": "Computed in this page from the ensemble's probability, kept in 8 bits, and from the HU. It is one "
+        "phantom: what is best here need not be best elsewhere.",
+        "case": case, "rows": hu.shape[0], "columns": hu.shape[1], "spacing_mm": list(image.spacing_mm),
+        "hu_low": LOW_HU, "window_hu": paper.MUSCLE_HU, "level": paper.THRESHOLD, **text,
+    }  # fmt: skip
 
 
 def _few(run):
     """Area errors of all cases before the correction, as the chapter draws from them."""
     cases = run.results("cases")
     both = [rows(cases, split) for split in ("validation", "test")]
-    errors = [metrics.errors(table["area_cm2"], table["reference_area_cm2"]) for table in both]
-    return {"errors_cm2": np.concatenate(errors).round(3).tolist(), "papers": paper.VALIDATION, "start": _start()}
+    errors = np.concatenate([metrics.errors(table["area_cm2"], table["reference_area_cm2"]) for table in both])
+    return {
+        "title": "Try it: learn the mean error on a few cases",
+        "about": f"Of the {len(errors)} cases of validation and test so many are drawn, and their mean error is "
+        f"subtracted from all the others. The draws are the {bootstrap.DRAWS:,} of the figure.",
+        "errors_cm2": errors.round(3).tolist(), "start": _start(),
+    }  # fmt: skip
 
 
 def _assumptions(run):
@@ -168,8 +183,14 @@ def _assumptions(run):
         one, widest = RESULTS[f"test_{name}"], WIDEST_PERCENT["dsc" if name == "dsc" else "other"]
         printed[name] = {"value": one.value, "decimals": decimals(one.value, one.unit), "widest_percent": widest,
                          "standard_error": standard_error(one.key, name)}  # fmt: skip
-    return {"scales": list(by_scale), "sd_cm2": sds, "printed": printed, "start": _start(), "validation": validation,
-            "test": test, "swept": sweep}  # fmt: skip
+    return {
+        "title": "Try it: the assumption explorer",
+        "about": "Recomputed in this page, slice by slice, against the reader: RMSE, mean DSC, all intervals and "
+        "verdicts. Assumed: readers err as this run's do, only less; slices with label D or ascites are left out or "
+        "counted more than once, which adds no new people. The masks of the networks stay as they are.",
+        "scales": list(by_scale), "sd_cm2": sds, "printed": printed, "start": _start(), "validation": validation,
+        "test": test, "swept": sweep,
+    }  # fmt: skip
 
 
 def _cutoffs(run):
@@ -182,9 +203,14 @@ def _cutoffs(run):
         for one in cutoffs.CUTOFFS.values()
     }  # fmt: skip
     known = {name: column.tolist() for name, column in areas.items() if column.notna().all()}
-    return {"sex": people["sex"].tolist(), "bmi_25": (people["bmi"] >= cutoffs.OVERWEIGHT).astype(int).tolist(),
-            "height_m2": (people["height_m"] ** 2).tolist(), "readers_sd_cm2": statistics.READERS_SD_CM2,
-            "limits": limits, **known}  # fmt: skip
+    return {
+        "title": "Try it: move the limit",
+        "about": f"Counted anew in this page among the {len(people)} test phantoms. The last two lines are expected, "
+        "not counted: they assume normal errors. How many phantoms are low says nothing about patients.",
+        "sex": people["sex"].tolist(), "bmi_25": (people["bmi"] >= cutoffs.OVERWEIGHT).astype(int).tolist(),
+        "height_m2": (people["height_m"] ** 2).tolist(), "readers_sd_cm2": statistics.READERS_SD_CM2,
+        "limits": limits, **known,
+    }  # fmt: skip
 
 
 FIGURES = {
