@@ -63,12 +63,13 @@ def _profile(notebook):
 
 @cache
 def script_of(name, profile):
-    """The script of a figure; None where the run lacks a table that it needs."""
+    """The script of a figure; None where the run lacks a table that it needs, or has too few slices."""
     run = open_run(profile)
     needs, of = FIGURES[name]
-    if not all(run.has(table) for table in needs):
+    data = of(run) if all(run.has(table) for table in needs) else None
+    if data is None:
         return None
-    told = json.dumps(of(run), separators=(",", ":"), allow_nan=False)
+    told = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return f'(globalThis.answersData ??= {{}})["{name}"] = {told};\n'
 
 
@@ -93,7 +94,7 @@ def _members(run):
     return {
         "title": "Try it: how many members, and in which order?",
         "about": f"Read from the stored results of {len(orders)} orders on {table['slices'].iloc[0]} validation "
-        f"slices. What counts as a gain is ours: more than {gains['dsc']:g} in DSC, or {gains['rmse_cm2']:g} cm² in RMSE.",
+        f"slices. What counts as a gain is ours: over {gains['dsc']:g} in DSC, or {gains['rmse_cm2']:g} cm² in RMSE.",
         "curves": curves, "orders": orders.tolist(), "gains": gains, "papers": paper.PLATEAU_MEMBERS,
     }  # fmt: skip
 
@@ -167,11 +168,13 @@ def _assumptions(run):
             **{f"{which}_dsc": dsc(t) for which, t in (("final", final), ("whole", whole), ("alone", alone))},
         }, final
 
-    (validation, final), (test, _) = split("validation"), split("test")
+    (validation, final), (test, of_test) = split("validation"), split("test")
+    if len(of_test) < 2:  # no SD
+        return None
     validation["teaches"] = in_mean_error(final["quality"]).astype(int).tolist()
     at_px = [statistics.dilated(swept, "test", px)["error_cm2"] for px in (0, 1)]
-    of_test = swept[(swept["split"] == "test") & (swept["sweep"] == "dilation_px")].drop_duplicates("case")
-    of_test = of_test.sort_values("case")
+    of_test = swept[(swept["split"] == "test") & (swept["sweep"] == "dilation_px")]
+    of_test = of_test.drop_duplicates("case").sort_values("case")
     place = [list(test["case"]).index(case) for case in of_test["case"]]
     sweep = {"place": place, "cm2": [cm2(of_test["reference_area_cm2"] + off) for off in at_px]}
     sweep |= {flag: [test[flag][i] for i in place] for flag in ("label", "ascites")}

@@ -102,8 +102,9 @@
     const line = element("line", { class: "papers", x1: x(papers), x2: x(papers), y1: 22, y2: 126 });
     return element("svg", { viewBox: "0 0 312 148", role: "img", "aria-label": `${title} by the number of members` },
       write(4, 14, title, "start"), write(42, 122, fixed(low, decimals), "end"),
-      write(42, 32, fixed(high, decimals), "end"), write(x(1), 142, "1", "middle"), write(x(n), 142, `${n} members`, "end"),
-      ...(papers <= n ? [line] : []), ...Object.entries(lines).map(path), element("circle", { cx: x(at), cy: y(lines.one[at - 1]), r: 4.5 }));
+      write(42, 32, fixed(high, decimals), "end"), write(x(1), 142, "1", "middle"),
+      write(x(n), 142, `${n} members`, "end"), ...(papers <= n ? [line] : []), ...Object.entries(lines).map(path),
+      element("circle", { cx: x(at), cy: y(lines.one[at - 1]), r: 4.5 }));
   }
 
   // How often each value was drawn, with one marked.
