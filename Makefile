@@ -21,7 +21,7 @@ WHERE = $(if $(CLUSTER),--workflow-profile "$(CLUSTER)",--cores $(CORES))
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 SNAKEMAKE = $(BIN)/snakemake --snakefile workflow/Snakefile $(WHERE) --quiet rules progress host reason $(AGAIN) --config "profile=$(PROFILE)" --
 
-.PHONY: help install book test check lowest colab links crate chapters results bench lint house lock address clean clean-all
+.PHONY: help install book pdf test check lowest colab links crate chapters results bench lint house lock address clean clean-all
 
 help:  ## list the targets
 	@echo "make book [PROFILE=$(PROFILES)] [CLUSTER=workflow/cluster]"
@@ -35,6 +35,10 @@ $(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml workflow/setup
 book: $(INSTALLED)  ## render the book to _build/html/index.html; run the chapters that are not as they were run
 	@$(SNAKEMAKE) book
 	@echo "The book is at _build/html/index.html"
+
+pdf: book  ## print the book as one PDF to _build/companion.pdf (Chromium or Chrome does it)
+	@$(BIN)/python workflow/pdf.py _build/html _build/companion.pdf
+	@echo "The PDF is at _build/companion.pdf"
 
 test: lint  ## run every test, two files at a time, and name the ten slowest
 	@$(BIN)/python -m pytest tests chapters $(SIDE_BY_SIDE) --durations=10 --nbval --nbval-current-env \
@@ -53,7 +57,7 @@ chapters: $(INSTALLED)  ## run all chapters again and write the committed notebo
 
 lint: $(INSTALLED)  ## ruff, the types of the public functions, and actionlint on .github
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary
-	@if [ -x $(BIN)/jactionlint ]; then $(BIN)/jactionlint --shellcheck= --pyflakes=; \
+	@if [ -x $(BIN)/jactionlint ]; then $(BIN)/jactionlint --shellcheck= --pyflakes= .github/dependabot.yml .github/workflows/*.yml; \
 	  else echo "actionlint is not made for this machine: .github was not checked"; fi
 
 check: lint  ## lint and the quick tests, for the work between two commits

@@ -12,6 +12,7 @@ MENDS = tuple(
         # Named by its label, it would not have the name that it shows.
         (r'(<summary) aria-label="Toggle hidden content"', r"\1"),
         (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
+        (r'(has-children"><a [^>]*>)([^<]*)(</a><details[^>]*><summary)(?=>)', r'\1\2\3 aria-label="Pages of \2"'),
         (r'(<i class="theme-switch [^>]*?) title="[^"]*"', r"\1"),
         # The name of the book and the search stand in no landmark.
         (r'<div id="pst-primary-sidebar"', r'<div id="pst-primary-sidebar" role="complementary" aria-label="Book"'),
