@@ -11,7 +11,8 @@ const { readSlice, SliceError } = await imported("dicom.js");
 const { check } = await imported("checks.js");
 const load = createRequire(join(modules, "any.js"));
 const loaded = {};
-const codec = (name) => (loaded[name] ??= load(`@cornerstonejs/codec-${name}/decodewasmjs`)({ print() {}, printErr() {} }));
+const quiet = { print() {}, printErr() {} };
+const codec = (name) => (loaded[name] ??= load(`@cornerstonejs/codec-${name}/decodewasmjs`)(quiet));
 const codecs = { charls: () => codec("charls"), openjpeg: () => codec("openjpeg") };
 
 const found = [];

@@ -9,11 +9,12 @@ const AIR = limits.dicom.AIR_HU;
 const LIMITS = limits.checks;
 const [DENSE_MM, SOFT_MM] = [3, 3.5]; // by which a body is eroded, and dilated again
 
-/** Sentences about a slice, as `readSlice` gives it, and its muscle, a mask on the same grid or null where there is none. */
+/** Sentences about a slice, as `readSlice` gives it, and its muscle: a mask on the same grid, or null. */
 export function check(slice, mask) {
   const { facts } = slice;
   const turned = upright({ ...slice, orientation: facts.orientation });
-  const muscle = mask ? new Uint8Array(mask.length).map((_, i) => mask[turned.from[i]]) : new Uint8Array(turned.from.length);
+  const muscle = new Uint8Array(turned.from.length);
+  if (mask) turned.from.forEach((place, i) => (muscle[i] = mask[place]));
   const picture = thinned(turned, muscle);
   const ends = endsOf(picture);
   const low = ends[0];
@@ -89,7 +90,8 @@ function blurred(image, rows, columns, sigmas) {
     const weights = Float64Array.from({ length: radius + 1 }, (_, k) => Math.exp((-0.5 / sigmas[axis] ** 2) * k ** 2));
     const total = weights.reduce((sum, weight) => sum + 2 * weight, 0) - 1;
     const mirror = (at) => (at %= 2 * n, at < 0 ? at + 2 * n : at);
-    const folded = Int32Array.from({ length: n + 2 * radius }, (_, i) => Math.min(mirror(i - radius), 2 * n - 1 - mirror(i - radius)));
+    const places = Array.from({ length: n + 2 * radius }, (_, i) => mirror(i - radius));
+    const folded = Int32Array.from(places, (place) => Math.min(place, 2 * n - 1 - place));
     const smooth = new Float32Array(image.length);
     for (let i = 0; i < image.length; i++) {
       const at = Math.floor(i / step) % n;
@@ -220,7 +222,8 @@ function aboutTrunk({ image, inside, rows, columns, spacingMm }, [body]) {
   const [heightMm, widthMm] = [reachedRows, reachedColumns].map(([from, to], axis) => (to - from) * spacingMm[axis]);
   const cut = body.some((is, i) => is && inside[i] < LIMITS.RIM_PX);
   if (heightMm > LIMITS.UPRIGHT * widthMm && !cut) said.push(say.theBodyIsHigher());
-  const depth = deepestBone(parts(bone, rows, columns), columns, reachedRows, reachedColumns, (spacingMm[0] * spacingMm[1]) / 100);
+  const pixelCm2 = (spacingMm[0] * spacingMm[1]) / 100;
+  const depth = deepestBone(parts(bone, rows, columns), columns, reachedRows, reachedColumns, pixelCm2);
   if (depth < LIMITS.SPINE_DEPTH) said.push(say.whatLooksLikeThe());
   return said;
 }
@@ -240,19 +243,22 @@ function deepestBone(bones, columns, rowsReached, columnsReached, pixelCm2) {
 
 /** What the header says of size against itself. */
 function aboutSize({ rows, columns, spacingMm }, [rowMm, columnMm], facts) {
-  const [diameterMm, scannerMm] = [facts.reconstructionDiameterMm, facts.dataCollectionDiameterMm].map((mm) => finite(mm)[0] ?? 0);
+  const first = (values) => finite(values)[0] ?? 0;
+  const [diameterMm, scannerMm] = [first(facts.reconstructionDiameterMm), first(facts.dataCollectionDiameterMm)];
   const sidesMm = [rows * spacingMm[0], columns * spacingMm[1]];
   const longest = Math.max(...sidesMm);
   const field = say.pixelSpacingXMmMakes(rowMm, columnMm, longest);
   const tolerance = LIMITS.FIELD_TOLERANCE;
   const square = Math.abs(rowMm / columnMm - 1) <= tolerance;
   const misfits = diameterMm > 0 ? sidesMm.map((side) => side / diameterMm - 1) : [0];
-  const misfit = square ? Math.max(...misfits) : misfits.reduce((one, other) => (Math.abs(other) > Math.abs(one) ? other : one));
+  const largest = (one, other) => (Math.abs(other) > Math.abs(one) ? other : one);
+  const misfit = square ? Math.max(...misfits) : misfits.reduce(largest);
   if (Math.abs(misfit) > tolerance) {
     const times = (rowMm * columnMm) / (diameterMm / Math.max(rows, columns)) ** 2;
     return [say.reconstructionDiameterSaysMmUnless(field, diameterMm, times)];
   }
-  if (diameterMm <= 0 && scannerMm > 0 && scannerMm < longest * (1 - tolerance)) return [say.theScannerSField(field, scannerMm)];
+  const beyond = diameterMm <= 0 && scannerMm > 0 && scannerMm < longest * (1 - tolerance);
+  if (beyond) return [say.theScannerSField(field, scannerMm)];
   if (rowMm === 1 && columnMm === 1) return [say.pixelsOf1X()];
   const odd = !square && Math.abs(sidesMm[0] / sidesMm[1] - 1) > tolerance;
   return odd ? [say.neitherThePixelsX(rowMm, columnMm, ...sidesMm)] : [];

@@ -20,8 +20,8 @@ const CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2";
 /** Read one axial CT slice out of the bytes (Uint8Array) of a file; `SliceError` says what makes it none.
  *
  * `codecs` has two functions, `charls` and `openjpeg`, that load the module of each when a file needs it. The slice
- * lies as its file has it; `upright` of preprocess.js turns it by `facts.orientation` (ImageOrientationPatient, or null).
- * `warnings` are those that need no muscle; `check` of checks.js gives all once there is a mask. */
+ * lies as its file has it; `upright` of preprocess.js turns it by `facts.orientation` (ImageOrientationPatient, or
+ * null). `warnings` are those that need no muscle; `check` of checks.js gives all once there is a mask. */
 export async function readSlice(bytes, name, codecs) {
   try {
     const { data, syntax, kind } = await parse(bytes);

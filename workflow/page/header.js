@@ -6,8 +6,17 @@
 import { tags } from "./sentences.js";
 
 const LONG = new Set("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split(" ")); // kinds of value with a length of 32 bits
-const BINARY = { US: ["getUint16", 2], SS: ["getInt16", 2], UL: ["getUint32", 4], SL: ["getInt32", 4], FL: ["getFloat32", 4], FD: ["getFloat64", 8] };
+const SHORT = new Set("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "));
+const BINARY = {
+  US: ["getUint16", 2],
+  SS: ["getInt16", 2],
+  UL: ["getUint32", 4],
+  SL: ["getInt32", 4],
+  FL: ["getFloat32", 4],
+  FD: ["getFloat64", 8],
+};
 const [ITEM, END_OF_ITEM, END_OF_SEQUENCE, UNDEFINED] = [0xfffee000, 0xfffee00d, 0xfffee0dd, 0xffffffff];
+const [FIRST_KIND, LAST_KIND] = [0x4141, 0x5a5a]; // AA and ZZ; of others the length has 32 bits
 const PIXEL_DATA = 0x7fe00010;
 
 /** The elements of a data set from `at` on, by tag: {map, end}; `stop` says of a tag that it belongs there no more. */
@@ -22,7 +31,8 @@ export function elements(bytes, at, { implicit, little, nested = false, stop = (
     const tag = tagAt(at);
     if (stop(tag)) break;
     let [vr, length] = [null, view.getUint32(at + 4, little)];
-    if (!implicit && capitals(at + 4)) {
+    const kind = bytes[at + 4] * 256 + bytes[at + 5];
+    if (!implicit && kind >= FIRST_KIND && kind <= LAST_KIND) {
       vr = String.fromCharCode(bytes[at + 4], bytes[at + 5]);
       length = view.getUint16(at + 6, little);
       if (LONG.has(vr)) [length, at] = [view.getUint32(at + 8, little), at + 4];
@@ -90,9 +100,10 @@ export function fragments(bytes) {
   return found;
 }
 
-/** The element of a name in a data set (a Map), or undefined. */
+/** The element of a name in a data set (a Map), or undefined; one of an unknown kind is as if it were not there. */
 export function element(data, name) {
-  return data.get(tags[name][0]);
+  const found = data.get(tags[name][0]);
+  return !found?.vr || LONG.has(found.vr) || SHORT.has(found.vr) ? found : undefined;
 }
 
 /** The data sets of a sequence; empty where it is absent or unreadable. */

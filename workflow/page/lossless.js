@@ -31,7 +31,8 @@ export function decodeLossless(stream, rows, columns) {
     } else if (marker === SCAN) {
       const table = tables[part[2] >> 4];
       if (precision === null || !table) throw new Error("a JPEG without its frame or its table");
-      return predict(entropyCoded(stream, at + 2 + length, table), rows, columns, precision, part[3], part[5] & 15, interval);
+      const scan = entropyCoded(stream, at + 2 + length, table);
+      return predict(scan, rows, columns, precision, part[3], part[5] & 15, interval);
     }
     at += 2 + length;
   }
@@ -88,7 +89,7 @@ function entropyCoded(stream, at, { sizes, values }) {
       return value < 1 << (size - 1) ? value - (1 << size) + 1 : value;
     },
     restart() {
-      if (stream[at] !== 0xff || (stream[at + 1] & 0xf8) !== RESTART) throw new Error("a restart of the JPEG is missing");
+      if (stream[at] !== 0xff || (stream[at + 1] & 0xf8) !== RESTART) throw new Error("a JPEG misses a restart");
       [at, bits, count, beyond] = [at + 2, 0, 0, 0];
     },
   };

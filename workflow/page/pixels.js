@@ -8,7 +8,15 @@ import { short } from "./words.js";
 
 const SYNTAX = "1.2.840.10008.1.2";
 const PLAIN = ["", ".1", ".1.99", ".2"];
-const READERS = { ".5": runLengths, ".4.57": jpegLossless, ".4.70": jpegLossless, ".4.80": jpegLs, ".4.81": jpegLs, ".4.90": jpeg2000, ".4.91": jpeg2000 };
+const READERS = {
+  ".5": runLengths,
+  ".4.57": jpegLossless,
+  ".4.70": jpegLossless,
+  ".4.80": jpegLs,
+  ".4.81": jpegLs,
+  ".4.90": jpeg2000,
+  ".4.91": jpeg2000,
+};
 const KINDS_OF_GREY = ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"];
 
 /** Values as the file holds them, row by row; `codecs` loads what reads JPEG-LS and JPEG 2000. */
@@ -30,8 +38,8 @@ export async function storedValues(data, syntax, codecs) {
     if (read !== plain) checkStream(stream, how);
     return await read(stream, how, codecs);
   } catch (error) {
-    const why = typeof error === "number" ? "its decoder fails" : (error.message ?? String(error)); // C++ throws numbers
-    refuse(true, () => say.thePixelDataCannot(short(why.trim().split("\n")[0] || "its decoder fails", 160)));
+    const [why] = String(error.message ?? "").trim().split("\n"); // C++ throws numbers
+    refuse(true, () => say.thePixelDataCannot(short(why || "its decoder fails", 160)));
   }
 }
 
@@ -98,7 +106,8 @@ function bitsOf(value, bits, signed, high = bits - 1) {
 /** All values of a function of the pixel's index, of so many bits. */
 function values({ Rows, Columns, BitsAllocated, BitsStored, HighBit, PixelRepresentation }, at) {
   const stored = new (BitsAllocated > 16 ? Float64Array : Int32Array)(Rows * Columns);
-  for (let i = 0; i < stored.length; i++) stored[i] = bitsOf(at(i), BitsStored, PixelRepresentation, HighBit ?? undefined);
+  const high = HighBit ?? BitsStored - 1;
+  for (let i = 0; i < stored.length; i++) stored[i] = bitsOf(at(i), BitsStored, PixelRepresentation, high);
   return stored;
 }
 
@@ -148,7 +157,7 @@ function jpegLossless(stream, how) {
 async function jpegLs(stream, how, codecs) {
   const codec = await codecs.charls();
   const { pixels, bits } = decodeWith(new codec.JpegLSDecoder(), stream, how);
-  return how.PixelRepresentation ? Int32Array.from(pixels, (value) => bitsOf(value, bits, true)) : Int32Array.from(pixels);
+  return Int32Array.from(pixels, (value) => bitsOf(value, bits, how.PixelRepresentation));
 }
 
 /** JPEG 2000, whose stream says itself whether its values are signed; where the header says otherwise it is right. */
