@@ -224,3 +224,14 @@ def test_a_slider_moved_by_keyboard_answers(browser, pages, asked, chapter):
     assert not panel.is_visible()
     assert not problems
     page.close()
+
+
+def test_without_javascript_the_figure_stands_alone(browser, pages):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for chapter, (name, *_) in MOVED.items():
+        page.goto(f"{pages.as_uri()}/chapters/{chapter}.html")
+        box = page.locator(f".answers[data-figure={name}]").bounding_box()
+        assert page.locator(f"#{name} img").is_visible()
+        assert not box["height"]
+    context.close()

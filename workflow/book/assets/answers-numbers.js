@@ -38,7 +38,7 @@ var answersNumbers = (() => {
       for (let i = 0, carry = 0; i < 8; i++) {
         let sum = carry + step[i];
         for (let j = 0; j <= i; j++) sum += state[j] * factor[i - j];
-        next[i] = sum % 65536;
+        next[i] = sum & 65535;
         carry = (sum - next[i]) / 65536;
       }
       [state, next] = [next, state];
@@ -54,9 +54,10 @@ var answersNumbers = (() => {
     // A whole number from 0 to n - 1, as Generator.integers draws it.
     function integer(n) {
       if (n === 1) return 0;
-      let product = next32() * n;
-      while (product % 2 ** 32 < (2 ** 32 - n) % n) product = next32() * n;
-      return Math.floor(product / 2 ** 32);
+      const uneven = (2 ** 32 - n) % n;
+      let drawn = next32();
+      while (Math.imul(drawn, n) >>> 0 < uneven) drawn = next32();
+      return Math.floor((drawn * n) / 2 ** 32);
     }
 
     // The places 0 to n - 1 in a new order, as Generator.permuted draws it.
@@ -64,7 +65,7 @@ var answersNumbers = (() => {
       const places = Uint16Array.from({ length: n }, (_, i) => i);
       for (let i = n - 1; i > 0; i--) {
         let j;
-        do j = next32() % 2 ** (32 - Math.clz32(i));
+        do j = next32() & (2 ** (32 - Math.clz32(i)) - 1);
         while (j > i);
         [places[i], places[j]] = [places[j], places[i]];
       }
@@ -153,7 +154,8 @@ var answersNumbers = (() => {
     return total ? (2 * mean(a.map((inside, i) => inside & b[i]))) / total : 1;
   }
 
-  // Threshold, dilation and window (an end at the rim of the stored HU cuts nothing); then area and DSC.
+  // Threshold, dilation and window (an end at the rim of the stored HU cuts nothing), as sarco.method.postprocess has
+  // them; then area and DSC.
   function postprocess({ probability, hu, columns, spacing_mm, reader, truth }, { level, pixels, low, high }) {
     let mask = probability.map((byte) => (byte / 255 > level ? 1 : 0));
     for (let i = 0; i < pixels; i++) mask = dilate(mask, columns);
