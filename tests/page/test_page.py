@@ -1,0 +1,263 @@
+"""The page that computes, from a folder on a disk and from a server: what a reader does, and that nothing leaves."""
+
+import base64
+import csv
+import io
+import re
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pydicom
+import pytest
+import render
+from page import build, packages
+from PIL import Image
+
+from sarco.base.errors import SarcoError
+from sarco.method.metrics import dice
+from sarco.slice_tool import numbers, output
+from sarco.slice_tool.reading import read_slice
+from sarco.slice_tool.segmentation import Segmenter
+
+pytestmark = pytest.mark.long
+
+SAMPLE = render.ROOT / "data/sample/images"
+SITE = "http://book.test"  # no such place: the browser gets the files from here
+AREA_CM2 = 0.2  # the order of sums of float32 turns a pixel at the level, 0.004 cm2; the issue's bound
+DSC = 0.999
+# A test waits in a queue with others, on two cores that may both be busy; 0.5 s was measured on one that was not.
+SECONDS = 20.0
+WAIT_MS = 120_000
+DONE = "#ys-numbers td >> nth=0"
+
+
+@pytest.fixture(scope="module")
+def pages(modules, tmp_path_factory):
+    """Folder of a book of the page and a first page, quicker to render than all chapters."""
+    folder = tmp_path_factory.mktemp("page")
+    render.stage([render.ROOT / "chapters/08-own-slice.ipynb"], folder)
+    page = folder / "chapters/your-slice.md"
+    page.write_text(re.sub(r"\(\d\d-[\w-]+\.ipynb\)", "(intro.md)", page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.with_name("intro.md").write_text("# Intro\n")
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/intro\nchapters:\n  - file: chapters/your-slice\n"
+    )
+    return render.render(folder)
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    """What `sarco segment --quick` writes of a slice: its numbers, and its mask."""
+    segmenter, folder = Segmenter(quick=True), tmp_path_factory.mktemp("command")
+
+    def of(path):
+        mask, *_ = output.write(segmenter.segment(read_slice(path)), folder)
+        return output.read_numbers(folder / f"{path.stem}.json"), np.array(Image.open(mask))
+
+    return of
+
+
+@pytest.fixture
+def opened(browser, pages):
+    """Open the page, from the folder or a server; a test fails for each error in it and each request elsewhere."""
+    contexts, problems = [], []
+
+    def open_(base=None, **options):
+        base = pages.as_uri() if base is None else base
+        context = browser.new_context(reduced_motion="reduce", accept_downloads=True, **options)
+        contexts.append(context)
+
+        def plain(request):
+            """The match of a request that is for a file of the book and carries nothing, or None."""
+            found = re.fullmatch(rf"{re.escape(base)}/([\w./-]+)(\?(v|digest)=\w+)?", request.url)
+            return found if found and request.method == "GET" and (pages / found[1]).is_file() else None
+
+        def answer(route):
+            if found := plain(route.request):
+                return route.fulfill(path=pages / found[1])
+            problems.append(f"request: {route.request.method} {route.request.url}")
+            return route.abort()
+
+        # What a rule of the page refuses is asked for, but does not come so far as to be answered.
+        context.route(re.compile("^https?:"), answer)
+        context.on("request", lambda one: one.url.startswith("file:") and not plain(one) and problems.append(one.url))
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+        page.goto(f"{base}/{build.PAGE}")
+        page.locator("#ys-name:not(:empty)").wait_for()
+        return page, problems
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not problems, "\n".join(problems)
+
+
+def _segment(page):
+    page.click("#ys-segment")
+    page.locator(DONE).wait_for()
+
+
+def _saved(page, button):
+    """Name and content of what a button of the page saves."""
+    with page.expect_download() as download:
+        page.click(button)
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def _drop(page, name, content):
+    """Drop a file on the page."""
+    make = """([name, text]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))], name));
+      return transfer;
+    }"""
+    transfer = page.evaluate_handle(make, [name, base64.b64encode(content).decode()])
+    page.dispatch_event("#your-slice", "drop", {"dataTransfer": transfer})
+    page.locator(f"#ys-name:text('{name}'), #ys-problem:not([hidden])").first.wait_for()
+
+
+def _as_the_command(page, measured, wanted):
+    """Compare the numbers and the mask that the page saves with those of the command."""
+    name, content = _saved(page, "#ys-mask")
+    assert name == f"{Path(measured['file']).stem}_mask.png"
+    picture = Image.open(io.BytesIO(content))
+    assert (picture.mode, picture.info["Comment"]) == ("L", numbers.NOT_A_MEDICAL_DEVICE)
+    mask = np.array(picture)
+    assert set(np.unique(mask)) == {0, 255} and mask.shape == wanted.shape
+    assert dice(mask > 0, wanted > 0) >= DSC
+    name, content = _saved(page, "#ys-csv")
+    (line,) = csv.DictReader(io.StringIO(content.decode()))
+    assert tuple(line) == numbers.COLUMNS
+    for key, value in numbers.line(measured).items():
+        if isinstance(value, float):  # HU, too: of some hundred cm2, so few move no mean so far
+            assert float(line[key]) == pytest.approx(value, abs=AREA_CM2), key
+        else:
+            assert line[key] == ("" if value is None else str(value)), key
+    shown = float(page.locator(DONE).inner_text().removesuffix(" cm²"))
+    assert shown == pytest.approx(float(line["area_cm2"]), abs=0.05001)  # of one decimal
+    assert page.locator("#ys-warnings li").all_inner_texts() == measured["warnings"]
+
+
+def test_from_a_folder_the_sample_is_segmented(opened, command):
+    page, _ = opened()
+    assert page.inner_text("#ys-name") == "1026.dcm, a synthetic phantom."
+    _segment(page)
+    _as_the_command(page, *command(SAMPLE / "1026.dcm"))
+    assert float(re.search(r"Segmented in ([\d.]+) s", page.inner_text("#ys-made"))[1]) <= SECONDS
+    told = page.get_attribute("#ys-canvas", "aria-label")
+    assert f"Muscle {page.locator(DONE).inner_text()}" in told
+    assert page.inner_text("#ys-status") in f"{told} No warnings."
+
+
+@pytest.mark.parametrize("case", ["0519", "1027", "0087"], ids=["plain", "jpeg2000", "jpegls"])
+def test_a_slice_that_is_dropped_is_segmented(opened, command, case):
+    page, _ = opened()
+    _drop(page, f"{case}.dcm", (SAMPLE / f"{case}.dcm").read_bytes())
+    page.locator(DONE).wait_for()
+    _as_the_command(page, *command(SAMPLE / f"{case}.dcm"))
+
+
+def test_a_bad_file_gets_the_sentence_of_the_command(opened, tmp_path):
+    page, _ = opened()
+    header = pydicom.dcmread(SAMPLE / "1026.dcm")
+    del header.PixelSpacing
+    header.save_as(tmp_path / "size.dcm")
+    (tmp_path / "notes.txt").write_text("Muscle")
+    for name in ("size.dcm", "notes.txt"):
+        with pytest.raises(SarcoError) as error:
+            read_slice(tmp_path / name)
+        page.set_input_files("#ys-file", tmp_path / name)
+        page.locator("#ys-problem:not([hidden])", has_text=name).wait_for()
+        wanted = str(error.value).replace(str(tmp_path / name), name)
+        assert page.inner_text("#ys-problem") == f"{wanted} Still shown: 1026.dcm."
+    _segment(page)
+    assert page.is_hidden("#ys-problem")
+
+
+TRY = """() => {
+  const refused = [];
+  document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+  const elsewhere = "https://example.org/";
+  const source = `fetch("${elsewhere}").catch(() => postMessage("refused"))`;
+  const worker = new Worker(URL.createObjectURL(new Blob([source])));
+  document.body.append(Object.assign(new Image(), {src: elsewhere}));
+  navigator.sendBeacon(elsewhere, "slice");
+  const form = document.body.appendChild(document.createElement("form"));
+  Object.assign(form, {action: elsewhere, method: "post"}).submit();
+  try { new WebSocket("wss://example.org/"); } catch {}
+  return Promise.all([
+    fetch(elsewhere).then(() => "sent", () => "refused"),
+    new Promise((resolve) => (worker.onmessage = ({data}) => resolve(data))),
+  ]).then((told) => [told, refused]);
+}"""
+
+
+@pytest.mark.parametrize("base", [None, SITE], ids=["folder", "server"])
+def test_nothing_can_leave(opened, base):
+    page, problems = opened(base)
+    _segment(page)
+    assert not problems
+    told, refused = page.evaluate(TRY)
+    assert told == ["refused", "refused"]
+    assert sorted(refused) == ["connect-src", "connect-src", "connect-src", "form-action", "img-src"]
+    assert not [problem for problem in problems if not problem.startswith("console")]
+    problems.clear()  # the browser logs what it refused
+
+
+def test_what_was_not_loaded_is_loaded_again(opened):
+    page, problems = opened(SITE)
+    page.context.route("**/network-2*", lambda route: route.abort())
+    page.click("#ys-segment")
+    page.locator("#ys-problem", has_text="was not loaded").wait_for()
+    problems.clear()
+    page.context.unroute("**/network-2*")
+    _segment(page)
+
+
+def test_by_the_keyboard_alone(opened):
+    page, _ = opened()
+    page.focus("#ys-file")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(DONE).wait_for()
+    assert page.evaluate("document.activeElement.id") == "ys-segment"
+    seen = set()
+    for keys in ((), ("Tab", "Tab", "ArrowDown"), ("Tab", "Space"), ("Tab", "Space")):  # window, outline, probability
+        for key in keys:
+            page.keyboard.press(key)
+        seen.add(page.evaluate("document.getElementById('ys-canvas').toDataURL()"))
+    assert len(seen) == 4
+    page.keyboard.press("Tab")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_phone(opened, modules, scheme):
+    page, _ = opened(color_scheme=scheme, viewport={"width": 390, "height": 844})
+    _drop(page, "0519.dcm", (SAMPLE / "0519.dcm").read_bytes())  # which has warnings
+    page.locator(DONE).wait_for()
+    _drop(page, "notes.txt", b"Muscle")
+    page.evaluate((modules / "axe-core/axe.min.js").read_text(encoding="utf-8"))
+    look = (
+        "axe.run({include: '#your-slice'}, {preload: false}).then((found) => found.violations.map((one) => one.help))"
+    )
+    assert page.evaluate(look) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_without_npm_the_page_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(packages, "node_modules", Mock(side_effect=SarcoError("npm: not found.")))
+    page = tmp_path / build.PAGE
+    page.parent.mkdir()
+    page.write_text(f"<html><head></head><body>{build.PLACE}</body></html>")
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(SarcoError, match="npm"):
+        build.finish(tmp_path)
+    monkeypatch.delenv("CI")
+    build.finish(tmp_path)
+    assert build.WITHOUT in page.read_text() and "npm: not found." in capsys.readouterr().err
