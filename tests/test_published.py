@@ -185,8 +185,11 @@ def test_the_crate_leads_from_its_root_to_everything(root, graph):
     assert seen == graph.keys() - {crate.METADATA}
     stated = json.loads((root / "data/weights/manifest.json").read_text(encoding="utf-8"))
     software = graph[graph["#manifest.json"]["instrument"]["@id"]]
-    told = {graph[one["@id"]]["name"]: graph[one["@id"]]["softwareVersion"] for one in software["softwareRequirements"]}
-    assert {**told, "sarco": software["softwareVersion"].split(",")[0]} == stated["versions"]
+    told = {graph[one["@id"]]["name"]: graph[one["@id"]]["version"] for one in software["softwareRequirements"]}
+    assert all(
+        {"name", "url", "version"} <= one.keys() for one in graph.values() if one["@type"] == "SoftwareApplication"
+    )
+    assert {**told, "sarco": software["version"].split(",")[0]} == stated["versions"]
 
 
 def test_a_file_of_another_run_is_no_part_of_the_crate(tmp_path, capsys, monkeypatch):

@@ -137,14 +137,15 @@ def _runs(graph, folder, run, opened, authors):
 
 
 def _software(graph, made, authors):
-    """The package as it was then, which stands on others."""
+    """The package as it was then, which stands on others. Addresses are names of commits and packages, of no host."""
     versions = dict(made["versions"])
-    told = {"name": "sarco", "softwareVersion": f"{versions.pop('sarco')}, commit {made['commit']}", "author": authors}
-    stands_on = [
-        graph.add(f"#{name}-{version}", "SoftwareApplication", name=name, softwareVersion=version)
-        for name, version in versions.items()
-    ]
-    told |= {"license": graph.licence(CODE), "softwareRequirements": stands_on}
+    commit = f"swh:1:rev:{made['commit'].removesuffix('-dirty')}"
+    told = {"name": "sarco", "version": f"{versions.pop('sarco')}, commit {made['commit']}", "author": authors}
+    stands_on = []
+    for name, version in versions.items():
+        url = f"pkg:{'generic' if name == 'python' else 'pypi'}/{name}@{version}"
+        stands_on.append(graph.add(f"#{name}-{version}", "SoftwareApplication", name=name, version=version, url=url))
+    told |= {"url": commit, "license": graph.licence(CODE), "softwareRequirements": stands_on}
     return graph.add(f"#sarco-{made['commit']}", "SoftwareApplication", **told)
 
 
