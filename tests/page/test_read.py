@@ -127,6 +127,15 @@ def in_fragments(path):
     header.save_as(path)
 
 
+def with_element(*element):
+    def spoil(path):
+        header = pydicom.dcmread(path)
+        header.add_new(*element)
+        header.save_as(path)
+
+    return spoil
+
+
 def both(*spoils):
     return lambda path: [spoil(path) for spoil in spoils]
 
@@ -156,6 +165,11 @@ OTHERWISE = {
     "three frames": enhanced.enhanced,
     "a scout as a frame": both(one_frame(True), changed(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])),
     "letters that steer": changed(RescaleType="a\x1b[31mb"),
+    "a number of 64 bits": with_element(0x00091002, "UV", 1),
+    "a sequence that is none": both(
+        with_element(0x00081140, "LO", "no sequence "),
+        bad_inputs.replaced(b"LO\x0c\0no sequence ", b"SQ\0\0\x08\0\0\0sequence"),
+    ),
     "slope with a fraction": changed(RescaleSlope="0.9765", RescaleIntercept="-1000.3"),
 }  # fmt: skip
 
@@ -211,7 +225,9 @@ def found(root, node, modules, tmp_path_factory):
     paths = made(folder)
     # Not committed, so not everywhere.
     shared = [path for name in ("bad_files", "real_ct") for path in (root.parent / "shared" / name).glob("*")]
-    paths |= {path.name: path for path in shared if path.suffix in (".dcm", "") and path.name[:3] not in ("seg", "enh")}
+    paths |= {
+        path.name: path for path in shared if path.suffix in (".dcm", "") and path.name != "enhanced_two_phases.dcm"
+    }
     every = [*paths.values(), *broken(folder, paths)]
     (folder / "files.json").write_text(json.dumps([str(path) for path in every]))
     command = [node, root / "tests" / "page" / "read.mjs", page, modules, folder]
