@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from page import packages
+from page import build, packages
 
 from sarco.base.errors import SarcoError
 
@@ -23,6 +23,15 @@ def modules():
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory):
+    """Folder of the page's own scripts, as Node reads them."""
+    folder = tmp_path_factory.mktemp("scripts")
+    build.gather(folder)
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ BROKEN = {"nan": ([[0, np.nan], [0, 0]], (1.0, 1.0)), "no spacing": (np.zeros((2
 
 
 @pytest.fixture(scope="module")
-def computed(root, node, modules, model, slices, tmp_path_factory):
+def computed(root, node, modules, scripts, model, slices, tmp_path_factory):
     """Name to what the page's scripts find in each slice, in one process of Node."""
     folder, listed = tmp_path_factory.mktemp("compute"), []
     for name, image in (slices | {name: _stored(*of) for name, of in BROKEN.items()}).items():
@@ -78,8 +78,8 @@ def computed(root, node, modules, model, slices, tmp_path_factory):
     (folder / "slices.json").write_text(json.dumps(listed))
     for path in model.iterdir():
         shutil.copy2(path, folder)
-    script, page = root / "tests" / "page" / "compute.mjs", root / "workflow" / "page"
-    subprocess.run([node, script, page, modules, folder], check=True)
+    script = root / "tests" / "page" / "compute.mjs"
+    subprocess.run([node, script, scripts, modules, folder], check=True)
 
     def of(name, kind, dtype):
         return np.fromfile(folder / f"{name}.{kind}", dtype).reshape(slices[name].image_hu.shape)

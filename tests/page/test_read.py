@@ -5,7 +5,6 @@ One process of Node reads all files that the tests below ask for.
 
 import json
 import re
-import shutil
 import subprocess
 
 import bad_inputs
@@ -16,7 +15,6 @@ import pydicom
 import pytest
 from bad_inputs import FIT, SLICES, TURNS, body_hu, changed, encapsulated
 from openjpeg.utils import encode_array
-from page import sentences
 from pydicom.uid import (
     JPEG2000,
     ExplicitVRLittleEndian,
@@ -215,13 +213,9 @@ def broken(folder, paths):
 
 
 @pytest.fixture(scope="module")
-def found(root, node, modules, tmp_path_factory):
+def found(root, node, modules, scripts, tmp_path_factory):
     """What Node finds in each file, by its path, with its pixels."""
-    folder, page = (tmp_path_factory.mktemp(name) for name in ("files", "page"))
-    for script in (root / "workflow" / "page").glob("*.js"):
-        shutil.copy2(script, page)
-    (page / "sentences.js").write_text(sentences.module(), encoding="utf-8")
-    (page / "package.json").write_text('{"type": "module"}')
+    folder = tmp_path_factory.mktemp("files")
     paths = made(folder)
     # Not committed, so not everywhere.
     shared = [path for name in ("bad_files", "real_ct") for path in (root.parent / "shared" / name).glob("*")]
@@ -230,7 +224,7 @@ def found(root, node, modules, tmp_path_factory):
     }
     every = [*paths.values(), *broken(folder, paths)]
     (folder / "files.json").write_text(json.dumps([str(path) for path in every]))
-    command = [node, root / "tests" / "page" / "read.mjs", page, modules, folder]
+    command = [node, root / "tests" / "page" / "read.mjs", scripts, modules, folder]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     read = json.loads((folder / "found.json").read_text())
     for number, one in enumerate(read):

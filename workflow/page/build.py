@@ -84,15 +84,20 @@ def _replace(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def gather(folder):
+    """Copy the page's own scripts to a folder, with the module that is made of the Python source."""
+    for script in HERE.glob("*.js"):
+        shutil.copy2(script, folder)
+    (folder / "sentences.js").write_text(sentences.module(), encoding="utf-8")
+
+
 def _scripts(folder, modules):
     """Write all that the page loads, and return the name of the script that it begins with."""
     folder.mkdir(parents=True, exist_ok=True)
     sample = _sample()
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
-        for script in HERE.glob("*.js"):
-            shutil.copy2(script, scratch)
-        (scratch / "sentences.js").write_text(sentences.module(), encoding="utf-8")
+        gather(scratch)
         network, settings = export.write(scratch)
         contents = {name: (modules / file).read_bytes() for name, file in WASM.items()}
         contents |= {"network": network.read_bytes(), "sample": sample.read_bytes()}

@@ -1,6 +1,7 @@
 // What lies in a mask and around it: sarco/ct/composition.py and tissues.py, and the correction of the area.
 
 import { dilateDisc, erodeDisc } from "./regions.js";
+import { say } from "./sentences.js";
 
 /** Numbers of a mask of muscle that is cut to its HU window; density is null where there is no pixel. */
 export function composition(mask, imageHu, rows, columns, spacingMm, settings) {
@@ -31,16 +32,13 @@ export function corrected(areaCm2, correction) {
 /** What there is to warn of in an area, in the sentences of the command. */
 export function aboutArea({ mean_hu }, { area_corrected_cm2: area }, correction) {
   const said = [];
-  if (mean_hu === null) said.push("No muscle was found; check that the file is an axial slice at L3.");
+  if (mean_hu === null) said.push(say.noMuscleWasFound("", say.checkThatTheFile()));
   if (correction === null) return said;
   const { smallest_cm2: smallest, largest_cm2: largest } = correction;
   if (area === null) {
-    said.push("The area is smaller than its correction, so no corrected area is given.");
+    said.push(say.theAreaIsSmaller());
   } else if (area < smallest || area > largest) {
-    said.push(
-      `The area lies outside ${smallest.toFixed(0)} to ${largest.toFixed(0)} cm², where the networks' error is ` +
-        "known: the slice may not be at L3, and the interval does not hold.",
-    );
+    said.push(say.theAreaLiesOutside(smallest, largest));
   }
   return said;
 }
