@@ -29,6 +29,8 @@ export async function load(files, told) {
     pieces.push(Uint8Array.from(text, (character) => character.charCodeAt(0)));
     told();
   }
-  const packed = new Blob(pieces).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(packed).arrayBuffer();
+  const unpacked = new DecompressionStream("gzip");
+  const writer = unpacked.writable.getWriter();
+  [...pieces.map((bytes) => writer.write(bytes)), writer.close()].forEach((done) => done.catch(() => {})); // told below
+  return new Response(unpacked.readable).arrayBuffer();
 }
