@@ -14,8 +14,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: more threads only wait for each other
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that two processes end together: the whole way, then the chapters."""
@@ -59,7 +57,9 @@ def tiny():
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium; without one the test is skipped, on CI it fails."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    import pdf
+
+    found = next(filter(None, map(shutil.which, pdf.BROWSERS)), None)
     if found is None:
         if os.environ.get("CI"):
             pytest.fail("no Chromium on this machine; .ci/run installs one")
