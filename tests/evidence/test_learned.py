@@ -44,6 +44,8 @@ def test_what_is_kept_is_what_the_tables_teach(run, student, tables_are_read):
         one, other = asdict(getattr(kept, part)), asdict(getattr(anew, part))
         words = [[each.pop(key, None) for key in ("doubt", "other", "other_value")] for each in (one, other)]
         assert words[0] == words[1] and one == pytest.approx(other, rel=1e-9)  # SciPy's versions differ in a last digit
+    assert kept.tissues.keys() == anew.tissues.keys() >= {"psoas", "psoas, left", "visceral fat"}
+    assert all(asdict(kept.tissues[name]) == pytest.approx(asdict(one), rel=1e-9) for name, one in anew.tissues.items())
     learned.keep(weights, results)
     before, now = (json.loads((folder / learned.FILE).read_text()) for folder in (SHIPPED, weights))
     assert before.keys() == now.keys() and all(before[part] == now[part] for part in ("how", "code", "tables"))
@@ -60,7 +62,7 @@ def test_other_tables_and_other_weights_are_learned_anew(run, tables_are_read):
     for broken in ("[{", "[]"):
         (weights / learned.FILE).write_text(broken)
         assert learned.of(weights, results, manifest).correction is not None
-    assert len(tables_are_read) == 4  # two each
+    assert len(tables_are_read) == 6  # three each
     learned.keep(weights, results)
     with (results / "cases.csv").open("a") as table:
         table.write("\n")
