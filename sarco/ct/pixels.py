@@ -8,6 +8,7 @@ from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ..base.errors import refuse, refusing, short
+from . import apart
 from .header import number
 
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
@@ -30,7 +31,7 @@ def stored_values(header, path, frame=None):
     compressed, index = syntax.is_encapsulated, (frame or 1) - 1
     shift = _shift(header, compressed)
     # pydicom shifts what Pillow reads of signed JPEG 2000 by half its range where the header says unsigned. GDCM reads
-    # what nothing else does, and fails worse on broken data than the others.
+    # what nothing else does, and fails worse on broken data than the others: with the process that it runs in.
     plugins = decoder.available_plugins
     options = {"decoding_plugin": min(plugins, key=LAST.find)} if plugins else {}
     if shift:
@@ -41,7 +42,10 @@ def stored_values(header, path, frame=None):
             _check_stream(get_frame(header.PixelData, index, number_of_frames=count), header)
         # Of many frames stored plainly, only the one is read, which works on a file as it lies there.
         as_it_lies = frame and header.preamble and not compressed and syntax != DeflatedExplicitVRLittleEndian
-        pixels = pixel_array(path if as_it_lies else header, index=index, **options)
+        if options.get("decoding_plugin") == "gdcm":
+            pixels = apart.pixel_array(header, index, options)
+        else:
+            pixels = pixel_array(path if as_it_lies else header, index=index, **options)
     refuse(pixels.ndim != 2, f"pixel data of shape {pixels.shape}, where one slice is wanted.")
     return np.right_shift(np.left_shift(pixels, shift[0]), shift[1]) if shift else pixels
 
