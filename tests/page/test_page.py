@@ -26,7 +26,7 @@ SAMPLE = render.ROOT / "data/sample/images"
 SITE = "http://book.test"  # no such place: the browser gets the files from here
 AREA_CM2 = 0.2  # the order of sums of float32 turns a pixel at the level, 0.004 cm2; the bound
 DSC = 0.999
-# A test waits in a queue with others, on two cores that may both be busy; 0.5 s was measured on one that was not.
+# One second of one thread was measured; here a test may share its core with a training and other tests.
 SECONDS = 20.0
 WAIT_MS = 120_000
 DONE = "#ys-numbers td >> nth=0"
@@ -153,7 +153,7 @@ def test_from_a_folder_the_sample_is_segmented(opened, command):
     assert page.inner_text("#ys-status") in f"{told} No warnings."
 
 
-@pytest.mark.parametrize("case", ["0519", "1027", "0087"], ids=["plain", "jpeg2000", "jpegls"])
+@pytest.mark.parametrize("case", ["0519", "1027"], ids=["plain", "jpeg2000"])
 def test_a_slice_that_is_dropped_is_segmented(opened, command, case):
     page, _ = opened()
     _drop(page, f"{case}.dcm", (SAMPLE / f"{case}.dcm").read_bytes())
@@ -236,17 +236,17 @@ def test_by_the_keyboard_alone(opened):
         page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_phone(opened, modules, scheme):
-    page, _ = opened(color_scheme=scheme, viewport={"width": 390, "height": 844})
-    _drop(page, "0519.dcm", (SAMPLE / "0519.dcm").read_bytes())  # which has warnings
+def test_axe_finds_nothing_on_a_phone(opened, modules):
+    page, _ = opened(viewport={"width": 390, "height": 844})
+    _drop(page, "1027.dcm", (SAMPLE / "1027.dcm").read_bytes())
     page.locator(DONE).wait_for()
     _drop(page, "notes.txt", b"Muscle")
     page.evaluate((modules / "axe-core/axe.min.js").read_text(encoding="utf-8"))
-    look = (
-        "axe.run(document, {preload: false}).then((found) => found.violations.map((one) => one.help))"
-    )
-    assert page.evaluate(look) == []
+    look = "axe.run(document, {preload: false}).then((found) => found.violations.map((one) => one.help))"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.locator(f"html[data-theme={scheme}]").wait_for()
+        assert page.evaluate(look) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
