@@ -77,3 +77,26 @@ def browser():
         window = playwright.chromium.launch(executable_path=found, args=options)
         yield window
         window.close()
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Path of Node."""
+    from page import packages
+
+    return packages.tool("node")
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """Folder of the packages of npm; where they cannot be fetched the test is skipped, on CI it fails."""
+    from page import packages
+
+    from sarco.base.errors import SarcoError
+
+    try:
+        return packages.node_modules()
+    except SarcoError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))

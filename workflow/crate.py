@@ -41,6 +41,8 @@ class Graph(dict):
 
 def pack(folder):
     """Make the crate of the committed run in `folder`, and return the path of its metadata."""
+    if folder.exists() and not (folder / METADATA).is_file():
+        raise SarcoError(f"{folder}: is there and no crate, and would be replaced; name another folder.")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns(".*"))
     for name in BESIDE:

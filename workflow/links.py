@@ -62,8 +62,9 @@ def state(address):
             session.mount(scheme, HTTPAdapter(max_retries=TRIES))
         try:
             answer = session.get(address, timeout=TIMEOUT_S, stream=True, allow_redirects=not DOI.match(address))
-        except requests.RequestException as error:
-            return "gone", type(error).__name__
+        except requests.RequestException as error:  # a name that leads nowhere is gone, a slow server may not be
+            gone = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout)
+            return "gone" if gone else "unclear", type(error).__name__
     code = answer.status_code
     return ("found" if code < 400 else "gone" if code in GONE else "unclear"), str(code)
 

@@ -1,7 +1,5 @@
 """Every page against axe-core: WCAG 2.1 A and AA and its best practice, in light and dark, on a desk and on a phone."""
 
-import sys
-
 import pytest
 
 pytestmark = pytest.mark.long
@@ -34,12 +32,9 @@ WAYS = (("light", DESK, ALL), ("dark", DESK, IN_THE_DARK), ("dark", PHONE, ON_A_
 
 
 @pytest.fixture(scope="module")
-def axe(root):
+def axe(modules):
     """The script of axe-core, which belongs to the packages of the page that computes."""
-    sys.path.insert(0, str(root / "workflow" / "page"))
-    import packages
-
-    return (packages.node_modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    return (modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

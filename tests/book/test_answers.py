@@ -2,11 +2,8 @@
 
 import base64
 import json
-import shutil
 import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import answers
 import numpy as np
@@ -53,12 +50,11 @@ def run():
 
 
 @pytest.fixture(scope="module")
-def asked(root, pages):
+def asked(root, node, pages):
     """What the page computes for all these settings, and the data of the book that it computes from: by figure."""
     settings = dict(zip(answers.FIGURES, (MEMBERS, SLICES, SIZES, ASSUMED, LIMITS), strict=True))
     files = {name: pages / f"_static/answers-{name}.js" for name in settings}
     assert sum(file.stat().st_size for file in files.values()) < 1.5e6
-    node = shutil.which("node", path=Path(sys.executable).parent) or shutil.which("node")
     command = [node, root / "tests/book/answers.mjs", *files.values()]
     done = subprocess.run(command, input=json.dumps(settings), capture_output=True, text=True, check=True)
     data = {name: json.loads(file.read_text().partition(" = ")[2].rstrip(";\n")) for name, file in files.items()}
@@ -97,7 +93,7 @@ def test_postprocessing(run, asked):
         assert found["area_cm2"] == pytest.approx(area_cm2(mask, data["spacing_mm"]), **SAME)
         assert found["dsc"] == pytest.approx(metrics.dice(mask, reader), **SAME)
         assert found["true_dsc"] == pytest.approx(metrics.dice(mask, truth), **SAME)
-    # With the paper's settings it is the stored area, as near as another engine and eight bits come.
+    # With the paper's settings it is the stored area, as near as another engine comes, and as much for 8 bits.
     stored = steps.rows(run.results("cases"), "validation").set_index("case").loc[data["case"]]
     assert asked[0]["fig-steps"][0]["area_cm2"] == pytest.approx(stored.area_cm2, abs=2 * SAME_CM2)
     assert asked[0]["fig-steps"][0]["reader_cm2"] == pytest.approx(stored.reference_area_cm2, abs=1e-3)  # its decimals

@@ -6,10 +6,12 @@ import re
 import shutil
 
 import address
+import answers
 import nbformat
 import prose
 import pytest
 import render
+from page import build
 
 from sarco.base.errors import SarcoError
 
@@ -126,7 +128,14 @@ def _titles_only(book):
         nbformat.write(notebook, path)
 
 
-def test_a_warning_stops_the_book(root, chapters, tmp_path):
+@pytest.fixture
+def plain(monkeypatch):
+    """Without what takes seconds to compute, and is not looked at."""
+    monkeypatch.setattr(answers, "FIGURES", {})
+    monkeypatch.setattr(build, "finish", lambda pages: None)
+
+
+def test_a_warning_stops_the_book(root, chapters, tmp_path, plain):
     render.stage(chapters, tmp_path / "book")
     _titles_only(tmp_path / "book")
     intro = tmp_path / "book/chapters/intro.md"
@@ -144,7 +153,7 @@ def _copy(root, target):
     return target
 
 
-def test_the_address_reaches_every_chapter(root, chapters, tmp_path, monkeypatch):
+def test_the_address_reaches_every_chapter(root, chapters, tmp_path, monkeypatch, plain):
     monkeypatch.delenv("SARCO_REPOSITORY", raising=False)
     copy = _copy(root, tmp_path)
     url = address.checked("https://github.com/someone/sarco.git/")

@@ -22,7 +22,7 @@ from sarco.slice_tool.segmentation import Segmenter
 
 # How a slice may lie on its file's grid: not said, as usual, flipped, turned, and with rows and columns exchanged.
 LIES = (None, (1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, -1, 0), (0, 1, 0, 1, 0, 0), (0, -1, 0, 1, 0, 0))
-THIN = ((1, 1), (1, 2), (2, 1), (2, 3))  # of the rows and columns of a fine phantom, each so manieth is left
+THIN = ((1, 1), (1, 2), (2, 1), (2, 3))  # of the rows and columns of a fine phantom, every n-th is left
 CASES, DRAWN = 20, 11
 # Sums of float32 in another order move a probability in its sixth digit: a pixel at the level may turn, not several.
 TURNED_PX = 1

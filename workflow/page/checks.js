@@ -35,7 +35,7 @@ export function check(slice, mask) {
   ];
 }
 
-/** Every so manieth pixel of an upright slice and its muscle, where its pixels are small. */
+/** Every n-th pixel of an upright slice and its muscle, where its pixels are small. */
 function thinned({ imageHu, rows, columns, spacingMm }, muscle) {
   const fine = LIMITS.FINE_MM;
   const steps = spacingMm.map((side) => Math.max(1, Math.round((fine - (fine % side)) / side)));

@@ -88,7 +88,7 @@ function beginsAsDataSet(bytes) {
   return first && (explicit || view.getUint32(4, true) <= 128);
 }
 
-/** The part of a file that was squeezed; one that grows beyond all measure is refused. */
+/** The part of a file that was compressed; one that grows beyond all measure is refused. */
 async function unpack(bytes, again = true) {
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
   const pieces = [];

@@ -12,7 +12,7 @@ from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
 from sarco.ct import composition, tissues
 from sarco.engines.openvino import BATCH_NORMALISATION_EPSILON
-from sarco.engines.weights import SCALE, read_manifest, read_members, unpack, weights_sha256
+from sarco.engines.weights import SCALE, read_manifest, read_members, unpack
 from sarco.evidence import learned
 from sarco.evidence.speed import onnx_model
 from sarco.method import ensemble, postprocess, preprocess, unet
@@ -56,7 +56,6 @@ def settings(weights, manifest):
     correction = known.correction and {key: getattr(known.correction, key) for key in wanted}
     spacing_mm = manifest["spacing_mm"]
     return {
-        "weights_sha256": weights_sha256(manifest),
         "network_spacing_mm": spacing_mm,
         "network_size": preprocess.network_size(spacing_mm),
         "window_hu": paper.WINDOW_HU,

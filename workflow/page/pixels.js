@@ -17,6 +17,7 @@ const READERS = {
   ".4.90": jpeg2000,
   ".4.91": jpeg2000,
 };
+const CODECS = { ".4.80": "charls", ".4.81": "charls", ".4.90": "openjpeg", ".4.91": "openjpeg" };
 const KINDS_OF_GREY = ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"];
 
 /** Values as the file holds them, row by row; `codecs` loads what reads JPEG-LS and JPEG 2000. */
@@ -32,11 +33,12 @@ export async function storedValues(data, syntax, codecs) {
     how[name] = number(data, name);
   }
   checkBits(how, read !== plain);
+  const codec = await codecs[CODECS[kind]]?.(); // that it cannot be loaded is no fault of the slice
   try {
     checkKind(how, text(data, "PhotometricInterpretation"));
     const stream = read === plain ? found.bytes : oneStream(found);
     if (read !== plain) checkStream(stream, how);
-    return await read(stream, how, codecs);
+    return await read(stream, how, codec);
   } catch (error) {
     const [why] = String(error.message ?? "").trim().split("\n"); // C++ throws numbers
     refuse(true, () => say.thePixelDataCannot(short(why || "its decoder fails", 160)));
@@ -154,15 +156,13 @@ function jpegLossless(stream, how) {
 }
 
 /** JPEG-LS, whose precision is that of the stream. */
-async function jpegLs(stream, how, codecs) {
-  const codec = await codecs.charls();
+async function jpegLs(stream, how, codec) {
   const { pixels, bits } = decodeWith(new codec.JpegLSDecoder(), stream, how);
   return Int32Array.from(pixels, (value) => bitsOf(value, bits, how.PixelRepresentation));
 }
 
 /** JPEG 2000, whose stream says itself whether its values are signed; where the header says otherwise it is right. */
-async function jpeg2000(stream, how, codecs) {
-  const codec = await codecs.openjpeg();
+async function jpeg2000(stream, how, codec) {
   const { pixels, bits, signed } = decodeWith(new codec.J2KDecoder(), stream, how);
   const given = Int32Array.from(pixels, (value) => (signed ? value << 16 >> 16 : value));
   return signed === Boolean(how.PixelRepresentation) ? given : given.map((value) => bitsOf(value, bits, !signed));
