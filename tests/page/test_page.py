@@ -24,10 +24,9 @@ pytestmark = pytest.mark.long
 
 SAMPLE = render.ROOT / "data/sample/images"
 SITE = "http://book.test"  # no such place: the browser gets the files from here
-AREA_CM2 = 0.2  # the order of sums of float32 turns a pixel at the level, 0.004 cm2; the issue's bound
+AREA_CM2 = 0.2  # the order of sums of float32 turns a pixel at the level, 0.004 cm2; twenty times that
 DSC = 0.999
-# One second of one thread was measured; here a test may share its core with a training and other tests.
-SECONDS = 20.0
+SECONDS = 3.0  # what a reader waits gladly, for the best of three, as tests share their cores; one second was measured
 WAIT_MS = 120_000
 DONE = "#ys-numbers td >> nth=0"
 
@@ -49,7 +48,7 @@ def pages(modules, tmp_path_factory):
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
     """What `sarco segment --quick` writes of a slice: its numbers, and its mask."""
-    segmenter, folder = Segmenter(quick=True), tmp_path_factory.mktemp("command")
+    segmenter, folder = Segmenter(quick=True, engine="float32"), tmp_path_factory.mktemp("command")
 
     def of(path):
         mask, *_ = output.write(segmenter.segment(read_slice(path)), folder)
@@ -147,7 +146,12 @@ def test_from_a_folder_the_sample_is_segmented(opened, command):
     assert page.inner_text("#ys-name") == "1026.dcm, a synthetic phantom."
     _segment(page)
     _as_the_command(page, *command(SAMPLE / "1026.dcm"))
-    assert float(re.search(r"Segmented in ([\d.]+) s", page.inner_text("#ys-made"))[1]) <= SECONDS
+    seconds = []
+    for _ in range(3):
+        seconds.append(float(re.search(r"Segmented in ([\d.]+) s", page.inner_text("#ys-made"))[1]))
+        page.click("#ys-segment")
+        page.locator("#ys-segment[aria-disabled=false]").wait_for()
+    assert min(seconds) <= SECONDS
     told = page.get_attribute("#ys-canvas", "aria-label")
     assert f"Muscle {page.locator(DONE).inner_text()}" in told
     assert page.inner_text("#ys-status") in f"{told} No warnings."

@@ -24,8 +24,11 @@ from . import export, packages, sentences
 HERE = Path(__file__).resolve().parent
 MARK = "<!-- page -->"
 PAGE, FOLDER = "chapters/your-slice.html", "_static/your-slice"
-PLACE = '<div id="your-slice"></div>'
-WITHOUT = "<p><strong>This book was built without the part that computes, which needs npm.</strong></p>"
+PLACE, CHARSET = '<div id="your-slice"></div>', '<meta charset="utf-8" />'
+WITHOUT = (
+    "<p><strong>This book was built without the part that computes, which needs npm, so this page has neither network "
+    "nor rule.</strong></p>"
+)
 PIECE = 1 << 20  # bytes of a file that is loaded: between two of them the progress moves
 WASM = {
     "runtime": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
@@ -63,7 +66,8 @@ def finish(pages):
     except SarcoError as error:
         if os.environ.get("CI"):
             raise
-        print(f"The book is without the part of {PAGE} that computes: {error}", file=sys.stderr)
+        told = "once npm is there, 'make clean' and 'make book' bring it"
+        print(f"The book is without the part of {PAGE} that computes ({error}); {told}.", file=sys.stderr)
         _replace(path, PLACE, WITHOUT)
         return
     script = _scripts(pages / FOLDER, modules)
@@ -74,7 +78,8 @@ def finish(pages):
     there = {own or html.unescape(handler) for own, handler in INLINE.findall(path.read_text(encoding="utf-8"))}
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in sorted(there))
     policy = POLICY.format(inline=" ".join(f"'sha256-{digest}'" for digest in digests))
-    _replace(path, "<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
+    # After the characters, which a browser looks for in the first kilobyte; what stands before loads nothing.
+    _replace(path, CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">')
 
 
 def _replace(path, old, new):

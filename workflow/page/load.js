@@ -3,21 +3,28 @@
 
 const FOLDER = new URL(".", document.currentScript.src);
 const waiting = new Map();
+const underway = new Map(); // two may ask for one file
 window.sarcoPiece = (file, text) => waiting.get(file)(text);
 
 /** The text that one file hands over. */
 function piece(file) {
+  if (!underway.has(file)) underway.set(file, script(file).finally(() => underway.delete(file)));
+  return underway.get(file);
+}
+
+/** The same, by a script of its own. */
+function script(file) {
   return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
+    const element = document.createElement("script");
     const done = (settle, value) => {
       waiting.delete(file);
-      script.remove();
+      element.remove();
       settle(value);
     };
     waiting.set(file, (text) => done(resolve, text));
-    script.onerror = () => done(reject, new Error(`${file} is not beside this page, or was not loaded; load it again`));
-    script.src = new URL(file, FOLDER);
-    document.head.append(script);
+    element.onerror = () => done(reject, new Error(`${file} is not beside this page, or was not loaded; load it again`));
+    element.src = new URL(file, FOLDER);
+    document.head.append(element);
   });
 }
 

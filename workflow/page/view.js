@@ -208,8 +208,9 @@ function addRow(name, value, meaning) {
 
 /** Save the mask on the grid of the file. */
 async function saveMask() {
+  const { name } = slice; // another may be chosen while this is written
   const png = await maskPng({ ...slice, mask: found.mask }, words.not_a_medical_device);
-  save(png, "image/png", `${stem(slice.name)}_mask.png`);
+  save(png, "image/png", `${stem(name)}_mask.png`);
 }
 
 /** Save the numbers as a line of the command's table; what the page does not measure stays empty. */
@@ -239,7 +240,11 @@ function listen() {
   const on = (name, event, action) => part(name).addEventListener(event, action);
   on("segment", "click", () => part("segment").ariaDisabled !== "true" && attempt(segment));
   on("sample", "click", () => attempt(readSample));
-  on("file", "change", () => attempt(readFile, part("file").files));
+  on("file", "change", () => {
+    const chosen = [...part("file").files];
+    part("file").value = ""; // so that the same file can be chosen again, once it was mended
+    if (chosen.length) attempt(readFile, chosen);
+  });
   on("mask", "click", () => attempt(saveMask));
   on("csv", "click", () => attempt(saveNumbers));
   ["window", "outline", "probability"].forEach((name) => on(name, "change", showPicture));

@@ -54,6 +54,6 @@ onmessage = async ({ data: { id, action, content, given, missing } }) => {
   try {
     postMessage({ id, result: await actions[action](content) });
   } catch (error) {
-    postMessage({ id, problem: error.message, refused: error instanceof SliceError });
+    postMessage({ id, problem: String(error?.message ?? error), refused: error instanceof SliceError });
   }
 };
