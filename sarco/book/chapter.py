@@ -72,12 +72,27 @@ class Run(StoredRun):
         That is done where its files are not here; it is a `SarcoError` if its stored results are of another phantom.
         """
         from ..ct.geometry import Slice
-        from ..method.surface import area_cm2
 
         if case in self.cohort.cases():
             return self.cohort.read_slice(case), self.cohort.read_mask(case), self.cohort.read_true_mask(case)
-        stored = self.results("cohort").set_index("case").loc[case]
         drawn = self._draw(case)
+        return Slice(drawn.image_hu, drawn.spacing_mm), drawn.mask, drawn.true_mask
+
+    def true_tissues(self, case):
+        """The true tissue of each pixel of a case, drawn again: an index into `sarco.ct.tissues.TISSUES`."""
+        from ..phantom.tissues import true_labels
+
+        return true_labels(self._draw(case))
+
+    def _draw(self, case):
+        """The phantom of a case; it must be that of the stored results."""
+        from ..cohort.make import draw_case
+        from ..method.surface import area_cm2
+        from ..runs import opening
+
+        stored = self.results("cohort").set_index("case").loc[case]
+        later = opening.of(self) if stored.get("split") == "test" else None
+        drawn = draw_case("reference", later.seed if later else self.profile.seed, int(case) - 1)
         for mask, column in ((drawn.mask, "area_cm2"), (drawn.true_mask, "true_area_cm2")):
             drawn_cm2 = area_cm2(mask, drawn.spacing_mm)
             if abs(drawn_cm2 - stored[column]) > SAME_CM2:
@@ -86,22 +101,7 @@ class Run(StoredRun):
                     f"{drawn_cm2:.1f} where its phantom is drawn again, so the table is of another generator; make the "
                     "results anew."
                 )
-        return Slice(drawn.image_hu, drawn.spacing_mm), drawn.mask, drawn.true_mask
-
-    def read_tissues(self, case):
-        """The true tissue of each pixel of a case, drawn again: an index into `sarco.ct.tissues.TISSUES`."""
-        from ..phantom.tissues import true_labels
-
-        return true_labels(self._draw(case))
-
-    def _draw(self, case):
-        """The phantom of a case."""
-        from ..cohort.make import draw_case
-        from ..runs import opening
-
-        of_test = self.results("cohort").set_index("case")["split"].get(case) == "test"
-        later = opening.of(self) if of_test else None
-        return draw_case("reference", later.seed if later else self.profile.seed, int(case) - 1)
+        return drawn
 
     def _require(self, path):
         if not path.is_file():

@@ -202,7 +202,7 @@ def _print_numbers(measured, files):
     from rich.console import Console
     from rich.table import Table
 
-    from ..slice_tool.numbers import rows, tissue_rows
+    from ..slice_tool.numbers import OF_TISSUES, rows, tissue_rows
 
     for warning in measured["warnings"]:
         print(f"{measured['file']}: {warning}", file=sys.stderr)
@@ -218,6 +218,7 @@ def _print_numbers(measured, files):
         for cells in tissue_rows(measured):
             apart.add_row(*cells)
         console.print(apart)
+        console.print(OF_TISSUES)
     console.print(measured["not_a_medical_device"])
     for file in files:
         console.print(str(file), markup=False)

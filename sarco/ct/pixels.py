@@ -13,7 +13,7 @@ from .header import number
 
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # markers of JPEG, the last of JPEG-LS
 END_OF_IMAGE = b"\xff\xd9"
-LAST = "pillow, gdcm"  # of the decoders, in this order
+LAST = ("pillow", "gdcm")  # of the decoders, in this order
 
 
 def stored_values(header, path, frame=None):
@@ -33,7 +33,8 @@ def stored_values(header, path, frame=None):
     # pydicom shifts what Pillow reads of signed JPEG 2000 by half its range where the header says unsigned. GDCM reads
     # what nothing else does, and fails worse on broken data than the others: with the process that it runs in.
     plugins = decoder.available_plugins
-    options = {"decoding_plugin": min(plugins, key=LAST.find)} if plugins else {}
+    first = min(plugins, key=lambda name: LAST.index(name) if name in LAST else -1, default=None)
+    options = {"decoding_plugin": first} if plugins else {}
     if shift:
         options["correct_unused_bits"] = False
     with refusing("the pixel data cannot be decoded ({}); export it again."):

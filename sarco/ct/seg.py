@@ -153,9 +153,10 @@ def read_mask(path, slice_, labels=()):
 
 
 def read_parts(path, slice_):
-    """The tissues of a SEG that `encode` wrote, by name and side, bool (rows, columns); none of any other SEG.
+    """The tissues of a SEG, by name and side, bool (rows, columns): segments that are called as `encode` calls them.
 
-    A muscle that is there by its sides is the whole of them, too.
+    Programs that correct one keep these names and change all else. A muscle that is there by its sides is the whole of
+    them, too.
     """
     with about(path):
         seg, found = _read(path, path.stat().st_mtime_ns), {}

@@ -13,6 +13,7 @@ from ..base import disc
 from ..base.errors import SarcoError
 from ..method import postprocess
 from ..method.preprocess import to_native, to_network
+from ..method.surface import area_cm2
 from .composition import FAT_HU
 
 # In the order of the network's outputs, each with the parts of the phantom that it is made of.
@@ -31,12 +32,16 @@ TISSUES = {
     BONE: ("bone", "disc", "cartilage"), CANAL: ("spinal canal",), "kidney": ("kidney",),
     "organ": ("liver", "spleen", "gallbladder", "pancreas"), "bowel": ("bowel", "bowel content"),
 }  # fmt: skip
-MEASURED = (*MUSCLES, *FATS)  # what is told of a slice, in this order
+BELOW_L3 = "iliacus", "gluteus medius"  # which the shipped student never finds: their pixels go to other muscles
+MEASURED = (*(name for name in MUSCLES if name not in BELOW_L3), *FATS)  # what is told of a slice, in this order
 RIGHT, LEFT = SIDES = "right", "left"  # of the patient
-# Told apart by any kind of colour vision, by hue and by lightness (after Okabe and Ito).
-COLOURS = dict(zip(MEASURED, ("#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#0072b2", "#cc79a7", "#999999", "#f7e7c6",
-                              "#009e73", "#ffffff"), strict=True))  # fmt: skip
+# Okabe and Ito's colours, which any kind of colour vision can tell apart, and white.
+COLOURS = dict(zip(MEASURED, ("#e69f00", "#56b4e9", "#d55e00", "#f0e442", "#0072b2", "#cc79a7", "#009e73", "#ffffff"),
+                   strict=True))  # fmt: skip
 SKIN_MM = 1.5  # from air: no fat, but skin and its blur, which no grid of 2 mm can tell from fat
+SIDED = ("psoas", "erector spinae", "rectus abdominis")
+SIDES_RATIO = 0.1  # of these muscles, at least: less is no atrophy but a midline that lies beside them
+CANAL_CM2 = 0.5  # a quarter of the smallest in phantoms
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 
 
@@ -157,10 +162,10 @@ def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):
     Returns
     -------
     ndarray of bool, (rows, columns), or None
-        None where canal, bone or rectus is missing.
+        None where canal, bone or rectus is missing, or a muscle of `SIDED` lies on one side alone.
     """
     canal, bone, recti = (np.argwhere(labels == tissues.index(name)) * np.array(spacing_mm) for name in MIDLINE)
-    if not (len(canal) and len(bone) and len(recti)):
+    if area_cm2(labels == tissues.index(CANAL), spacing_mm) < CANAL_CM2 or not (len(bone) and len(recti)):
         return None
     canal = _near(canal, np.median(canal, axis=0)).mean(axis=0)
     vertebra = _near(bone, canal)
@@ -174,7 +179,12 @@ def left_half(labels, spacing_mm, tissues=tuple(TISSUES)):
     middle = (recti[aside <= low].mean(axis=0) + recti[aside >= high].mean(axis=0)) / 2
     behind, before = ((to - origin) / np.hypot(*(to - origin)) for origin, to in ((canal, body), (body, middle)))
     places = np.moveaxis(np.indices(labels.shape), 0, -1) * np.array(spacing_mm) - body
-    return np.where(places @ (behind + before) > 0, _left_of(before, places), _left_of(behind, places)) > 0
+    straight = _left_of(behind, places) > 0  # which does not follow the recti: one alone would draw the midline to it
+    for name in SIDED:
+        small, large = sorted(np.count_nonzero((labels == tissues.index(name)) & on) for on in (straight, ~straight))
+        if small < SIDES_RATIO * large:
+            return None
+    return np.where(places @ (behind + before) > 0, _left_of(before, places) > 0, straight)
 
 
 def _near(places, middle):

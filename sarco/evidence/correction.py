@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..base.errors import SarcoError
-from ..ct.tissues import called
+from ..ct.tissues import SIDES, called
 from ..method import metrics
 from ..method.surface import corrected_cm2, in_mean_error
 from ..runs.evaluation import FINAL, STUDENT
@@ -120,7 +120,9 @@ def correction_from_results(cases, student=False):
 
 
 def of_tissues(table, student=False):
-    """The mean error of the area of each tissue and side, against the truth: of validation slices that show it.
+    """The mean error of the area of each tissue and side, against the truth: of validation slices where it is.
+
+    Left and right are learned together, as nothing sets them apart.
 
     Parameters
     ----------
@@ -132,16 +134,17 @@ def of_tissues(table, student=False):
     Returns
     -------
     dict of str to Correction
-        By name (`sarco.ct.tissues.called`); without those that fewer than `FEWEST` slices show. The coverage is that
-        on the test slices.
+        By name (`sarco.ct.tissues.called`); without those that are on fewer than `FEWEST` slices, or found there. The
+        coverage is that on the test slices.
     """
-    found = {}
-    for (name, side), part in table.fillna({"side": ""}).groupby(["tissue", "side"], sort=False):
-        part = part.dropna(subset=[column := f"{STUDENT if student else 'members'}_area_cm2"])
+    found, column = {}, f"{STUDENT if student else 'members'}_area_cm2"
+    table = table.fillna({"side": ""}).dropna(subset=[column])
+    for (name, sided), part in table.groupby([table["tissue"], table["side"] != ""], sort=False):
         validation, test = (part[part["split"] == split] for split in ("validation", "test"))
-        if len(validation) < FEWEST:
+        if validation["case"].nunique() < FEWEST:
             continue
         learned = Correction.learn(validation[column], validation["true_area_cm2"])
         held = (learned.apply(test[column]) - test["true_area_cm2"]).abs() <= learned.half_cm2
-        found[called(name, side)] = replace(learned, coverage=float(held.mean()) if len(test) else None)
+        learned = replace(learned, coverage=float(held.mean()) if len(test) else None)
+        found |= dict.fromkeys((called(name, side) for side in (SIDES if sided else ("",))), learned)
     return found

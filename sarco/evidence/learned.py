@@ -29,12 +29,16 @@ HOW = (
 
 @dataclass(frozen=True)
 class Learned:
-    """The correction, the limit of the members' disagreement, why one of them is None, and what of each tissue."""
+    """The correction, the limit of the members' disagreement, why one of them is None, and the same of each tissue.
+
+    The last holds for the student of that team alone (`sarco.engines.weights.team`), which parts the muscle.
+    """
 
     correction: Correction | None = None
     limit: Limit | None = None
     warnings: tuple[str, ...] = ()
     tissues: dict[str, Correction] = field(default_factory=dict)
+    student: str = ""
 
 
 def of(weights, results, manifest, student=False):
@@ -60,6 +64,7 @@ def keep(weights, results):
                 "team": team(manifest), "correction": asdict(learned.correction),
                 "limit": learned.limit and asdict(learned.limit),
                 "tissues": {name: asdict(one) for name, one in learned.tissues.items()},
+                "student": learned.student,
             }  # fmt: skip
     path = Path(weights) / FILE
     with atomic(path) as beside:
@@ -85,7 +90,7 @@ def _kept(weights, results, manifest, student):
         if same and kept["code"] == _code() and known["team"] == team(manifest):
             tissues = {name: Correction(**one) for name, one in known["tissues"].items()}
             limit = known["limit"] and Limit(**known["limit"])
-            return Learned(Correction(**known["correction"]), limit, tissues=tissues)
+            return Learned(Correction(**known["correction"]), limit, tissues=tissues, student=known["student"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
         pass
     return None
@@ -105,20 +110,20 @@ def learn(results, manifest, student=False):
         return Learned(warnings=(f"No corrected area: {error}",))
     except (ValueError, KeyError) as error:
         return Learned(warnings=(f"{results}: results that cannot be read ({error}), so no corrected area.",))
-    tissues = _of_tissues(Path(results) / "tissues.csv", manifest, student)
+    of_tissues = _of_tissues(Path(results) / "tissues.csv", manifest, student)
     if len(manifest["members"]) < 2:
-        return Learned(correction, tissues=tissues)
-    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), tissues)
+        return Learned(correction, None, (), *of_tissues)
+    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), *of_tissues)
 
 
 def _of_tissues(path, manifest, student):
-    """What is known of each tissue; nothing where the table is missing, or of other weights."""
+    """What is known of each tissue, and the team of whose student; nothing without a table of these weights."""
     try:
         table = read_results(path)
         (teams,) = table["team"].unique()
     except (FileNotFoundError, ValueError, KeyError):
-        return {}
-    return of_tissues(table, student) if teams.split()[student] == team(manifest) else {}
+        return {}, ""
+    return (of_tissues(table, student), teams.split()[1]) if teams.split()[student] == team(manifest) else ({}, "")
 
 
 def _limit(path, correction, manifest):

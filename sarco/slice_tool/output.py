@@ -85,7 +85,8 @@ def finished(target, made_from):
     files = files_of(target)
     measured = read_numbers(files[".json"])
     # The numbers are written last, so the others were there; whoever took one away wants it again.
-    whole = all(file.exists() for end, file in files.items() if end not in OPTIONAL)
+    wanted = {*files} - {*OPTIONAL} | ({"_tissues.png"} if measured.get("tissues") else set())
+    whole = all(files[end].exists() for end in wanted)
     return measured if whole and measured.get("made_from") == made_from else None
 
 

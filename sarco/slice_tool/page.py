@@ -52,8 +52,7 @@ def _tissues(lines, picture):
     return (
         f"<h2>Every tissue</h2><figure>{_image(picture, 'The slice; each tissue has a colour and a number.')}</figure>"
         f"<table><tr>{head}</tr>{body}</table>"
-        '<p class="small">Areas as found, in brackets with the 95 % interval of the true area on synthetic phantoms; '
-        "right and left are the patient's. The paper measures the muscle as a whole alone.</p>"
+        f'<p class="small">{escape(numbers.OF_TISSUES)} The paper measures the muscle as a whole alone.</p>'
     )
 
 

@@ -19,7 +19,7 @@ from ..ct import composition, masks, seg
 from ..ct.geometry import Slice, as_stored, upright
 from ..engines import choose as engines
 from ..engines import int8
-from ..engines.weights import read_manifest, weights_sha256
+from ..engines.weights import read_manifest, team, weights_sha256
 from ..evidence import cutoffs, disagreement, learned
 from ..evidence.correction import Correction
 from ..evidence.cutoffs import Person
@@ -127,6 +127,10 @@ class Segmentation:
             return None
         return self.correction.interval(self.area_cm2)
 
+    def tissue(self, name: str, side: str = "") -> tissue.Tissue | None:
+        """One of `tissues`, as "psoas" and "left"; None where it was not asked for, or has no sides."""
+        return next((one for one in self.tissues if (one.name, one.side) == (name, side)), None)
+
     def _index(self, area_cm2):
         height_m = self.person.height_m
         return None if area_cm2 is None or height_m is None else area_cm2 / height_m**2
@@ -196,6 +200,8 @@ class Segmenter:
         if tissues and self._student is None:
             raise SarcoError(f"{self.weights}: has no student of every tissue, so no tissues; leave out --tissues, or "
                              "choose other weights.")  # fmt: skip
+        if tissues and not (known.tissues and known.student == team(self._student.manifest)):
+            self._of_tissues, self._warnings = {}, (*self._warnings, f"{self.results}/{tissue.NO_INTERVAL}")
 
     @made_once
     def ensemble(self):
@@ -255,6 +261,9 @@ class Segmenter:
         if alone and self.witness:
             muscle = witness.muscle(image.image_hu, image.spacing_mm, self.witness)
             spread["other_tissue_cm2"] = witness.other_tissue_cm2(measured["all"].mask, muscle, image.spacing_mm)
+        parted = ()
+        if self.tissues:
+            parted = tissue.part(image, stored, measured["all"].mask, self._student, self._of_tissues)
         manifest, engine = self.manifest, "{name} {version} in {precision}".format(**self.ensemble.engine.made_with)
         weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
@@ -263,16 +272,8 @@ class Segmenter:
             versions=environment.versions() | {"engine": engine, "weights": weights}, members=size,
             probability=as_stored(measured["all"].probability, stored.header),
             correction=self.correction, disagreement_limit=self.limit, **spread,
-            tissues=self._parted(stored, image, measured["all"].mask) if self.tissues else (),
+            tissues=parted,
         )  # fmt: skip
-
-    def _parted(self, stored, image, mask):
-        from ..ct.tissues import label_map, parts
-
-        labels = label_map(image.image_hu, image.spacing_mm, self._student, mask)
-        found = parts(labels, image.spacing_mm, self._student.tissues)
-        found = {part: as_stored(one, stored.header) for part, one in found.items()}
-        return tissue.measure(found, stored.image_hu, stored.spacing_mm, self._of_tissues)
 
 
 def _gather(image, mask, person, warnings, **known):
@@ -391,6 +392,7 @@ def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = N
         lost_cm2 = lost_px * image.spacing_mm[0] * image.spacing_mm[1] / 100
         warnings.append(f"{lost_cm2:.1f} cm² of the mask lies outside [-29, 150] HU and was cut; check that it belongs "
                         "to this slice.")  # fmt: skip
-    given_parts = seg.read_parts(mask_path, image) if mask_path and masks.kind_of(mask_path) == "seg" else {}
-    found = tissue.measure(given_parts, image.image_hu, image.spacing_mm)
+    of_parts = mask_path is not None and not labels and masks.kind_of(mask_path) == "seg"
+    found, told = tissue.given(seg.read_parts(mask_path, image) if of_parts else {}, image)
+    warnings += told
     return _gather(image, kept, person, warnings, versions=environment.versions(), mask_path=mask_path, tissues=found)

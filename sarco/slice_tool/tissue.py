@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..ct import tissues
+from ..ct.composition import FAT_HU
+from ..ct.geometry import as_stored
 from ..evidence.correction import Correction
 from ..method.surface import area_cm2
+from ..paper import MUSCLE_HU
 
+LOST_SHARE = 0.05  # of a given part that its HU cut away, from which it is said
 DIFFERENT_CM2 = 0.5  # by which the muscles of a given mask may be less or more than its whole, unsaid
 NO_MIDLINE = (
-    "The midline was not found (spinal canal, vertebra or rectus is missing), so no muscle is told left from right."
+    "The midline was not found (spinal canal, vertebra or a muscle beside it is missing, or lies on one side alone), "
+    "so no muscle is told left from right."
 )
+NO_INTERVAL = "tissues.csv: not there or of other networks, so no interval of a tissue; run 'sarco tissues'."
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +48,12 @@ class Tissue:
     correction: Correction | None = None
 
     @property
-    def called(self) -> str:
-        """Name and side, as "psoas, left"."""
-        return tissues.called(self.name, self.side)
-
-    @property
     def interval_cm2(self) -> tuple[float, float] | None:
-        """95 % prediction interval of the true area, as of phantoms; None where none was there to learn it from."""
-        return None if self.correction is None or not self.area_cm2 else self.correction.interval(self.area_cm2)
+        """95 % prediction interval of the true area, as of phantoms; None where no phantom had such an area."""
+        known = self.correction
+        if known is None or not known.smallest_cm2 <= known.apply(self.area_cm2) <= known.largest_cm2:
+            return None
+        return known.interval(self.area_cm2)
 
 
 def measure(masks, image_hu, spacing_mm, corrections=None):
@@ -72,14 +76,37 @@ def segments(found):
     return {(one.name, one.side): one.mask for one in found if one.mask.any() and bool(one.side) == (one.name in sided)}
 
 
+def part(image, stored, mask, student, corrections):
+    """The tissues of an upright slice whose muscle is `mask`, on the grid of its file: tuple of `Tissue`."""
+    labels = tissues.label_map(image.image_hu, image.spacing_mm, student, mask)
+    parts = tissues.parts(labels, image.spacing_mm, student.tissues)
+    parts = {which: as_stored(one, stored.header) for which, one in parts.items()}
+    return measure(parts, stored.image_hu, stored.spacing_mm, corrections)
+
+
+def given(parts, image):
+    """The parts of a SEG, each cut to the HU of its tissue: tuple of `Tissue`, and sentences about what was cut."""
+    ends = {name: MUSCLE_HU if name in tissues.MUSCLES else FAT_HU for name, _ in parts}
+    within = {name: (image.image_hu >= low) & (image.image_hu <= high) for name, (low, high) in ends.items()}
+    found = measure({which: mask & within[which[0]] for which, mask in parts.items()}, image.image_hu, image.spacing_mm)
+    told = []
+    for one in (one for one in found if not one.side):
+        lost_cm2 = area_cm2(parts[one.name, ""], image.spacing_mm) - one.area_cm2
+        if lost_cm2 > LOST_SHARE * (lost_cm2 + one.area_cm2):
+            low, high = ends[one.name]
+            told.append(f"{lost_cm2:.1f} cm² of the {one.name} lies outside [{low}, {high}] HU and was cut.")
+    return found, told
+
+
 def warnings(found, muscle, spacing_mm):
     """What to know of the parts of a slice whose muscle is the mask `muscle`: sentences."""
-    if not found:
+    muscles = [one for one in found if one.name in tissues.MUSCLES]
+    if not muscles:
         return []
-    told = [] if any(one.side for one in found) else [NO_MIDLINE]
-    whole = np.any([one.mask for one in found if one.name in tissues.MUSCLES], axis=0)
-    off_cm2 = area_cm2(whole ^ muscle, spacing_mm)
-    if off_cm2 > DIFFERENT_CM2:
+    told = [] if any(one.side for one in muscles) else [NO_MIDLINE]
+    off_cm2 = area_cm2(np.any([one.mask for one in muscles], axis=0) ^ muscle, spacing_mm)
+    every = {one.name for one in muscles} >= {*tissues.MEASURED} & {*tissues.MUSCLES}
+    if every and off_cm2 > DIFFERENT_CM2:
         told.append(
             f"The muscles apart and the muscle as a whole differ in {off_cm2:.1f} cm²: correct both, or measure one."
         )

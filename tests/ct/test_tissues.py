@@ -59,6 +59,28 @@ def test_the_map_parts_the_muscle_and_leaves_it_whole():
     assert set(names[:26].flat) == {"background"} and "background" not in names[30:]
 
 
+def test_no_sides_where_a_muscle_lies_on_one_alone():
+    labels = np.full((120, 160), NAMES.index("visceral fat"), np.uint8)
+    places = {"rectus abdominis": (slice(5, 9), (40, 110)), "bone": (slice(50, 70), (70, 70)),
+              "spinal canal": (slice(72, 82), (74, 74)), "psoas": (slice(50, 65), (45, 100)),
+              "erector spinae": (slice(84, 110), (45, 90))}  # fmt: skip
+    for name, (rows, columns) in places.items():
+        for column in columns:
+            labels[rows, column : column + (12 if name == "spinal canal" else 20)] = NAMES.index(name)
+    half = tissues.left_half(labels, (1.0, 1.0))
+    assert half[:, :70].all() and not half[:, 90:].any()
+    for name, (rows, (left, _)) in places.items():
+        other = labels.copy()
+        if name == "bone":
+            continue
+        if name == "spinal canal":
+            other[rows.start + 5 :][other[rows.start + 5 :] == NAMES.index(name)] = 0
+            other[rows, 74:80] = 0  # thirty pixels are left
+        else:
+            other[rows, left : left + 20] = 0
+        assert tissues.left_half(other, (1.0, 1.0)) is None, name
+
+
 def test_networks_of_muscle_alone_are_told_from_a_student():
     with pytest.raises(SarcoError, match="know muscle alone"):
         tissues.label_map(np.zeros((8, 8)), (1.0, 1.0), Ensemble({"spacing_mm": 2.0}, [[]]))

@@ -11,10 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 import sarco
-from sarco.base import paths
+from sarco.base import disc, paths
 from sarco.base.errors import SarcoError
 from sarco.cli.app import app
 from sarco.ct import tissues
+from sarco.ct.dicom import read_slice
 from sarco.engines.weights import read_manifest
 from sarco.slice_tool import tissue
 
@@ -56,10 +57,16 @@ def test_the_parts_make_up_the_muscle_and_the_sides_a_part(made):
     assert [name for name, side in parts if side is None] == list(tissues.MEASURED)
     areas = {part: one["area_cm2"] for part, one in parts.items()}
     # Each area is rounded to a thousandth.
-    assert sum(areas[name, None] for name in tissues.MUSCLES) == pytest.approx(numbers["area_cm2"], abs=0.01)
-    for name in tissues.MUSCLES:
+    muscles = [name for name in tissues.MEASURED if name in tissues.MUSCLES]
+    assert sum(areas[name, None] for name in muscles) == pytest.approx(numbers["area_cm2"], abs=0.01)
+    for name in muscles:
         assert areas[name, "right"] + areas[name, "left"] == pytest.approx(areas[name, None], abs=0.01)
     assert min(areas["psoas", "right"], areas["psoas", "left"]) > 3
+    for name in ("psoas", "lateral wall", "visceral fat"):
+        low, high = parts[name, None]["interval_95_cm2"]
+        # The mean errors in the committed table are under a square centimetre.
+        assert low < areas[name, None] + 1 and high > areas[name, None] - 1 and high - low < 15
+        assert 0.8 < parts[name, None]["interval_coverage"] <= 1
     assert -130 < parts["subcutaneous fat", None]["mean_hu"] < -60 < 0 < parts["psoas", None]["mean_hu"] < 100
 
 
@@ -108,9 +115,36 @@ def test_a_part_that_was_corrected_alone_is_told(path, made):
     psoas = next(one.mask for one in found.tissues if one.name == "psoas")
     assert tissue.warnings(found.tissues, found.mask, found.spacing_mm) == []
     (told,) = tissue.warnings(found.tissues, found.mask & ~psoas, found.spacing_mm)
+    assert found.tissue("psoas").mask is psoas and found.tissue("psoas", "front") is None
     assert f"differ in {psoas.sum() * found.spacing_mm[0] * found.spacing_mm[1] / 100:.1f} cm²" in told
     unsided = [one for one in found.tissues if not one.side]
     assert tissue.warnings(unsided, found.mask, found.spacing_mm) == [tissue.NO_MIDLINE]
+    fat = [one for one in found.tissues if one.name in tissues.FATS]
+    assert tissue.warnings(fat, found.mask, found.spacing_mm) == []  # of a SEG without muscles apart
+
+
+def test_a_seg_of_others_is_cut_and_nothing_else_said(path, made):
+    """What was painted over the border of its tissue is cut; a part that was named is measured alone."""
+    found = sarco.segment(path, quick=True, tissues=True)
+    painted = {("visceral fat", ""): disc.dilate(found.tissue("visceral fat").mask, 5, found.spacing_mm)}
+    image = read_slice(path)
+    (fat,), told = tissue.given(painted, image)
+    assert image.image_hu[fat.mask].max() <= -30 and len(told) == 1 and "of the visceral fat lies outside" in told[0]
+    again = sarco.measure(path, made[0] / "slice_seg.dcm", labels=["psoas"])
+    assert again.tissues == () and not any("differ" in one for one in again.warnings)
+    assert again.area_cm2 == pytest.approx(found.tissue("psoas").area_cm2)
+
+
+def test_intervals_are_those_of_the_student_that_parts(path, tmp_path):
+    """Without a table, or with one of another student, an area stands alone and a sentence says why."""
+    for change in (lambda table: table.unlink(), lambda table: table.write_text(table.read_text().replace(" 6", " 5"))):
+        shutil.rmtree(tmp_path, ignore_errors=True)
+        shutil.copytree(WEIGHTS, tmp_path / "weights", ignore=shutil.ignore_patterns("learned.json"))
+        shutil.copytree(WEIGHTS.parent / "results", tmp_path / "results")
+        change(tmp_path / "results/tissues.csv")
+        found = sarco.segment(path, tmp_path / "weights", quick=True, tissues=True)
+        assert all(one.interval_cm2 is None for one in found.tissues)
+        assert any("tissues.csv: not there or of other networks" in one for one in found.warnings)
 
 
 def test_many_slices_have_a_table_of_tissues_and_only_when_asked(path, made, tmp_path):
@@ -122,7 +156,9 @@ def test_many_slices_have_a_table_of_tissues_and_only_when_asked(path, made, tmp
     for (name, side), one in by_part(made[1]).items():
         key = "_".join(f"{name} {side or ''}".split())
         assert table[f"{key}_area_cm2"] == one["area_cm2"]
-    assert (out / "slice_tissues.png").is_file()
+    (out / "slice_tissues.png").unlink()
+    assert run("segment", slices, "--quick", "--tissues", "--out", out).exit_code == 0
+    assert (out / "slice_tissues.png").is_file()  # whoever took it away wants it again
     assert run("segment", slices, "--quick", "--out", out).exit_code == 0
     assert not any("psoas" in name for name in pd.read_csv(out / "table.csv").columns)
     assert not (out / "slice_tissues.png").exists()

@@ -40,7 +40,8 @@ def drawn(figure):
                 told = own if not own.startswith("_") else _line(series.get(colour, ""))
                 x, x_to, y, y_to = (_told(value, names[at // 2]) for at, value in enumerate(four))
                 row = [panel, f"{kind} {counts[kind]}", told, colour, labels[0], x, x_to, labels[1], y, y_to]
-                if any((x, x_to, y, y_to)) and rows[-1:] != [row]:
+                # The corners of an area come twice; two points of a cloud may lie in one place.
+                if any((x, x_to, y, y_to)) and not (kind == "area" and rows[-1:] == [row]):
                     rows.append(row)
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows] if rows else [])
@@ -92,7 +93,7 @@ def _names(side):
     texts = [
         _line(str(text)).replace("\N{MINUS SIGN}", "-") for text in side.get_major_formatter().format_ticks(places)
     ]
-    if all(text.strip("-+.,0123456789") == "" or "$" in text for text in texts):
+    if all(text.strip("-+.,0123456789 %") == "" or "$" in text for text in texts):
         return {}
     return dict(zip(places, texts, strict=True))
 
