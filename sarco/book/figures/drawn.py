@@ -59,6 +59,8 @@ def _ends(artist):
     else:
         corners = [artist.get_patch_transform().transform(artist.get_path().vertices)]
         transform = artist.get_data_transform()
+    if not corners:  # a band that is nowhere
+        return "area", transform, np.empty((0, 4))
     if isinstance(artist, FillBetweenPolyCollection):
         along = "xy".index(artist.t_direction)
         xy = np.concatenate(corners)
