@@ -15,6 +15,7 @@ INTERVAL_MEANING = (
     "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
     "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."
 )
+WHOLE = "whole"  # in tissues.csv, of a tissue that is not told by side
 FEWEST = 20  # slices that teach the error of a tissue: it may be missing on most
 WARRANT = (
     "Index and class rest on the area as found: a correction that was learned on phantoms has no warrant on a patient."
@@ -137,9 +138,9 @@ def of_tissues(table, student=False):
         By name (`sarco.ct.tissues.called`); without those that are on fewer than `FEWEST` slices, or found there. The
         coverage is that on the test slices.
     """
-    found, column = {}, f"{STUDENT if student else 'members'}_area_cm2"
-    table = table.fillna({"side": ""}).dropna(subset=[column])
-    for (name, sided), part in table.groupby([table["tissue"], table["side"] != ""], sort=False):
+    found, whose = {}, STUDENT if student else "members"
+    table, column = table.dropna(subset=[f"{whose}_dsc"]), f"{whose}_area_cm2"  # where it is, or was found
+    for (name, sided), part in table.groupby([table["tissue"], table["side"] != WHOLE], sort=False):
         validation, test = (part[part["split"] == split] for split in ("validation", "test"))
         if validation["case"].nunique() < FEWEST:
             continue

@@ -15,10 +15,12 @@ from ..method.slice import measure_subsets
 from ..method.surface import area_cm2
 from ..runs.evaluation import STUDENT, judged_cases
 from .bootstrap import estimate
+from .correction import WHOLE
 from .measuring import opened, table_of
 
 BY = ("members", STUDENT)  # whose muscle is parted; `evidence.correction` reads them by these names
 TOLD = (*tissues.MEASURED, tissues.BONE, tissues.CANAL, "kidney", "organ", "bowel")
+PARTS = [(name, side) for name in TOLD for side in (WHOLE, *(tissues.SIDES if name in tissues.MUSCLES else ()))]
 COLUMNS = ("case", "split", "tissue", "side", "true_area_cm2",
            *(f"{by}_{what}" for by in BY for what in ("dsc", "area_cm2")),
            "team")  # whose rows these are: `sarco.engines.weights.team` of the members, and of the student  # fmt: skip
@@ -28,8 +30,8 @@ DECIMALS = {name: 5 if name.endswith("dsc") else 3 for name in COLUMNS[4:-1]}
 def evaluate(ensemble, student, cohort, cases, progress=True):
     """Part slices of phantoms into tissues and compare with the truth: a DataFrame with the columns `COLUMNS`.
 
-    One row for each case, tissue of `TOLD` and side, where the tissue was there or was found; the side is empty for
-    the whole.
+    One row for each case and each of `PARTS`. There is no DSC where a tissue neither
+    is nor was found, and no area of a side where no midline was.
     """
     names, teams = student.tissues, f"{team(ensemble.manifest)} {team(student.manifest)}"
 
@@ -39,14 +41,14 @@ def evaluate(ensemble, student, cohort, cases, progress=True):
         muscle = measure_subsets(hu, mm, ensemble, {"all": range(ensemble.size)})["all"].mask
         maps = [tissues.by_hu(cohort.read_tissues(case), true, hu, mm)]
         maps += [tissues.label_map(hu, mm, student, of) for of in (muscle, None)]
-        known = (tuple(tissues.TISSUES), names, names)
-        truth, *found = (tissues.parts(labels, mm, of, TOLD) for labels, of in zip(maps, known, strict=True))
-        for part, there in truth.items():
-            areas = [area_cm2(one[part], mm) if part in one else np.nan for one in found]
-            if not (there.any() or np.nansum(areas)):
-                continue
-            scores = [metrics.dice(there, one[part]) if part in one else np.nan for one in found]
-            told = (case, cohort.table.loc[case, "split"], *part, area_cm2(there, mm))
+        named = (tuple(tissues.TISSUES), names, names)
+        found = [tissues.parts(labels, mm, of, TOLD) for labels, of in zip(maps, named, strict=True)]
+        for name, side in PARTS:
+            true, *others = (one.get((name, "" if side == WHOLE else side)) for one in found)
+            areas = [np.nan if mask is None else area_cm2(mask, mm) for mask in (true, *others)]
+            known = [true is not None and mask is not None and (true | mask).any() for mask in others]
+            scores = [metrics.dice(true, mask) if one else np.nan for mask, one in zip(others, known, strict=True)]
+            told = (case, cohort.table.loc[case, "split"], name, side, areas.pop(0))
             pairs = zip(scores, areas, strict=True)
             yield dict(zip(COLUMNS, (*told, *(value for pair in pairs for value in pair), teams), strict=True))
 
@@ -89,16 +91,16 @@ def summarise(table, corrections, by="members"):
     """
     import pandas as pd
 
-    test = table[table["split"] == "test"].fillna({"side": ""})
+    test = table[table["split"] == "test"]
     lines = []
     for (name, side), part in test.groupby(["tissue", "side"], sort=False):
-        part = part.dropna(subset=[f"{by}_area_cm2"])
+        part = part.dropna(subset=[f"{by}_dsc"])
         errors_cm2 = (part[f"{by}_area_cm2"] - part["true_area_cm2"]).to_numpy()
         line = {"tissue": name, "side": side, "n": len(part), "true_area_cm2": part["true_area_cm2"].mean()}
         for what, values, reduce in (("dsc", part[f"{by}_dsc"].to_numpy(), _mean), ("error_cm2", errors_cm2, _mean),
                                      ("rmse_cm2", errors_cm2, _rms)):  # fmt: skip
             line |= zip((what, f"{what}_low", f"{what}_high"), estimate(values, reduce), strict=True)
-        known = corrections.get(tissues.called(name, side))
+        known = corrections.get(tissues.called(name, "" if side == WHOLE else side))
         line |= {"half_cm2": known.half_cm2 if known else np.nan, "held": known.coverage if known else np.nan}
         lines.append(line)
     order = {name: place for place, name in enumerate(TOLD)}

@@ -53,13 +53,15 @@ def test_correction_learns_from_validation_a_to_c_only():
 def test_a_tissue_has_the_error_of_slices_that_show_it():
     n = correction.FEWEST
     rows = [(split, f"{split} {case}", name, side, 10 + error, 10.0)
-            for name, side in (("psoas", ""), ("psoas", "left"))
+            for name, side in (("psoas", "whole"), ("psoas", "left"))
             for split, errors in (("validation", [1.0, 3.0] * (n // 2)), ("test", [2.0, 2.5, -9.0, 2.0]))
             for case, error in enumerate(errors)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["split", "case", "tissue", "side", "members_area_cm2", "true_area_cm2"])
-    table.loc[0, "members_area_cm2"] = np.nan  # no midline was found there
-    rare = table[(table["split"] == "validation") & (table["side"] == "left")][1:].assign(tissue="iliacus", side="")
-    found = correction.of_tissues(pd.concat([table, rare]).replace({"side": {"": np.nan}}))
+    table["members_dsc"] = [np.nan, *[0.9] * (len(table) - 1)]  # it was neither there nor found on the first
+    rare = table[(table["split"] == "validation") & (table["side"] == "left")][1:].assign(
+        tissue="iliacus", side="whole"
+    )
+    found = correction.of_tissues(pd.concat([table, rare]))
     assert list(found) == ["psoas, right", "psoas, left"]  # which are learned together
     assert (found["psoas, left"].mean_error_cm2, found["psoas, left"].n) == (2, n)
     assert found["psoas, left"].coverage == 0.75  # of the test slices, one is far off

@@ -29,22 +29,25 @@ def test_from_the_command_to_the_table(tiny, tmp_path):
     assert done.exit_code == 0, done.output
     written = profile.results_dir / "tissues.csv"
     assert json.loads(done.stdout) == {"written": str(written)}
-    table = pd.read_csv(written, dtype={"case": str, "team": str}).fillna({"side": ""})
+    table = pd.read_csv(written, dtype={"case": str, "team": str})
     assert tuple(table.columns) == tissue_errors.COLUMNS
     assert list(table.case.unique()) == [*cohort.cases("validation"), *cohort.cases("test")]
+    assert list(zip(table.tissue, table.side, strict=True)) == tissue_errors.PARTS * table.case.nunique()
     (teams,) = set(table.team)
     assert teams.split() == [team(read_manifest(profile.weights_dir, student)) for student in (False, True)]
     # The true muscles are the true mask, whatever networks that were not trained find.
-    whole = table[(table.side == "") & table.tissue.isin(list(tissues.MUSCLES))].groupby("case").true_area_cm2.sum()
+    whole = (
+        table[(table.side == "whole") & table.tissue.isin(list(tissues.MUSCLES))].groupby("case").true_area_cm2.sum()
+    )
     assert np.allclose(whole, cohort.table.true_area_cm2[whole.index], atol=0.01)
-    sides = table[table.side != ""].groupby(["case", "tissue"]).true_area_cm2.sum()
-    alone = table[table.side == ""].set_index(["case", "tissue"]).true_area_cm2[sides.index]
+    sides = table[(table.side != "whole") & table.true_area_cm2.notna()].groupby(["case", "tissue"]).true_area_cm2.sum()
+    alone = table[table.side == "whole"].set_index(["case", "tissue"]).true_area_cm2[sides.index]
     assert np.allclose(sides, alone, atol=0.01)
 
 
 def test_summary_is_of_test_slices_that_show_the_tissue():
     slices = (("validation", 10, 5, 0.1), ("test", 20, 2, 0.9), ("test", 30, -4, 0.7))
-    rows = [(split, name, "", area, area + error, dsc)
+    rows = [(split, name, "whole", area, area + error, dsc)
             for name in ("visceral fat", "psoas") for split, area, error, dsc in slices]  # fmt: skip
     columns = ["split", "tissue", "side", "true_area_cm2", "members_area_cm2", "members_dsc"]
     found = tissue_errors.summarise(pd.DataFrame(rows, columns=columns), {}).set_index("tissue")

@@ -14,7 +14,7 @@ from ...base.errors import SarcoError
 from ...method import postprocess
 from ...runs import evaluation, opening
 from ...runs.evaluation import STUDENT
-from .. import assumptions, member_orders, other_populations, speed, statistics, steps, sweeps
+from .. import assumptions, member_orders, other_populations, speed, statistics, steps, sweeps, tissue_errors
 from ..printed import PRINTED, address
 from .rules import RULES, Measured
 
@@ -177,8 +177,7 @@ def _ablated(run):
 
 
 def _parted(run):
-    """The tissues that every slice at mid-L3 shows."""
-    return _fed_by(None, _evaluated(run), ("lateral wall", "psoas", "erector spinae"))
+    return (((case, *part), None) for case, part in product(_evaluated(run), tissue_errors.PARTS))
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,6 @@ TABLES = {
                     "dsc reference_area_cm2"),
     "labels": Rows("arm {arm}, network {network}, case {case}, step {step}", _labels,
                    "true_dsc area_cm2 true_area_cm2", shown="03-training#fig-noise"),
-    "tissues": Rows("case {case}, tissue {tissue}", _parted, "true_area_cm2 members_area_cm2 student_area_cm2",
-                    shown="11-tissues#tab-tissues"),
+    "tissues": Rows("case {case}, tissue {tissue}, side {side}", _parted, shown="11-tissues#tab-tissues"),
     "ablation": Rows("variant {variant}, case {case}", _ablated, "dsc area_cm2", shown="01-data#fig-ablation"),
 }  # fmt: skip
