@@ -110,6 +110,7 @@ def open_page(browser, site):
 def test_a_link_shows_what_it_leads_to(open_page, pages, name, begins):
     page = open_page("07-results", at=pages.as_uri())
     link, card = page.locator(f'.bd-article a[href$="#{name}"]:not(.headerlink)').first, page.locator(".reading-card")
+    page.evaluate("() => window.MathJax?.startup?.promise.then(() => {})")  # until then lines move away from the mouse
     link.hover()
     card.wait_for()
     told = card.locator("p").inner_text()

@@ -21,13 +21,13 @@
     return made;
   }
 
-  // A table; its first column has the heads of its rows.
+  // A table; its first column has the heads of its rows. On a phone it scrolls, so the keyboard must come to it.
   function table(caption, head, rows) {
     const heads = head.map((cell) => element("th", { scope: "col" }, cell));
     const lines = rows.map(([first, ...others]) =>
       element("tr", {}, element("th", { scope: "row" }, first), ...others.map((cell) => element("td", {}, cell))));
     const parts = [element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...lines)];
-    return element("table", {}, element("caption", {}, caption), ...parts);
+    return element("table", { tabIndex: 0 }, element("caption", {}, caption), ...parts);
   }
 
   const key = (text) => element("p", { class: "answers-key" }, text);
