@@ -95,6 +95,8 @@ def summarise(table, corrections, by="members"):
     lines = []
     for (name, side), part in test.groupby(["tissue", "side"], sort=False):
         part = part.dropna(subset=[f"{by}_dsc"])
+        if part.empty:
+            continue
         errors_cm2 = (part[f"{by}_area_cm2"] - part["true_area_cm2"]).to_numpy()
         line = {"tissue": name, "side": side, "n": len(part), "true_area_cm2": part["true_area_cm2"].mean()}
         for what, values, reduce in (("dsc", part[f"{by}_dsc"].to_numpy(), _mean), ("error_cm2", errors_cm2, _mean),
