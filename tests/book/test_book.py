@@ -100,13 +100,14 @@ def _tell(problems, page, kind, text):
 # What a reader would see: the theme asked for, no sideways scrolling, formulas and pictures drawn.
 LOOK = """async (scheme) => {
   const problems = [];
-  if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+  const undrawn = () => [...document.querySelectorAll(".math")].filter((one) => !one.querySelector("mjx-container"));
+  // MathJax begins after the page has loaded, on a busy machine some seconds later.
+  for (let tries = 0; tries < 100 && undrawn().length; tries += 1) await new Promise((next) => setTimeout(next, 100));
   const page = document.documentElement;
   if (page.dataset.theme !== scheme) problems.push(`the theme is ${page.dataset.theme}, not ${scheme}`);
   if (page.scrollWidth > page.clientWidth)
     problems.push(`is ${page.scrollWidth} px wide on a screen of ${page.clientWidth} px`);
-  for (const formula of document.querySelectorAll(".math"))
-    if (!formula.querySelector("mjx-container")) problems.push(`formula not drawn: ${formula.textContent}`);
+  for (const formula of undrawn()) problems.push(`formula not drawn: ${formula.textContent}`);
   for (const error of document.querySelectorAll("mjx-merror"))
     problems.push(`formula in error: ${error.textContent}`);
   for (const image of document.querySelectorAll(".bd-article img")) {
