@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+from said import said
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
@@ -100,18 +101,14 @@ def _chapter(address, path):
     return nbformat.writes(notebook) + "\n"
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Write the public address of the repository.")
     parser.add_argument("url")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
-    try:
-        written = write(checked(options.url), options.root)
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
+    written = write(checked(options.url), options.root)
     print("\n".join(f"wrote {path.relative_to(options.root)}" for path in written) or "nothing to change")
-    return 0
 
 
 if __name__ == "__main__":

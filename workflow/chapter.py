@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import prose
+from said import said
 
 from sarco.base import paths, sources
 from sarco.base.errors import SarcoError
@@ -233,6 +234,7 @@ def _parameter(text):
         return name, value
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Run one chapter and write it if it succeeds.")
     parser.add_argument("source", type=Path)
@@ -241,13 +243,8 @@ def main(arguments=None):
     parser.add_argument("--timeout", type=int, default=1800, metavar="S", help="longest time for one cell")
     options = parser.parse_args(arguments)
     start = time.monotonic()
-    try:
-        write(run(options.source, dict(options.set), options.timeout), options.out)
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
+    write(run(options.source, dict(options.set), options.timeout), options.out)
     print(f"{options.source.name}: run in {time.monotonic() - start:.0f} s", flush=True)
-    return 0
 
 
 if __name__ == "__main__":

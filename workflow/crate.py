@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import yaml
+from said import said
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import checksum
@@ -162,15 +163,11 @@ def _read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Pack the committed run as an RO-Crate.")
     parser.add_argument("folder", type=Path)
-    try:
-        print(f"The crate is described by {pack(parser.parse_args(arguments).folder)}")
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    print(f"The crate is described by {pack(parser.parse_args(arguments).folder)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 from markdown_it import MarkdownIt
 from requests.adapters import HTTPAdapter
+from said import said
 from urllib3.util import Retry
 
 from sarco.base.errors import SarcoError
@@ -69,14 +70,11 @@ def state(address):
     return ("found" if code < 400 else "gone" if code in GONE else "unclear"), str(code)
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Try the outside addresses of a book.")
     parser.add_argument("places", type=Path, nargs="+")
-    try:
-        pages = addresses(parser.parse_args(arguments).places)
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
+    pages = addresses(parser.parse_args(arguments).places)
     with ThreadPoolExecutor(4) as pool:
         states = dict(zip(pages, pool.map(state, pages), strict=True))
     for address, (verdict, told) in sorted(states.items()):

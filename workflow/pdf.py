@@ -14,6 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import yaml
 from bs4 import BeautifulSoup
 from PIL.PdfParser import PdfParser
+from said import said
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
@@ -196,17 +197,13 @@ def chromium():
     return found
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Print the built book as one PDF.")
     parser.add_argument("pages", type=Path)
     parser.add_argument("target", type=Path)
     options = parser.parse_args(arguments)
-    try:
-        write(options.pages, options.target)
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    write(options.pages, options.target)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import nbformat
 import yaml
+from said import said
 
 from sarco.base.errors import SarcoError
 from sarco.base.files import atomic
@@ -184,24 +185,20 @@ def references(known, root=ROOT):
     return filled(head, REFERENCES, known) + "\n".join(listed)
 
 
+@said
 def main(root=ROOT):
-    try:
-        known = targets(root)
-        for path in sorted((root / "chapters").glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            fill(notebook, path.name, known)
-            _write(path, nbformat.writes(notebook) + "\n")
-        numbers = of_committed()
-        for path in sorted((root / "chapters").glob("*.md")):
-            if path.name != REFERENCES:
-                _write(path, filled(path.read_text(encoding="utf-8"), path.name, known, numbers))
-        for path in (root / page for page in PAGES):
-            _write(path, with_numbers(path.read_text(encoding="utf-8"), path, numbers))
-        _write(root / "chapters" / REFERENCES, references(known, root))
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    known = targets(root)
+    for path in sorted((root / "chapters").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        fill(notebook, path.name, known)
+        _write(path, nbformat.writes(notebook) + "\n")
+    numbers = of_committed()
+    for path in sorted((root / "chapters").glob("*.md")):
+        if path.name != REFERENCES:
+            _write(path, filled(path.read_text(encoding="utf-8"), path.name, known, numbers))
+    for path in (root / page for page in PAGES):
+        _write(path, with_numbers(path.read_text(encoding="utf-8"), path, numbers))
+    _write(root / "chapters" / REFERENCES, references(known, root))
 
 
 def _write(path, text):

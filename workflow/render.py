@@ -24,6 +24,7 @@ import exercises
 import prose
 import reading
 from page import build
+from said import said
 
 ROOT = Path(__file__).resolve().parent.parent
 _CAPTION = prose.CAPTION.pattern + r"\s(?P<text>.*?)"
@@ -147,18 +148,14 @@ def render(folder):
     return pages
 
 
+@said
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Render the book.")
     parser.add_argument("stage", type=Path)
     parser.add_argument("chapters", type=Path, nargs="+")
     options = parser.parse_args(arguments)
-    try:
-        stage(options.chapters, options.stage)
-        render(options.stage)
-    except SarcoError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    stage(options.chapters, options.stage)
+    render(options.stage)
 
 
 if __name__ == "__main__":

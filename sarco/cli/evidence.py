@@ -33,24 +33,27 @@ def orders(profile: Profile, json_: Json = False):
 def elsewhere(profile: Profile, json_: Json = False):
     """Evaluate the members on difficult phantoms and on randomised ones that no network has learned from."""
     prepare_inference()
-    from ..evidence import learned, other_populations
-    from ..runs import profiles
+    from ..evidence import other_populations
 
-    chosen = profiles.load(profile)
-    written = other_populations.write_elsewhere(chosen)
-    learned.keep(chosen.weights_dir, chosen.results_dir)
-    print_written(written, json_)
+    _write_and_learn(other_populations.write_elsewhere, profile, json_)
 
 
 @command(app, "tissues", "sarco tissues --profile smoke")
 def tissues(profile: Profile, json_: Json = False):
     """Part the validation and test slices into every tissue that the student knows, and compare with the truth."""
     prepare_inference()
-    from ..evidence import learned, tissue_errors
+    from ..evidence import tissue_errors
+
+    _write_and_learn(tissue_errors.write_tissues, profile, json_)
+
+
+def _write_and_learn(write, profile, json_):
+    """Write a table of a profile, and beside its weights what the table teaches of one more slice."""
+    from ..evidence import learned
     from ..runs import profiles
 
     chosen = profiles.load(profile)
-    written = tissue_errors.write_tissues(chosen)
+    written = write(chosen)
     learned.keep(chosen.weights_dir, chosen.results_dir)
     print_written(written, json_)
 
