@@ -115,8 +115,13 @@ def correction_from_results(cases, student=False):
             f"cases.csv: {len(rows)} validation slices of quality A, B or C, where a correction needs two or "
             "more; run 'sarco evaluate' on a larger cohort."
         )
-    learned, test = Correction.learn(rows["area_cm2"], rows["reference_area_cm2"]), final[final["split"] == "test"]
-    held = (learned.apply(test["area_cm2"]) - test["reference_area_cm2"]).abs() <= learned.half_cm2
+    return _tested(rows, final[final["split"] == "test"], "area_cm2", "reference_area_cm2")
+
+
+def _tested(rows, test, predicted, true):
+    """The correction that some rows teach by two of their columns, and the share of test slices that it holds for."""
+    learned = Correction.learn(rows[predicted], rows[true])
+    held = (learned.apply(test[predicted]) - test[true]).abs() <= learned.half_cm2
     return replace(learned, coverage=float(held.mean()) if len(test) else None)
 
 
@@ -144,8 +149,6 @@ def of_tissues(table, student=False):
         validation, test = (part[part["split"] == split] for split in ("validation", "test"))
         if validation["case"].nunique() < FEWEST:
             continue
-        learned = Correction.learn(validation[column], validation["true_area_cm2"])
-        held = (learned.apply(test[column]) - test["true_area_cm2"]).abs() <= learned.half_cm2
-        learned = replace(learned, coverage=float(held.mean()) if len(test) else None)
+        learned = _tested(validation, test, column, "true_area_cm2")
         found |= dict.fromkeys((called(name, side) for side in (SIDES if sided else ("",))), learned)
     return found
