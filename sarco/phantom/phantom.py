@@ -6,6 +6,7 @@ files of `anatomy`), varies the parts where textures are wide (`texture`), scans
 a reader outline the muscle (`readers`).
 """
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ RARE = {
     "implant": rare.implant, "arms": outside.arms, "forearm": outside.forearm, "hand": outside.hand,
 }  # fmt: skip
 # A slice off mid-L3 has the bones that belong there, and no others by chance.
+OFF_LEVEL = 0.4  # from which a level counts as off mid-L3
 OF_LEVEL = dict.fromkeys(("rib", "iliac crest"), ("upper level", "lower level"))
 
 
@@ -49,7 +51,13 @@ class Phantom:
     error: str  # the label whose kind of error the reader made; A for none
 
 
-def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), extra=()):
+# Streams for what differs at another level, on another day or in another scan: all else comes from the seed's own.
+AT_LEVEL, ON_DAY, IN_SCAN = 7, 8, 9
+ORGANS_SD = 0.25  # of where organs lie along the spine, in vertebrae; ours
+
+
+def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), extra=(), *, level=None, day=0,
+            scan=0):  # fmt: skip
     """Draw one slice.
 
     Parameters
@@ -66,6 +74,14 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         Rare things to draw on purpose, of `population.FEATURES`; the others come by chance.
     extra : sequence of callable
         Parts of your own, ``part(canvas, draw, frame)``, painted after all others.
+    level : float, optional
+        The person of this seed at a level of your choice, as `population.Subject.level` counts: with all levels of one
+        seed, body, muscles, bones and scanner are the same person's; organs are painted anew in each slice.
+    day : int
+        0, or the same person at the same level on another day: lain down anew, with other bowel and organs, the
+        muscles as large and the scanner as it was.
+    scan : int
+        0, or another scan of the same moment: noise and streaks differ.
 
     Returns
     -------
@@ -75,13 +91,23 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         raise ValueError(f"setting {setting!r} is not known; choose {', '.join(SETTINGS)}")
     rng = np.random.default_rng(seed)
     draw = Draw(rng, groups if setting == "randomised" else (), features)
-    subject = draw_subject(draw)
+    subject, at_l3, of_level, organs_off = draw_subject(draw), None, None, 0.0
+    if level is not None:
+        at_l3 = frames.draw_frame(copy.deepcopy(draw), replace(subject, level=0.0))
+        subject, of_level = replace(subject, level=level), _stream(draw, seed, AT_LEVEL)
+        organs_off = of_level.rng.normal(0, ORGANS_SD)
+        draw.drawn += [name for name, off in (("upper level", -level), ("lower level", level)) if off >= OFF_LEVEL]
     frame = frames.draw_frame(draw, subject)
-    frame.muscles = muscle.draw_muscles(draw, frame.level)
+    frame.muscles = muscle.draw_muscles(draw, frame.level, of_level)
     scale = draw.uniform("geometry", (0.98, 1.02), (0.84, 1.18))
-    protocol = scanner.draw_protocol(draw, 2 * frame.skin[1] * scale, matrix)
+    width_mm = 2 * scale * (at_l3 or frame).skin[1]  # all slices of a volume have one field
+    protocol = scanner.draw_protocol(draw, width_mm, matrix)
     if not draw.wild("geometry"):
         fit_area(frame, subject.area_cm2 / scale**2)
+    frame.level += organs_off
+    if day:
+        draw = _stream(draw, seed, ON_DAY, day)
+        rng, protocol = draw.rng, scanner.moved(protocol, draw.rng, width_mm, matrix)
     spacing_mm = (protocol.pixel_mm, protocol.pixel_mm)
     canvas = Canvas(
         rng, (matrix, matrix), spacing_mm, centre_mm=protocol.shift_mm, scale=scale,
@@ -101,6 +127,9 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
     if non_diagnostic:
         protocol, error = replace(protocol, noise_hu=max(35.0, 2.5 * protocol.noise_hu)), "A"
         draw.drawn.append("noisy")
+    if scan:
+        draw = _stream(draw, seed, IN_SCAN, day, scan)
+        rng = draw.rng
     hu = scanner.acquire(canvas, draw, protocol, body)
     if draw.feature("8 bit", "scanner"):
         hu = scanner.eight_bit(rng, hu)
@@ -113,6 +142,13 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         return p
     mask = reading(p)
     return replace(p, mask=mask, quality="D" if non_diagnostic else readers.review(mask, true_mask, spacing_mm))
+
+
+def _stream(draw, seed, *which):
+    """The same `Draw`, from a stream of its own."""
+    own = copy.copy(draw)
+    own.rng = np.random.default_rng((*np.atleast_1d(seed), *which))
+    return own
 
 
 def reading(phantom, scale=1.0):

@@ -5,7 +5,7 @@ projection is one sparse product; blur and the texture of the noise come from on
 Every range is drawn as in the anatomy: the reference one first, then the randomised one, which is wider than nature.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -59,9 +59,7 @@ def draw_protocol(draw, body_width_mm, matrix):
     margin = u("scanner", (1.04, 1.30), (0.94, 1.6))
     low, high = (0.5, 1.15) if draw.wild("scanner") else (0.6, 0.98)
     field = float(np.clip(body_width_mm * margin, low * 512, high * 512))
-    slack = max(4.0, (field - body_width_mm) / 2)
-    shift = rng.uniform(-1, 1, 2) * (min(slack, 25.0), 25.0)
-
+    shift = _draw_shift(rng, field, body_width_mm)
     maker, models, kernels, slices = MAKERS[rng.integers(len(MAKERS))]
     kernel = str(rng.choice(list(kernels), p=KERNEL_SHARE))
     thickness = float(rng.choice(list(slices), p=list(slices.values())))
@@ -79,8 +77,18 @@ def draw_protocol(draw, body_width_mm, matrix):
     blotch = (0.0, 0.35, 0.6)[way] * u("scanner", (0.8, 1.2), (0.0, 2.5))
     return Protocol(
         maker, str(rng.choice(models)), kernel, int(rng.choice((80, 100, 120, 140), p=(0.02, 0.2, 0.7, 0.08))),
-        round(field / matrix, 6), tuple(shift), thickness, half, overshoot, float(noise), blotch,
+        round(field / matrix, 6), shift, thickness, half, overshoot, float(noise), blotch,
     )  # fmt: skip
+
+
+def _draw_shift(rng, field_mm, body_width_mm):
+    slack = max(4.0, (field_mm - body_width_mm) / 2)
+    return tuple(rng.uniform(-1, 1, 2) * (min(slack, 25.0), 25.0))
+
+
+def moved(protocol, rng, body_width_mm, matrix):
+    """The same protocol, for someone who lies elsewhere in the same field."""
+    return replace(protocol, shift_mm=_draw_shift(rng, protocol.pixel_mm * matrix, body_width_mm))
 
 
 def acquire(canvas, draw, protocol, body):

@@ -145,3 +145,16 @@ def test_no_fat_leaves_hardly_any(drawn):
                            for p in drawn[kind]]) for kind in ("", "no fat")}  # fmt: skip
     assert fat["no fat"].max() < 0.2 < np.median(fat[""]) and np.median(fat["no fat"]) < 0.12
     assert all(p.subject.adiposity <= -2.2 for p in drawn["no fat"])
+
+
+def test_one_person_at_many_levels_days_and_scans_is_one_person():
+    at = {level: phantom(7, "difficult", 256, level=level) for level in (-0.8, 0.0, 0.8)}
+    assert {p.spacing_mm for p in at.values()} == {at[0.0].spacing_mm}
+    assert {p.protocol for p in at.values()} == {at[0.0].protocol}
+    assert [p.subject.level for p in at.values()] == list(at)
+    assert cm2(at[0.8], "iliacus") > 0 == cm2(at[0.0], "iliacus")
+    first, later, again = (phantom(7, "difficult", 256, **which) for which in ({}, {"day": 1}, {"scan": 1}))
+    assert (later.subject, later.spacing_mm) == (first.subject, first.spacing_mm)
+    assert later.protocol.shift_mm != first.protocol.shift_mm
+    assert (again.parts == first.parts).all()
+    assert (again.image_hu != first.image_hu).any()

@@ -15,10 +15,11 @@ from .frame import BOTH
 FATTINESS = {"psoas": 0.5, "multifidus": 1.8, "erector spinae": 1.1, "rectus abdominis": 1.2}
 
 
-def draw_muscles(draw, level):
+def draw_muscles(draw, level, of_level=None):
     """Draw the sizes of the muscles at this level, in mm; each side deviates a little, or much in atrophy of one side.
 
-    Where a size has two entries, or rows, they are of the left and the right of the image.
+    Where a size has two entries, or rows, they are of the left and the right of the image. `of_level` is a `Draw` of
+    its own for what the level adds, where all else must not depend on the level.
     """
     u, rng = partial(draw.uniform, "geometry"), draw.rng
     uneven = u((0.02, 0.08), (0.02, 0.22))
@@ -61,7 +62,7 @@ def draw_muscles(draw, level):
         multifidus=pair((13, 18), (8, 21)),
         lateral_limit=np.full(2, np.inf),  # mm that the lateral wall is thick at most
     )
-    levels.fit_muscles(draw, muscles, level)
+    levels.fit_muscles(of_level or draw, muscles, level)
     if "no fat" in draw.drawn:  # the wall reaches the muscles of the back
         muscles.wall_end = np.minimum(muscles.wall_end, rng.uniform(0.75, 0.95, 2))
     if "thin wall" in draw.drawn:
