@@ -227,8 +227,8 @@ def cohort_seed(profile, cohort):
 
     A profile that goes on from another draws other phantoms to learn from, or its members would see the same again.
     Those that it is judged on stay the same, and so do those of the ablation, whose networks begin from nothing.
-    `cohort` is one of "reference", "training", "student", "unseen", "difficult", "ablation", and "repeats" and "levels",
-    whose people are none of the others.
+    `cohort` is one of "reference", "training", "student", "unseen", "difficult" and "ablation", or one of "repeats" and
+    "levels", whose people are in none of these.
     """
     before = 2 * (len(parts(profile)) - 1)
     last = {"training": before + 1 if before else "", "student": before + 2 if before else 1, "unseen": 2,
