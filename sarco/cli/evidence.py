@@ -47,6 +47,24 @@ def tissues(profile: Profile, json_: Json = False):
     _write_and_learn(tissue_errors.write_tissues, profile, json_)
 
 
+@command(app, "repeats", "sarco repeats --profile smoke")
+def repeats(profile: Profile, json_: Json = False):
+    """Measure phantom people again, on another day and in another scan, and say what repeats differ by."""
+    prepare_inference()
+    from ..evidence import repeats
+
+    _write_and_learn(repeats.write_repeats, profile, json_)
+
+
+@command(app, "levels", "sarco levels --profile smoke")
+def levels(profile: Profile, json_: Json = False):
+    """Draw phantom people from L2 to L4, and ask how well the student tells at which level a slice lies."""
+    prepare_inference()
+    from ..evidence import levels
+
+    _write_and_learn(levels.write_levels, profile, json_)
+
+
 def _write_and_learn(write, profile, json_):
     """Write a table of a profile, and beside its weights what the table teaches of one more slice."""
     from ..evidence import learned

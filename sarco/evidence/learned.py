@@ -11,19 +11,23 @@ from pathlib import Path
 from ..base.errors import SarcoError
 from ..base.files import atomic, checksum, content_sha256
 from ..base.tables import read_results
+from ..ct.level import Model
 from ..engines.weights import read_manifest, team, weights_sha256
 from . import disagreement
 from .correction import Correction, correction_from_results, of_tissues
 from .disagreement import Limit
+from .repeatability import MUSCLE, Repeat, repeats_of
 
 FILE = "learned.json"
-TABLES = ("cases.csv", "elsewhere.csv", "tissues.csv")
-CODE = ("correction.py", "disagreement.py", "learned.py")
+TABLES = ("cases.csv", "elsewhere.csv", "tissues.csv", "repeats.csv", "levels.csv")
+CODE = ("correction.py", "disagreement.py", "learned.py", "levels.py", "repeatability.py")
 HOW = (
     "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
     "members' disagreement, the one that finds most large errors on the difficult slices of elsewhere.csv at few false "
-    "alarms. tissues: mean error of the area of each tissue on the validation slices in tissues.csv. Written by 'sarco "
-    "evaluate', 'sarco elsewhere' and 'sarco tissues' from the tables with these checksums."
+    "alarms. tissues: mean error of the area of each tissue on the validation slices in tissues.csv. repeats: "
+    "how far two days of one person differ in repeats.csv. level: how the level of a slice follows from what the student "
+    "of that team sees, by people at known levels in levels.csv. Written by 'sarco evaluate', 'sarco elsewhere', 'sarco "
+    "tissues', 'sarco repeats' and 'sarco levels' from the tables with these checksums."
 )
 
 
@@ -31,7 +35,9 @@ HOW = (
 class Learned:
     """The correction, the limit of the members' disagreement, why one of them is None, and the same of each tissue.
 
-    The last holds for the student of that team alone (`sarco.engines.weights.team`), which parts the muscle.
+    The last holds for the student of that team alone (`sarco.engines.weights.team`), which parts the muscle. `repeats`
+    are as `sarco.evidence.repeatability.repeats_of` learns them, of the tissues for that student, too; `level` is for
+    the student of its own team.
     """
 
     correction: Correction | None = None
@@ -39,6 +45,8 @@ class Learned:
     warnings: tuple[str, ...] = ()
     tissues: dict[str, Correction] = field(default_factory=dict)
     student: str = ""
+    repeats: dict[str, dict[str, Repeat]] = field(default_factory=dict)
+    level: Model | None = None
 
 
 def of(weights, results, manifest, student=False):
@@ -65,7 +73,10 @@ def keep(weights, results):
                 "limit": learned.limit and asdict(learned.limit),
                 "tissues": {name: asdict(one) for name, one in learned.tissues.items()},
                 "student": learned.student,
+                "repeats": {name: {what: asdict(one) for what, one in by.items()}
+                            for name, by in learned.repeats.items()},
             }  # fmt: skip
+            kept["level"] = learned.level and asdict(learned.level)  # of both
     path = Path(weights) / FILE
     with atomic(path) as beside:
         beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -90,7 +101,9 @@ def _kept(weights, results, manifest, student):
         if same and kept["code"] == _code() and known["team"] == team(manifest):
             tissues = {name: Correction(**one) for name, one in known["tissues"].items()}
             limit = known["limit"] and Limit(**known["limit"])
-            return Learned(Correction(**known["correction"]), limit, tissues=tissues, student=known["student"])
+            repeats = {name: {what: Repeat(**one) for what, one in by.items()} for name, by in known["repeats"].items()}
+            return Learned(Correction(**known["correction"]), limit, (), tissues, known["student"], repeats,
+                           kept["level"] and Model(**kept["level"]))  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
         pass
     return None
@@ -110,20 +123,37 @@ def learn(results, manifest, student=False):
         return Learned(warnings=(f"No corrected area: {error}",))
     except (ValueError, KeyError) as error:
         return Learned(warnings=(f"{results}: results that cannot be read ({error}), so no corrected area.",))
-    of_tissues = _of_tissues(Path(results) / "tissues.csv", manifest, student)
+    tissues, taught_by = _of_team(Path(results) / "tissues.csv", manifest, student)
+    repeats, other = _of_team(Path(results) / "repeats.csv", manifest, student)
+    repeats = {} if repeats is None else repeats_of(repeats, student)
+    if other != taught_by:  # which parted others
+        repeats = {name: by for name, by in repeats.items() if name == MUSCLE}
+    of_parts = {} if tissues is None else of_tissues(tissues, student), taught_by, repeats
+    of_parts = *of_parts, _level(Path(results) / "levels.csv")
     if len(manifest["members"]) < 2:
-        return Learned(correction, None, (), *of_tissues)
-    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), *of_tissues)
+        return Learned(correction, None, (), *of_parts)
+    return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), *of_parts)
 
 
-def _of_tissues(path, manifest, student):
-    """What is known of each tissue, and the team of whose student; nothing without a table of these weights."""
+def _level(path):
+    """How the level of a slice follows from what the student sees; None without a table that tells."""
+    from . import levels
+
+    try:
+        return levels.learn(read_results(path))
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _of_team(path, manifest, student):
+    """A table of these weights, and the team of the student whose tissues it has; None and nobody's without one."""
     try:
         table = read_results(path)
         (teams,) = table["team"].unique()
+        teams = teams.split()
     except (FileNotFoundError, ValueError, KeyError):
-        return {}, ""
-    return (of_tissues(table, student), teams.split()[1]) if teams.split()[student] == team(manifest) else ({}, "")
+        return None, ""
+    return (table, teams[1]) if teams[student] == team(manifest) else (None, "")
 
 
 def _limit(path, correction, manifest):
