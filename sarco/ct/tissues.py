@@ -45,7 +45,18 @@ CANAL_CM2 = 0.5  # a quarter of the smallest in phantoms
 NEAR_MM = 35.0  # from the spinal canal: the vertebra, and neither a rib nor the crest
 
 
-def label_map(image_hu, spacing_mm, student, muscle=None):
+def outputs(image_hu, spacing_mm, student):
+    """What a student sees of a slice, on the network's grid: float32 (1 + tissues, n, n), muscle first.
+
+    SarcoError: the networks know muscle alone.
+    """
+    if not student.tissues:
+        raise SarcoError("these networks know muscle alone; train the student again, or choose weights whose "
+                         "student.json has the key tissues.")  # fmt: skip
+    return student.predict_outputs(to_network(image_hu, spacing_mm, student.network_spacing_mm))[0]
+
+
+def label_map(image_hu, spacing_mm, student, muscle=None, seen=None):
     """The tissue of each pixel of a slice.
 
     Parameters
@@ -57,6 +68,8 @@ def label_map(image_hu, spacing_mm, student, muscle=None):
         A student that learned every tissue.
     muscle : ndarray of bool, (rows, columns), optional
         The final mask of the muscle; the student's own unless given.
+    seen : ndarray, optional
+        The student's `outputs`, where they are known.
 
     Returns
     -------
@@ -68,15 +81,11 @@ def label_map(image_hu, spacing_mm, student, muscle=None):
     SarcoError
         The networks know muscle alone.
     """
-    if not student.tissues:
-        raise SarcoError("these networks know muscle alone; train the student again, or choose weights whose "
-                         "student.json has the key tissues.")  # fmt: skip
-    grid_mm = student.network_spacing_mm
-    outputs = student.predict_outputs(to_network(image_hu, spacing_mm, grid_mm))[0]
+    seen = outputs(image_hu, spacing_mm, student) if seen is None else seen.copy()
     # Where air is not computed all is 0, at whose edge the spline would ring.
-    outputs[1 + student.tissues.index(BACKGROUND)] += 1 - outputs[1:].sum(axis=0)
-    outputs = to_native(outputs, spacing_mm, np.shape(image_hu), grid_mm)
-    found, shares = outputs[0], outputs[1:]
+    seen[1 + student.tissues.index(BACKGROUND)] += 1 - seen[1:].sum(axis=0)
+    seen = to_native(seen, spacing_mm, np.shape(image_hu), student.network_spacing_mm)
+    found, shares = seen[0], seen[1:]
     if muscle is None:
         muscle = postprocess.postprocess(found, image_hu)
     groups = np.array([student.tissues.index(name) for name in MUSCLES if name in student.tissues])

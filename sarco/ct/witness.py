@@ -14,9 +14,9 @@ from ..base import box, disc
 from ..engines.weights import read_manifest
 from ..method.ensemble import Ensemble
 from ..method.postprocess import LEVEL
-from ..method.preprocess import to_native, to_network
+from ..method.preprocess import to_native
 from ..method.surface import area_cm2
-from .tissues import MUSCLES
+from . import tissues
 
 NARROW_MM = 1.5  # what is less than twice as wide is a rim, about which any two networks differ
 
@@ -29,11 +29,14 @@ def load(weights_dir, **how):
     return Ensemble.load(weights_dir, student=True, **how)
 
 
-def muscle(image_hu, spacing_mm, student):
-    """Probability that a pixel is muscle of any group, as the student tells tissues: float32, (rows, columns)."""
+def muscle(image_hu, spacing_mm, student, seen=None):
+    """Probability that a pixel is muscle of any group, as the student tells tissues: float32, (rows, columns).
+
+    `seen` are the student's `tissues.outputs`, where they are known.
+    """
     grid_mm = student.network_spacing_mm
-    _, *shares = student.predict_outputs(to_network(image_hu, spacing_mm, grid_mm))[0]
-    groups = sum(share for share, name in zip(shares, student.tissues, strict=True) if name in MUSCLES)
+    _, *shares = tissues.outputs(image_hu, spacing_mm, student) if seen is None else seen
+    groups = sum(share for share, name in zip(shares, student.tissues, strict=True) if name in tissues.MUSCLES)
     return to_native(groups[None], spacing_mm, np.shape(image_hu), grid_mm)[0]
 
 

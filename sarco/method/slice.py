@@ -77,7 +77,7 @@ def measure_slice(image_hu, spacing_mm, ensemble):
     return measure_subsets(image_hu, spacing_mm, ensemble, {"all": range(ensemble.size)})["all"]
 
 
-def measure_subsets(image_hu, spacing_mm, ensemble, subsets):
+def measure_subsets(image_hu, spacing_mm, ensemble, subsets, members=None):
     """As `measure_slice`, with the mean of several subsets of the members, each of which sees the slice once.
 
     Parameters
@@ -86,12 +86,14 @@ def measure_subsets(image_hu, spacing_mm, ensemble, subsets):
         As of `measure_slice`.
     subsets : dict of str to sequence of int
         Name to members, from 0.
+    members : ndarray, (members, n, n), optional
+        What `ensemble.predict_members` gives, where it is known.
 
     Returns
     -------
     dict of str to Measured
     """
-    members = ensemble.predict_members(image_hu, spacing_mm)
+    members = ensemble.predict_members(image_hu, spacing_mm) if members is None else members
     means = np.stack([average(members[list(chosen)]) for chosen in subsets.values()])
     native = to_native(means, spacing_mm, np.shape(image_hu), ensemble.network_spacing_mm)
     return {

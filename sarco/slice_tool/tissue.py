@@ -76,9 +76,12 @@ def segments(found):
     return {(one.name, one.side): one.mask for one in found if one.mask.any() and bool(one.side) == (one.name in sided)}
 
 
-def part(image, stored, mask, student, corrections):
-    """The tissues of an upright slice whose muscle is `mask`, on the grid of its file: tuple of `Tissue`."""
-    labels = tissues.label_map(image.image_hu, image.spacing_mm, student, mask)
+def part(image, stored, mask, student, corrections, seen=None):
+    """The tissues of an upright slice whose muscle is `mask`, on the grid of its file: tuple of `Tissue`.
+
+    `seen` are the student's `sarco.ct.tissues.outputs`, where they are known.
+    """
+    labels = tissues.label_map(image.image_hu, image.spacing_mm, student, mask, seen)
     parts = tissues.parts(labels, image.spacing_mm, student.tissues)
     parts = {which: as_stored(one, stored.header) for which, one in parts.items()}
     return measure(parts, stored.image_hu, stored.spacing_mm, corrections)

@@ -1,0 +1,134 @@
+"""At which level of the spine a slice lies, from what a student of every tissue sees in it.
+
+A level counts vertebrae below the middle of L3, as `sarco.phantom.population.Subject.level` does. It is told by sizes
+and places of all that changes along the spine: muscles, kidneys, liver and spleen, bowel, fat, ribs and crest. They are
+measured against the vertebra, so that a larger person is no other level. People differ in where ribs, crest and organs
+lie, so no estimate is sharp.
+
+Ours: the paper takes its slices to lie at L3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .tissues import BACKGROUND, BELOW_L3, BONE, CANAL, CANAL_CM2, FATS, MUSCLES, NEAR_MM, OTHER
+
+VERTEBRA_CM2 = 3.0  # less is no vertebra: a third of the smallest in phantoms
+PRESENT_CM2 = 1.0  # of a tissue, from which it has a place
+FRONT = 0.45  # of the way from the spinal canal to the front of the trunk, where bone counts as in front
+OFF_SPINE = "bone in front", "bone at the sides", "bone behind"  # of the canal, and away from the vertebra
+TOLD_BY = (*(name for name in MUSCLES if name not in BELOW_L3), *FATS, "kidney", "organ", "bowel", OTHER, *OFF_SPINE)
+# The side of a square of its area, the same of its smaller side (right or left), how far it lies from the midline and
+# before the canal, and how far it spreads aside: in sides of a square of the vertebra's area.
+WHATS = ("size", "less", "aside", "ahead", "spread")
+FEATURES = tuple((name, what) for name in TOLD_BY for what in WHATS)
+FAR = 3.0  # SD from the mean, beyond which a feature tells no more
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where a slice lies, in vertebrae below the middle of L3, and half of the 95 % interval of that."""
+
+    vertebrae: float
+    half: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval."""
+        return self.vertebrae - self.half, self.vertebrae + self.half
+
+    def __str__(self):
+        """As "0.3 vertebrae above the middle of L3"."""
+        return f"{abs(self.vertebrae):.1f} vertebrae {'above' if self.vertebrae < 0 else 'below'} the middle of L3"
+
+    @property
+    def off_l3(self) -> bool:
+        """Whether the middle of L3 lies outside the interval."""
+        return abs(self.vertebrae) > self.half
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a level follows from the features: a sum of each, as far as it is from its mean, times a weight.
+
+    Attributes
+    ----------
+    means, scales, weights : tuple of float
+        One for each of `FEATURES`; scales are SDs.
+    constant : float
+        The level where all features are at their mean.
+    half : float
+        Half of the 95 % interval, as people that it was not learned on showed it.
+    team : str
+        Whose features these are: `sarco.engines.weights.team` of the student.
+    """
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    constant: float
+    half: float
+    team: str
+
+    def __post_init__(self):
+        for name in ("means", "scales", "weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+
+    def __call__(self, told):
+        """The `Level` of a slice with these features; None where there are none."""
+        if told is None:
+            return None
+        return Level(float(self.constant + scaled(told, self.means, self.scales) @ np.array(self.weights)), self.half)
+
+
+def scaled(told, means, scales):
+    """Features in SDs from their mean, (..., len(FEATURES)); 0 where one tells nothing, as the place of what is not."""
+    return np.nan_to_num(np.clip((told - np.array(means)) / np.array(scales), -FAR, FAR))
+
+
+def seen(outputs, student):
+    """`features` of a slice of which a student made these `tissues.outputs`: all 0 where air was not computed."""
+    return features(outputs[1:].argmax(axis=0), student.network_spacing_mm, student.tissues)
+
+
+def features(regions, grid_mm, tissues):
+    """What a level is told by: float (len(FEATURES),), or None where spinal canal or vertebra was not found.
+
+    NaN is the place of a tissue that is not there.
+
+    Parameters
+    ----------
+    regions : ndarray of int, (n, n)
+        Index into `tissues` of each pixel of the network's grid, of an upright slice.
+    grid_mm : float
+        Side of a pixel.
+    tissues : sequence of str
+        The student's.
+    """
+    pixel_cm2 = grid_mm**2 / 100
+    canal = np.argwhere(regions == tissues.index(CANAL))
+    if len(canal) * pixel_cm2 < CANAL_CM2:
+        return None
+    canal = canal[np.hypot(*((canal - np.median(canal, axis=0)) * grid_mm).T) < NEAR_MM].mean(axis=0)
+    ahead, right = ((at - np.arange(n)) * grid_mm for at, n in zip(canal, regions.shape, strict=True))
+    ahead, right = np.broadcast_arrays(ahead[:, None], right)
+    bone, near = regions == tissues.index(BONE), np.hypot(ahead, right) < NEAR_MM
+    vertebra_cm2 = np.count_nonzero(bone & near) * pixel_cm2
+    if vertebra_cm2 < VERTEBRA_CM2:
+        return None
+    front = FRONT * np.quantile(ahead[regions != tissues.index(BACKGROUND)], 0.99)
+    beside = (ahead > front, (ahead <= front) & (ahead > 0), ahead <= 0)
+    places = {name: regions == tissues.index(name) for name in TOLD_BY if name not in OFF_SPINE}
+    places |= {name: bone & ~near & there for name, there in zip(OFF_SPINE, beside, strict=True)}
+    return np.concatenate([_of(right[there], ahead[there], pixel_cm2, vertebra_cm2) for there in places.values()])
+
+
+def _of(right, ahead, pixel_cm2, vertebra_cm2):
+    """`WHATS` of a tissue whose pixels lie so far to the patient's right and before the canal, in mm."""
+    on_right = np.count_nonzero(right > 0)
+    sizes = np.sqrt(np.array([len(right), min(on_right, len(right) - on_right)]) * pixel_cm2 / vertebra_cm2)
+    if len(right) * pixel_cm2 < PRESENT_CM2:
+        return [*sizes, np.nan, np.nan, np.nan]
+    aside = np.abs(right)
+    return [*sizes, *np.array([aside.mean(), ahead.mean(), aside.std()]) / (10 * np.sqrt(vertebra_cm2))]

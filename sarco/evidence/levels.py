@@ -1,0 +1,113 @@
+"""At which level a slice lies: phantom people at nine levels each, what a student sees, and how far off a guess is.
+
+`sarco.ct.level` tells a level by features; how they are weighted is learned here, on some people, and judged on others.
+In phantoms what changes with the level changes by design (`sarco.phantom.anatomy.level`): nothing here is a measurement
+of patients.
+"""
+
+import numpy as np
+
+from ..base.files import write_csv
+from ..ct import level, tissues, witness
+from ..ct.level import FEATURES, Model, scaled
+
+LEVELS = tuple(round(0.3 * step, 1) for step in range(-4, 5))  # vertebrae below the middle of L3
+FOLDS = 5  # of people: each is judged by what the others teach
+RIDGE = 30.0  # the error of people judged is the same, to a hundredth, from 10 to 100
+HALF_VERTEBRA = 0.5  # from the middle of L3 to its ends
+MUSCLE = "muscle"
+AREAS = {name: f"true_{name.replace(' ', '_')}_cm2" for name in (MUSCLE, *tissues.MEASURED)}
+TOLD = {feature: "_".join(feature).replace(" ", "_") for feature in FEATURES}
+COLUMNS = ("person", "level", *AREAS.values(), *TOLD.values(),
+           "team")  # `sarco.engines.weights.team` of the student  # fmt: skip
+DECIMALS = dict.fromkeys(AREAS.values(), 2) | dict.fromkeys(TOLD.values(), 3)
+VERTEBRA_MM = 35.0  # with its disc: what half a vertebra is in mm, about
+LEAST = 2 * len(LEVELS)  # slices, fewer of which teach nothing
+
+
+def evaluate(student, seed, people, progress=True):
+    """Draw each of so many people at each of `LEVELS`: a DataFrame with the columns `COLUMNS`.
+
+    One row a person and level; features are empty where a student finds no spinal canal or no vertebra.
+    """
+    from ..engines.weights import team
+    from ..method.surface import area_cm2
+    from ..phantom.phantom import phantom
+    from ..phantom.tissues import true_labels
+    from .measuring import table_of
+
+    def rows(person):
+        for at in LEVELS:
+            p = phantom((seed, person), "difficult", level=at)
+            told = level.seen(tissues.outputs(p.image_hu, p.spacing_mm, student), student)
+            true = true_labels(p)
+            areas = [area_cm2(p.true_mask, p.spacing_mm)]
+            areas += [area_cm2(true == list(tissues.TISSUES).index(name), p.spacing_mm) for name in tissues.MEASURED]
+            told = [np.nan] * len(FEATURES) if told is None else told
+            yield dict(zip(COLUMNS, (person, at, *areas, *told, team(student.manifest)), strict=True))
+
+    return table_of(rows, range(people), columns=COLUMNS, decimals=DECIMALS, what="people", progress=progress)
+
+
+def write_levels(profile, progress=True):
+    """Write results/levels.csv of a profile, of half as many people as there are difficult cases; returns its path.
+
+    A SarcoError says that the results are committed ones, or that no student knows the tissues.
+    """
+    from ..base.errors import SarcoError
+    from ..engines.choose import FLOAT32
+    from ..runs.evaluation import writable
+    from ..runs.profiles import cohort_seed
+
+    profile = writable(profile, "draw the levels of")
+    student = witness.load(profile.weights_dir, engine=FLOAT32)
+    if student is None:
+        raise SarcoError(
+            f"{profile.weights_dir}: has no student of every tissue; train one with 'sarco train --student'."
+        )
+    people = max(2, profile.difficult_cases // 2)
+    table = evaluate(student, cohort_seed(profile, "levels"), people, progress)
+    return write_csv(table, profile.results_dir / "levels.csv")
+
+
+def learn(table):
+    """The `sarco.ct.level.Model` that levels.csv teaches, its interval judged on people apart; None of too few."""
+    known = _known(table)
+    if len(known) < LEAST or known["person"].nunique() < 2:
+        return None
+    half = float(np.quantile(np.abs(judged(table)["error"]), 0.95))
+    (team,) = known["team"].unique()
+    return Model(*_fit(known), half=round(half, 3), team=team)
+
+
+def judged(table):
+    """The rows that have features, with `estimated` and `error` (estimated minus true) by what other people teach."""
+    known = _known(table)
+    fold = known["person"] % FOLDS
+    estimated = np.full(len(known), np.nan)
+    for one in fold.unique():
+        apart = (fold == one).to_numpy()
+        model = Model(*_fit(known[~apart]), half=0.0, team="")
+        estimated[apart] = [model(told).vertebrae for told in known.loc[apart, list(TOLD.values())].to_numpy()]
+    return known.assign(estimated=estimated, error=estimated - known["level"])
+
+
+def _known(table):
+    return table.dropna(subset=TOLD[FEATURES[0]])
+
+
+def _fit(known):
+    """Means, scales and weights of the features, and the constant, by ridge regression."""
+    told, levels = known[list(TOLD.values())].to_numpy(float), known["level"].to_numpy(float)
+    there = np.isfinite(told)
+    n = np.maximum(there.sum(axis=0), 1)
+    means = np.where(there, told, 0).sum(axis=0) / n
+    scales = np.sqrt((np.where(there, told - means, 0) ** 2).sum(axis=0) / n)
+    scales = np.where(scales > 0, scales, 1.0)
+    x = scaled(told, means, scales)
+    centre, constant = x.mean(axis=0), levels.mean()
+    x = x - centre
+    weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(len(centre)), x.T @ (levels - constant))
+    # Rounded, so that what is kept beside the weights computes what the table teaches.
+    means, scales, weights = (tuple(values.round(5).tolist()) for values in (means, scales, weights))
+    return means, scales, weights, round(float(constant - centre @ weights), 5)
