@@ -25,9 +25,9 @@ HOW = (
     "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
     "members' disagreement, the one that finds most large errors on the difficult slices of elsewhere.csv at few false "
     "alarms. tissues: mean error of the area of each tissue on the validation slices in tissues.csv. repeats: "
-    "how far two days of one person differ in repeats.csv. level: how the level of a slice follows from what the student "
-    "of that team sees, by people at known levels in levels.csv. Written by 'sarco evaluate', 'sarco elsewhere', 'sarco "
-    "tissues', 'sarco repeats' and 'sarco levels' from the tables with these checksums."
+    "how far two days of one person differ in repeats.csv. level: how the level of a slice follows from what the "
+    "student of that team sees, by people at known levels in levels.csv. Written by 'sarco evaluate', 'sarco "
+    "elsewhere', 'sarco tissues', 'sarco repeats' and 'sarco levels' from the tables with these checksums."
 )
 
 
