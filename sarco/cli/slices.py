@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -37,15 +38,52 @@ def _cutoffs():
     return list(CUTOFFS)
 
 
+def _references():
+    from ..evidence.reference_values import REFERENCES
+
+    return list(REFERENCES)
+
+
 Number = Annotated[
     int | None, Option("--slice", min=1, help="Slice of a NIfTI volume or enhanced CT, from 1 at the feet.")
+]
+
+
+AUTO = "auto"
+
+
+def _number_or_auto(text):
+    if text != AUTO and not (text.isdecimal() and int(text)):
+        raise typer.BadParameter(f"{text!r}, where auto or a whole number from 1 is wanted.")
+    return text if text == AUTO else int(text)
+
+
+NumberToFind = Annotated[
+    str | None,
+    Option(
+        "--slice",
+        parser=_number_or_auto,
+        metavar="N|auto",
+        help="Slice of a NIfTI volume or enhanced CT, from 1 at the feet. Or auto: of one, or of a folder that holds "
+        "one DICOM series, the slice nearest to L3, as a network proposes it, with a picture of those around it.",
+    ),
 ]
 Phase = Annotated[
     int | None, Option("--phase", min=1, help="Phase or stack of an enhanced CT that has several, from 1 in time.")
 ]
 Height = Annotated[float | None, Option(help="In m, for the skeletal muscle index.")]
 Weight = Annotated[float | None, Option(help="In kg, where the cut-off depends on the BMI.")]
-SexOption = Annotated[Sex | None, Option(help="For the cut-off.")]
+SexOption = Annotated[Sex | None, Option(help="For the cut-off, and for the reference.")]
+Age = Annotated[float | None, Option(help="In years, for the reference.")]
+ReferenceOption = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        autocompletion=_references,
+        help="Say where the person stands among people of the same sex and age by framingham (women alone), "
+        "van-der-werf-2018 or derstine-2018 (18 to 40 years).",
+    ),
+]
 CutOff = Annotated[
     str | None,
     Option(
@@ -94,17 +132,19 @@ def segment(
         bool, Option("--tissues", help="Beside the muscle: muscles apart, right and left, and three kinds of fat.")
     ] = False,
     engine: EngineOption = "auto",
-    number: Number = None,
+    number: NumberToFind = None,
     phase: Phase = None,
     height: Height = None,
     weight: Weight = None,
     sex: SexOption = None,
     cutoff: CutOff = None,
+    age: Age = None,
+    reference: ReferenceOption = None,
     people: Annotated[
         Path | None,
         Option(
             help="CSV of the persons on many slices: file, as table.csv has it, or sop_instance_uid; and any of "
-            "height_m, weight_kg, sex."
+            "height_m, weight_kg, sex, age."
         ),
     ] = None,
     with_patient: WithPatient = False,
@@ -121,10 +161,21 @@ def segment(
     from ..slice_tool import batch, segmentation
     from ..slice_tool.people import assign
 
-    given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff}
+    given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff, "age": age,
+             "reference": reference}  # fmt: skip
+    found = None
+    if number == AUTO:
+        from ..slice_tool import volume
+
+        segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, tissues=tissues)
+        found = volume.choose(slices, out, segmenter, phase)
+        slices, number = [found.place.path], found.place.number
     jobs = assign(batch.jobs(slices, out, people), given, people)
     many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many, tissues=tissues)
+    if found:
+        jobs = [replace(job, told=(found.told,)) for job in jobs]
+    else:
+        segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many, tissues=tissues)
     if many:
         gc.enable()
     done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
@@ -156,13 +207,15 @@ def measure(
     weight: Weight = None,
     sex: SexOption = None,
     cutoff: CutOff = None,
+    age: Age = None,
+    reference: ReferenceOption = None,
     with_patient: WithPatient = False,
     json_: Json = False,
 ):
     """Measure a mask that was corrected by hand, and say what changed.
 
     Everything is computed anew from the mask, cut to [-29, 150] HU. There is no bias correction: it belongs to the
-    networks. Height, weight, sex and cut-off are those of the first run's JSON, if one is named, unless given here.
+    networks. What is known of the person is that of the first run's JSON, if one is named, unless given here.
     Files are called SLICE_measured.
     """
     from ..base.files import content_sha256
@@ -170,7 +223,7 @@ def measure(
 
     done = comparison.measure_again(
         slice_, mask, before, number=number, phase=phase, labels=tuple(label or ()), nifti=nifti.value, height_m=height,
-        weight_kg=weight, sex=sex and sex.value, cutoff=cutoff,
+        weight_kg=weight, sex=sex and sex.value, cutoff=cutoff, age=age, reference=reference,
     )  # fmt: skip
     files = []
     if out is not None:
@@ -202,6 +255,7 @@ def _print_numbers(measured, files):
     from rich.console import Console
     from rich.table import Table
 
+    from ..slice_tool import asymmetry, standing
     from ..slice_tool.numbers import OF_TISSUES, rows, tissue_rows
 
     for warning in measured["warnings"]:
@@ -209,16 +263,22 @@ def _print_numbers(measured, files):
     table = Table(show_header=False, title=measured["file"], title_justify="left")
     table.add_column()
     table.add_column(justify="right")
-    for name, text, _ in rows(measured):
+    for name, text, _ in (*rows(measured), *standing.rows(measured)):
         table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
+    if measured["standing"]:
+        console.print(standing.note(measured), markup=False)
     if measured["tissues"]:
         apart = Table("Tissue", "whole", "right", "left")
         for cells in tissue_rows(measured):
             apart.add_row(*cells)
         console.print(apart)
         console.print(OF_TISSUES)
+    if measured["asymmetry"]:
+        for name, text, _ in asymmetry.rows(measured):
+            console.print(f"{name}: {text}")
+        console.print(asymmetry.MEANING)
     console.print(measured["not_a_medical_device"])
     for file in files:
         console.print(str(file), markup=False)

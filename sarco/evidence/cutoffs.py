@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from ..base import tables
 from ..base.errors import SarcoError
+from .reference_values import HU, REFERENCES, SMI
 
 HEIGHT_LIMITS_M = (1.0, 2.3)
 WEIGHT_LIMITS_KG = (25, 350)
+AGE_LIMITS = (18, 110)
 OVERWEIGHT = 25.0  # BMI, kg/m2, from which Martin 2013 takes other limits
+
+DERSTINE = REFERENCES["derstine-2018"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,10 @@ CUTOFFS = {
         hu={("F", False): 41.0, ("F", True): 33.0, ("M", False): 41.0, ("M", True): 33.0},
     ),
     "derstine-2018": Cutoff(
-        "Derstine 2018",
-        "Derstine et al., Sci Rep 2018;8:11369, doi 10.1038/s41598-018-29825-5: US kidney donors of 18 to 40 years, "
-        "plain CT, mean minus 2 SD",
-        smi={"F": 34.4, "M": 45.4},
-        hu={"F": 34.3, "M": 38.5},
+        DERSTINE.title,
+        DERSTINE.source,
+        smi={sex: values[SMI][0] for sex, values in DERSTINE.values.items()},
+        hu={sex: values[HU][0] for sex, values in DERSTINE.values.items()},
     ),
     "van-der-werf-2018": Cutoff(
         "van der Werf 2018",
@@ -69,29 +72,35 @@ class Person:
     Raises
     ------
     SarcoError
-        A value that no adult has, an unknown cut-off, or one without what it needs.
+        A value that no adult has, an unknown cut-off or reference, or one without what it needs.
     """
 
     height_m: float | None = None
     weight_kg: float | None = None
     sex: str | None = None  # "F" or "M"
     cutoff: str | None = None  # a key of `CUTOFFS`
+    age: float | None = None  # years, whole or decimal
+    reference: str | None = None  # a key of `sarco.evidence.reference_values.REFERENCES`
 
     def __post_init__(self):
         object.__setattr__(self, "height_m", _number("height", self.height_m, HEIGHT_LIMITS_M, "m"))
         object.__setattr__(self, "weight_kg", _number("weight", self.weight_kg, WEIGHT_LIMITS_KG, "kg"))
+        object.__setattr__(self, "age", _number("age", self.age, AGE_LIMITS, "years"))
         if self.sex not in (None, "F", "M"):
             raise SarcoError(f"sex {self.sex!r}: the cut-offs know F and M.")
-        if self.cutoff is None:
+        self._check("cut-off", self.cutoff, CUTOFFS, "height_m", "sex", "weight_kg")
+        self._check("reference", self.reference, REFERENCES, "age", "sex")
+
+    def _check(self, what, name, known, *needed):
+        """Let a name be known, and come with what is needed for it."""
+        if name is None:
             return
-        if self.cutoff not in CUTOFFS:
-            raise SarcoError(f"cut-off {self.cutoff!r}: unknown; name one of {', '.join(CUTOFFS)}.")
-        wanted = {"height": self.height_m, "sex": self.sex}
-        if CUTOFFS[self.cutoff].needs_weight:
-            wanted["weight"] = self.weight_kg
-        missing = [name for name, value in wanted.items() if value is None]
+        if name not in known:
+            raise SarcoError(f"{what} {name!r}: unknown; name one of {', '.join(known)}.")
+        needed = [one for one in needed if one != "weight_kg" or known[name].needs_weight]
+        missing = [one.partition("_")[0] for one in needed if getattr(self, one) is None]
         if missing:
-            raise SarcoError(f"cut-off {self.cutoff}: needs the {' and the '.join(missing)} of the person.")
+            raise SarcoError(f"{what} {name}: needs the {' and the '.join(missing)} of the person.")
 
     @property
     def bmi(self):

@@ -22,12 +22,13 @@ TABLE = "table"
 
 @dataclass(frozen=True)
 class Job:
-    """One slice: where it lies, what the table calls it, the path of its files without their ends, and who is on it."""
+    """One slice: where it lies, what the table calls it, the path of its files without their ends, who is on it."""
 
     path: Path
     file: str
     target: Path
     person: Person | None = None
+    told: tuple[str, ...] = ()  # what to warn of beside what is seen
 
 
 @dataclass
@@ -171,7 +172,7 @@ def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, ma
         try:
             image = _read(job, which)
             beside.submit(seg.highdicom)  # it loads while the networks compute
-            segmented = segmenter.segment(image, job.person)
+            segmented = segmenter.segment(image, job.person, job.told)
             output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
             return _write(job, out, segmented, with_patient, made_from(job)), False
         except Unfit as error:
@@ -267,7 +268,7 @@ def _write_tables(files, done, out, with_patient):
         numbers.line(done.numbers[file]) if file in done.numbers else {"file": file, "problem": done.problems[file]}
         for file in files
     ]
-    more = [name for name in numbers.TISSUE_COLUMNS if any(name in one for one in lines)]
+    more = [name for name in numbers.WHERE_ASKED if any(name in one for one in lines)]
     columns = [*numbers.COLUMNS, *more, *(numbers.PATIENT_COLUMNS if with_patient else ())]
     table = pd.DataFrame(lines, columns=columns).astype({"members": "Int64"})
     path, sheet = _tables(out)

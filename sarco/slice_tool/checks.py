@@ -1,7 +1,8 @@
 """What about a slice may mislead whoever reads its numbers: sentences, each with its reason.
 
-Other warnings stand elsewhere: of area, class, a mask that was cut or weights without results in `segmentation`, of
-tissues in `tissue`, of a SEG that cannot be in `output`, of a slice that was met before in `batch`.
+Other warnings stand elsewhere: of area, a mask that was cut or weights without results in `segmentation`, of person and
+class in `people`, of tissues in `tissue`, of a SEG that cannot be in `output`, of a slice that was met before in
+`batch`.
 
 A check never stops the measurement; what makes it impossible is an error of `sarco.ct.dicom.read_slice`. The limits
 are round values between what phantoms and a real slice show and what would matter; they find gross cases only.

@@ -24,7 +24,7 @@ class Again:
 def measure_again(path, mask, before=None, **options):
     """Measure a mask (`sarco.measure`, with its options) and compare it with the mask, or the JSON, of a first run.
 
-    Of a JSON, height, weight, sex and cut-off hold unless given. SarcoError also if `before` is neither, or belongs to
+    Of a JSON, the person holds unless given. SarcoError also if `before` is neither, or belongs to
     another slice.
     """
     if before is None:
@@ -39,6 +39,7 @@ def measure_again(path, mask, before=None, **options):
     given = {key: value for key, value in options.items() if value is not None}
     try:
         person = {key: first["person"][key] for key in ("height_m", "weight_kg", "sex", "cutoff")}
+        person |= {key: first["person"].get(key) for key in ("age", "reference")}  # which older ones have not
     except (KeyError, TypeError):
         raise SarcoError(f"{before}: not the numbers that 'sarco segment' writes; name its NAME.json.") from None
     now = measure(path, mask, **(options | person | given))

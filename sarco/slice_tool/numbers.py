@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass
 
 from ..base.files import shown
 from ..ct import tissues
+from ..ct.level import Level
 from ..evidence import disagreement
 from ..evidence.correction import INTERVAL_MEANING
+from . import asymmetry, standing
 
 NOT_A_MEDICAL_DEVICE = (
     "For research and teaching: this is not a medical device, and its networks learned from synthetic slices only."
@@ -74,7 +76,7 @@ _WITH_ENDS = [
 ]
 COLUMNS = (
     "file", *_WITH_ENDS, *CLASS, "members", *OF_MEMBERS, "row_spacing_mm", "column_spacing_mm", "sop_instance_uid",
-    "warnings", "problem", "note",
+    "level_vertebrae", "level_low", "level_high", "warnings", "problem", "note",
 )  # fmt: skip
 # Of each tissue and side, where they were asked for.
 OF_TISSUE = ("area_cm2", "low_cm2", "high_cm2", "mean_hu")
@@ -84,6 +86,7 @@ TISSUE_COLUMNS = tuple(
     for side in (("", *tissues.SIDES) if name in tissues.MUSCLES else ("",))
     for what in OF_TISSUE
 )
+WHERE_ASKED = (*TISSUE_COLUMNS, *asymmetry.COLUMNS, *standing.COLUMNS)  # columns that a table may do without
 PATIENT = {"name": "PatientName", "id": "PatientID", "birth_date": "PatientBirthDate", "study_date": "StudyDate"}
 PATIENT_COLUMNS = tuple(f"patient_{key}" for key in PATIENT)
 
@@ -109,10 +112,16 @@ def numbers_of(segmentation, with_patient=False):
             "cutoff": class_.cutoff.title, "source": class_.cutoff.source,
             **{key: value for key, value in vars(class_).items() if key != "cutoff"},
         },
+        "standing": standing.block(segmentation),
         "members": segmentation.members,
         **{key: _rounded(getattr(segmentation, key), number.decimals) for key, number in _DOUBTS.items()},
         "disagreement_limit": limit and _limits(limit),
+        "level": segmentation.level and {
+            "vertebrae_below_l3": round(segmentation.level.vertebrae, 3),
+            "interval_95": _rounded(segmentation.level.interval, 3),
+        },
         "tissues": [_tissue(one) for one in segmentation.tissues] or None,
+        "asymmetry": asymmetry.block(segmentation.tissues),
         "pixel_spacing_mm": list(segmentation.spacing_mm),
         "matrix": list(segmentation.mask.shape),
         "correction": correction and {
@@ -177,6 +186,11 @@ def rows(measured):
             doubt, number = disagreement.DOUBTS[key], _DOUBTS[key]
             warned = f"; a warning past {doubt.text(limits[key])}" if key in limits else ""
             lines.append((number.name, doubt.text(measured[key]), number.meaning + warned))
+    if measured["level"]:
+        at, (low, high) = measured["level"]["vertebrae_below_l3"], measured["level"]["interval_95"]
+        found = Level(at, high - at)
+        ends = f"vertebrae below the middle of L3, 95 % interval {low:.1f} to {high:.1f}, from synthetic slices"
+        lines.append(("Level, estimated", str(found), ends))
     words, class_ = {True: "low", False: "not low"}, measured["class"]
     if class_:
         limit = f"limit of the muscle index: {class_['smi_limit_cm2_m2']:g} cm²/m²"
@@ -218,9 +232,13 @@ def line(measured):
         if number.interval:
             ends = measured[_part(key, "interval_95")] or (None, None)
             cells |= zip((_part(key, "low"), _part(key, "high")), ends, strict=True)
+    if measured["level"]:
+        at = measured["level"]["vertebrae_below_l3"], *measured["level"]["interval_95"]
+        cells |= zip(("level_vertebrae", "level_low", "level_high"), at, strict=True)
     row_mm, column_mm = measured["pixel_spacing_mm"]
     patient = {f"patient_{key}": value for key, value in measured.get("patient", {}).items()}
-    return cells | patient | {key: (measured["class"] or {}).get(key) for key in CLASS} | {
+    cells |= patient | asymmetry.cells(measured) | standing.cells(measured)
+    return cells | {key: (measured["class"] or {}).get(key) for key in CLASS} | {
         "row_spacing_mm": row_mm, "column_spacing_mm": column_mm, "warnings": " ".join(measured["warnings"]),
         "note": measured["not_a_medical_device"],
     }  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 
 from ..evidence.correction import WARRANT
-from . import numbers
+from . import asymmetry, curve, numbers, standing
 
 
 def render(measured, picture, of_tissues=None):
@@ -26,7 +26,9 @@ def render(measured, picture, of_tissues=None):
         _image(picture, "The slice; the muscle is outlined."),
         "<figcaption>Orange: outline of the muscle. Blue: fat within it.</figcaption></figure>",
         f"<div>{_table(numbers.rows(measured))}</div></div>",
+        _standing(measured),
         _tissues(numbers.tissue_rows(measured), of_tissues),
+        _asymmetry(asymmetry.rows(measured)),
         _correction(measured["correction"]),
         _cutoff(measured["class"]),
         "<h2>Made with</h2>",
@@ -39,6 +41,17 @@ def render(measured, picture, of_tissues=None):
 
 def _image(picture, alt):
     return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+
+
+def _standing(measured):
+    if not measured["standing"]:
+        return ""
+    curves = "".join(f"<figure>{curve.svg(measured, one)}</figure>" for one in measured["standing"]["numbers"])
+    return (
+        f"<h2>Among people of the same sex and age</h2>{_table(standing.rows(measured))}"
+        f'<div class="curves">{curves}</div><p class="small">{escape(curve.meaning(measured))} '
+        f"{escape(standing.note(measured))}</p>"
+    )
 
 
 def _tissues(lines, picture):
@@ -54,6 +67,10 @@ def _tissues(lines, picture):
         f"<table><tr>{head}</tr>{body}</table>"
         f'<p class="small">{escape(numbers.OF_TISSUES)} The paper measures the muscle as a whole alone.</p>'
     )
+
+
+def _asymmetry(lines):
+    return lines and f'<h2>Right and left</h2>{_table(lines)}<p class="small">{escape(asymmetry.MEANING)}</p>'
 
 
 def _origin(measured):

@@ -1,5 +1,6 @@
-"""The person on each of many slices, from a table that people write."""
+"""The person on a slice: from a table that people write, and what is to be said of it."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import replace
@@ -9,13 +10,16 @@ from ..base import tables
 from ..base.errors import SarcoError
 from ..ct import masks
 from ..evidence.cutoffs import Person
+from ..evidence.reference_values import unanswered
 from . import output
 
-PERSON, UID = ("height_m", "weight_kg", "sex"), "sop_instance_uid"  # columns of the table
+PERSON, UID = ("height_m", "weight_kg", "sex", "age"), "sop_instance_uid"  # columns of the table
+UNITS = {"height_m": "m", "weight_kg": "kg", "age": "years"}
+YEARS = {"Y": 1, "M": 12, "W": 52, "D": 365}  # units of an age in DICOM, by how many are a year
 
 
 def assign(jobs, given, table=None):
-    """The slices, each with its person: as given (height_m, weight_kg, sex, cutoff), or as a table says.
+    """The slices, each with its person: as given (the parts of a `Person`), or as a table says.
 
     The table is CSV with the column file (or case), the slice as `Job.file` names it, with or without its suffix, or
     with sop_instance_uid, or both; and any of `PERSON`. Where it says nothing, `given` holds.
@@ -47,10 +51,12 @@ def _keys(table, columns):
     if not keys or not set(PERSON) & columns:
         raise SarcoError(f"{table}: it needs the column file or sop_instance_uid, one of {', '.join(PERSON)}, and a "
                          "row.")  # fmt: skip
-    for meant in sorted({"height_m", "weight_kg"} - columns):
-        what, unit = meant.split("_")
-        if other := next((name for name in sorted(columns) if name.startswith(what)), None):
-            raise SarcoError(f"{table}: the column {other} is not read; call it {meant}, and give values in {unit}.")
+    for meant in sorted(UNITS.keys() - columns):
+        # Neither "agent" nor "weighting" is meant.
+        written = re.compile(rf"{meant.partition('_')[0]}(cm|m|kg|lbs?|years?)?(?![a-z])")
+        if other := next(filter(written.match, sorted(columns)), None):
+            raise SarcoError(f"{table}: the column {other} is not read; call it {meant}, and give values in "
+                             f"{UNITS[meant]}.")  # fmt: skip
     return keys
 
 
@@ -87,3 +93,33 @@ def _written(name):
 def _some(jobs):
     names = ", ".join(job.file for job in jobs[:3])
     return f"{names} and {len(jobs) - 3} more" if len(jobs) > 3 else names
+
+
+def about(segmentation):
+    """What to know of the person on a `sarco.slice_tool.segmentation.Segmentation`: sentences."""
+    yield from _about_class(segmentation)
+    yield from unanswered(segmentation.person)
+    yield from _about_header(segmentation.person, segmentation.header or {})
+
+
+def _about_class(segmentation):
+    """That the class is uncertain."""
+    class_, interval = segmentation.class_, segmentation.smi_interval_cm2_m2
+    if class_ is None or interval is None:
+        return
+    low, high = min(segmentation.smi_cm2_m2, *interval), max(segmentation.smi_cm2_m2, *interval)
+    if low <= class_.smi_limit_cm2_m2 <= high:
+        yield (f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
+               f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain.")  # fmt: skip
+
+
+def _about_header(person, header):
+    """That the slice contradicts what was given; it is never taken from there, nor told."""
+    sex, age = str(header.get("PatientSex")), re.fullmatch(r"(\d{1,3})([YMWD])", str(header.get("PatientAge")))
+    other = ["sex"] if person.sex and sex in ("F", "M") and sex != person.sex else []
+    # Both may be in completed years, and a birthday may lie between.
+    if person.age is not None and age and abs(int(age[1]) / YEARS[age[2]] - person.age) >= 2:
+        other.append("age")
+    if other:
+        yield (f"The slice's header has another {' and another '.join(other)} than was given: check that slice and "
+               "person belong together.")  # fmt: skip

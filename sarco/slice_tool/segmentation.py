@@ -15,17 +15,18 @@ from ..base.errors import SarcoError
 from ..base.files import content_sha256
 from ..base.sources import package_digest
 from ..base.threads import made_once
-from ..ct import composition, masks, seg
+from ..ct import composition, level, masks, seg, tissues
 from ..ct.geometry import Slice, as_stored, upright
+from ..ct.level import Level
 from ..engines import choose as engines
 from ..engines import int8
 from ..engines.weights import read_manifest, team, weights_sha256
-from ..evidence import cutoffs, disagreement, learned
+from ..evidence import cutoffs, disagreement, learned, reference_values
 from ..evidence.correction import Correction
 from ..evidence.cutoffs import Person
 from ..method import postprocess
 from ..runs.evaluation import members_spread
-from . import checks, tissue
+from . import checks, people, tissue
 from .reading import read_mask, read_slice
 
 AnyPath = str | os.PathLike[str]
@@ -82,6 +83,8 @@ class Segmentation:
         Of the mask, what a student of every tissue calls something else, see `sarco.ct.witness`; None without one.
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
+    level : sarco.ct.level.Level or None
+        Where a student of every tissue takes the slice to lie; None without one, or where it sees no vertebra.
     tissues : tuple of sarco.slice_tool.tissue.Tissue
         Muscles apart and fats, where they were asked for, or given.
     """
@@ -110,6 +113,7 @@ class Segmentation:
     members_apart_cm2: float | None = None
     other_tissue_cm2: float | None = None
     disagreement_limit: disagreement.Limit | None = None
+    level: Level | None = None
     tissues: tuple[tissue.Tissue, ...] = ()
 
     @property
@@ -158,6 +162,12 @@ class Segmentation:
         """`sarco.evidence.cutoffs.Class` of the index as found, by the cut-off that was named; None without one."""
         return None if self.person.cutoff is None else cutoffs.classify(self.person, self.smi_cm2_m2, self.mean_hu)
 
+    @property
+    def standing(self) -> tuple[reference_values.Standing, ...]:
+        """Where the person stands by the reference that was named, as found; nothing where it cannot say."""
+        found = self.area_cm2, self.smi_cm2_m2, self.mean_hu
+        return reference_values.standing(self.person, *found, self.interval_cm2)
+
 
 class Segmenter:
     """Members and their correction, loaded once for many slices.
@@ -196,11 +206,11 @@ class Segmenter:
         else:  # named, and not there: what was kept may be of others
             known = learned.learn(self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
-        self.tissues, self._of_tissues = tissues, known.tissues
-        if tissues and self._student is None:
+        self.tissues, self._of_tissues, self._of_level = tissues, known.tissues, known.level
+        if tissues and self.student is None:
             raise SarcoError(f"{self.weights}: has no student of every tissue, so no tissues; leave out --tissues, or "
                              "choose other weights.")  # fmt: skip
-        if tissues and not (known.tissues and known.student == team(self._student.manifest)):
+        if tissues and not (known.tissues and known.student == team(self.student.manifest)):
             self._of_tissues, self._warnings = {}, (*self._warnings, f"{self.results}/{tissue.NO_INTERVAL}")
 
     @made_once
@@ -218,9 +228,15 @@ class Segmenter:
         return None if self.quick else witness.load(self.weights, engine=self.engine, once=self.once)
 
     @property
-    def _student(self):
+    def student(self):
         """Who knows the tissues; None where nobody does."""
         return self.witness if not self.quick else self.ensemble if self.ensemble.tissues else None
+
+    @cached_property
+    def level_model(self):
+        """How the level of a slice follows from what the student sees; None where it was learned of no such student."""
+        model, student = self._of_level, self.student
+        return model if model and student and model.team == team(student.manifest) else None
 
     @cached_property
     def fingerprint(self):
@@ -228,6 +244,7 @@ class Segmenter:
         made_from = [
             weights_sha256(self.manifest), self.witness and weights_sha256(self.witness.manifest),
             repr(self.correction), repr(self.limit), self._warnings, self.tissues and repr(self._of_tissues),
+            repr(self.level_model),
             environment.versions(), self.engine, self._engine_here, package_digest(), self._scales(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -237,7 +254,7 @@ class Segmenter:
             return None
         return [content_sha256(int8.path_of(self.weights / member["file"])) for member in self.manifest["members"]]
 
-    def segment(self, image: Slice, person: Person | None = None) -> Segmentation:
+    def segment(self, image: Slice, person: Person | None = None, told: Iterable[str] = ()) -> Segmentation:
         """Find the muscle in a slice that was read.
 
         Parameters
@@ -245,6 +262,8 @@ class Segmenter:
         image : sarco.ct.geometry.Slice
             As `sarco.slice_tool.reading.read_slice` returns it.
         person : sarco.evidence.cutoffs.Person, optional
+        told : iterable of str
+            What to warn of first.
 
         Returns
         -------
@@ -254,25 +273,27 @@ class Segmenter:
         from ..method.slice import measure_subsets
 
         stored, image = image, image.upright()  # found as the networks know it, given as the file has it
-        size = self.ensemble.size
+        hu, mm, student, size = image.image_hu, image.spacing_mm, self.student, self.ensemble.size
+        seen = None if student is None else tissues.outputs(hu, mm, student)  # once, for all that is asked of it
         alone = {str(k): [k] for k in range(size)} if size > 1 else {}
-        measured = measure_subsets(image.image_hu, image.spacing_mm, self.ensemble, {"all": range(size)} | alone)
-        spread = members_spread(np.stack([measured[name].mask for name in alone]), image.spacing_mm) if alone else {}
+        own = seen[:1] if self.quick and seen is not None else None
+        measured = measure_subsets(hu, mm, self.ensemble, {"all": range(size)} | alone, own)
+        spread = members_spread(np.stack([measured[name].mask for name in alone]), mm) if alone else {}
         if alone and self.witness:
-            muscle = witness.muscle(image.image_hu, image.spacing_mm, self.witness)
-            spread["other_tissue_cm2"] = witness.other_tissue_cm2(measured["all"].mask, muscle, image.spacing_mm)
+            muscle = witness.muscle(hu, mm, student, seen)
+            spread["other_tissue_cm2"] = witness.other_tissue_cm2(measured["all"].mask, muscle, mm)
         parted = ()
         if self.tissues:
-            parted = tissue.part(image, stored, measured["all"].mask, self._student, self._of_tissues)
+            parted = tissue.part(image, stored, measured["all"].mask, student, self._of_tissues, seen)
         manifest, engine = self.manifest, "{name} {version} in {precision}".format(**self.ensemble.engine.made_with)
         weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
             stored, as_stored(measured["all"].mask, stored.header), person or Person(),
-            [*self._warnings, *checks.of_members(spread, self.limit)],
+            [*told, *self._warnings, *checks.of_members(spread, self.limit)],
             versions=environment.versions() | {"engine": engine, "weights": weights}, members=size,
             probability=as_stored(measured["all"].probability, stored.header),
             correction=self.correction, disagreement_limit=self.limit, **spread,
-            tissues=parted,
+            tissues=parted, level=self.level_model and self.level_model(level.seen(seen, student)),
         )  # fmt: skip
 
 
@@ -285,7 +306,8 @@ def _gather(image, mask, person, warnings, **known):
     )  # fmt: skip
     seen = checks.check(image.upright(), upright(mask, image.header))
     seen += tissue.warnings(segmentation.tissues, mask, image.spacing_mm)
-    return replace(segmentation, warnings=(*warnings, *_about_area(segmentation), *seen, *_about_class(segmentation)))
+    seen += _about_level(segmentation.level)
+    return replace(segmentation, warnings=(*warnings, *_about_area(segmentation), *seen, *people.about(segmentation)))
 
 
 def _about_area(segmentation):
@@ -300,23 +322,22 @@ def _about_area(segmentation):
                "networks' error is known: the slice may not be at L3, and the interval does not hold.")  # fmt: skip
 
 
-def _about_class(segmentation):
-    class_, interval = segmentation.class_, segmentation.smi_interval_cm2_m2
-    if class_ is None or interval is None:
-        return
-    low, high = min(segmentation.smi_cm2_m2, *interval), max(segmentation.smi_cm2_m2, *interval)
-    if low <= class_.smi_limit_cm2_m2 <= high:
-        yield (f"The limit of {class_.cutoff.title}, {class_.smi_limit_cm2_m2:g} cm²/m², lies within what the "
-               f"muscle index may be, {low:.1f} to {high:.1f} cm²/m², so the class is uncertain.")  # fmt: skip
+def _about_level(found):
+    if found is None or not found.off_l3:
+        return []
+    low, high = sorted(abs(end) for end in found.interval)
+    return [f"The slice seems to lie {found} (95 % interval {low:.1f} to {high:.1f}, as learned on synthetic slices): "
+            "check it, for areas, tissues above all, their intervals and cut-offs are those of L3."]  # fmt: skip
 
 
 # These two have a parameter for each option of their commands.
 
 
 def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | None = None, *, quick: bool = False,
-            engine: str = engines.AUTO, tissues: bool = False, number: int | None = None, phase: int | None = None,
-            height_m: float | None = None, weight_kg: float | None = None, sex: str | None = None,
-            cutoff: str | None = None) -> Segmentation:  # fmt: skip
+            engine: str = engines.AUTO, tissues: bool = False, number: int | str | None = None,
+            phase: int | None = None, height_m: float | None = None, weight_kg: float | None = None,
+            sex: str | None = None, cutoff: str | None = None, age: float | None = None,
+            reference: str | None = None) -> Segmentation:  # fmt: skip
     """Find the muscle in one axial CT slice at L3. For many slices, make one `Segmenter`.
 
     Parameters
@@ -325,8 +346,9 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
         A DICOM file, or a NIfTI volume.
     weights, results, quick, engine, tissues
         See `Segmenter`.
-    number : int, optional
-        Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet.
+    number : int or "auto", optional
+        Slice of a NIfTI volume or of an enhanced (multi-frame) CT, from 1 at the feet. "auto" takes the one nearest to
+        L3, where that is sure, and the path may then be the folder of a DICOM series, see `sarco.slice_tool.volume`.
     phase : int, optional
         Phase or stack of an enhanced CT that has several, from 1 in the order of time.
     height_m, weight_kg : float, optional
@@ -334,6 +356,10 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
     sex : {"F", "M"}, optional
     cutoff : str, optional
         A key of `sarco.evidence.cutoffs.CUTOFFS`, for a class by it; needs height and sex.
+    age : float, optional
+        Years.
+    reference : str, optional
+        A key of `sarco.evidence.reference_values.REFERENCES`, for a standing by it; needs age and sex.
 
     Returns
     -------
@@ -342,9 +368,15 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
     Raises
     ------
     SarcoError
-        The file is not a readable CT slice, the weights are missing or broken, or a cut-off lacks what it needs.
+        The file is not a readable CT slice, the weights are missing or broken, or a name lacks what it needs.
     """
-    person = Person(height_m, weight_kg, sex, cutoff)
+    person = Person(height_m, weight_kg, sex, cutoff, age, reference)
+    if number == "auto":
+        from . import volume
+
+        segmenter = Segmenter(weights, results, quick, engine, tissues=tissues)
+        found = volume.sure(path, segmenter, phase)
+        return segmenter.segment(read_slice(found.place.path, found.place.number, phase), person, [found.told])
     image = read_slice(path, number, phase)  # before the slow part: a wrong file is told at once
     return Segmenter(weights, results, quick, engine, once=True, tissues=tissues).segment(image, person)
 
@@ -352,7 +384,8 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
 def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = None, phase: int | None = None,
             labels: Iterable[str] = (), nifti: str = "affine", height_m: float | None = None,
             weight_kg: float | None = None, sex: str | None = None,
-            cutoff: str | None = None) -> Segmentation:  # fmt: skip
+            cutoff: str | None = None, age: float | None = None,
+            reference: str | None = None) -> Segmentation:  # fmt: skip
     """Measure a mask on its slice: one corrected by hand, or drawn by other software.
 
     Parameters
@@ -363,7 +396,7 @@ def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = N
         PNG, NIfTI, NumPy or DICOM SEG, on the slice's grid. What lies outside [-29, 150] HU is no muscle and is cut.
     labels, nifti
         See `sarco.ct.masks.read`.
-    number, phase, height_m, weight_kg, sex, cutoff
+    number, phase, height_m, weight_kg, sex, cutoff, age, reference
         See `segment`.
 
     Returns
@@ -376,7 +409,7 @@ def measure(path: AnyPath, mask: AnyPath | np.ndarray, *, number: int | None = N
     SarcoError
         Slice or mask cannot be read, or do not belong together.
     """
-    person = Person(height_m, weight_kg, sex, cutoff)
+    person = Person(height_m, weight_kg, sex, cutoff, age, reference)
     image = read_slice(path, number, phase)
     mask_path = None if isinstance(mask, np.ndarray) else Path(mask)
     given = mask if isinstance(mask, np.ndarray) else read_mask(Path(mask), image, labels, nifti)

@@ -255,16 +255,22 @@ def test_numbers_as_text(value, tmp_path):
 
 def test_a_table_of_people(slices, tmp_path, run):
     table = tmp_path / "people.csv"
-    table.write_text("file,height_m,sex\n00.dcm,1.60,F\n01,1.80,M\n02.dcm,,F\n")
+    table.write_text('file,height_m,sex,age\n00.dcm,1.60,F,44.9\n01,1.80,M,\n02.dcm,,F,"92,5"\n')
     done = run("segment", slices, "--out", tmp_path / "out", "--people", table, "--height", 2, "--sex", "M",
-               "--cutoff", "derstine-2018")  # fmt: skip
+               "--cutoff", "derstine-2018", "--age", 60, "--reference", "framingham")  # fmt: skip
     assert done.exit_code == 0, (done.output, done.exception)
     found = rows(tmp_path / "out")
+    # Means and SD of the youngest and of the oldest women; of men there is no table.
+    z = (found.area_cm2 - pd.Series({"00.dcm": 120.9, "02.dcm": 99.5})) / pd.Series({"00.dcm": 18.4, "02.dcm": 16.0})
+    assert found.area_z.dropna().to_dict() == pytest.approx(z.dropna().to_dict(), abs=1e-3)
+    assert found.index[found.reference.notna()].tolist() == ["00.dcm", "02.dcm"]
+    assert "its table of men could not be read" in found.warnings["03.dcm"] and "area_below" not in found
     for file, height_m in (("00.dcm", 1.6), ("01.dcm", 1.8), ("02.dcm", 2), ("03.dcm", 2)):
         row = found.loc[file]
         assert row["smi_cm2_m2"] == pytest.approx(row["area_cm2"] / height_m**2, abs=1e-3)
     person = json.loads((tmp_path / "out" / "02.json").read_text())["person"]
-    assert person == {"height_m": 2, "weight_kg": None, "sex": "F", "cutoff": "derstine-2018"}
+    assert person == {"height_m": 2, "weight_kg": None, "sex": "F", "cutoff": "derstine-2018", "age": 92.5,
+                      "reference": "framingham"}  # fmt: skip
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -290,7 +296,9 @@ def test_people_as_a_spreadsheet_saves_them(wards, tmp_path, encoding, text):
     "text, words",
     [
         ("name,height_m\n00,1.7\n", "needs the column file"),
-        ("file,age\n00,17\n", "one of height_m"),
+        ("file,years\n00,17\n", "one of height_m"),
+        ("file,age\n00,17\n", "00.dcm: age 17: outside 18 to 110 years"),
+        ("file,sex,age_years\n00,F,70\n", "age_years is not read; call it age, and give values in years"),
         ("file,height_m\n99,1.7\n", "'99' is no slice; there are 00.dcm, 01.dcm, 02.dcm and 3 more"),
         ("file,height_m\n00,1.7\n00.dcm,1.7\n", "stands there twice"),
         ("file,height_m,weight_kg\n00,1,70\n", "height 1 has no decimals"),
