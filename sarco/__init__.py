@@ -3,7 +3,7 @@
 ``import sarco`` is light: TensorFlow, Keras and pandas load when a function that needs them runs.
 """
 
-__all__ = ["SarcoError", "__version__", "measure", "segment"]
+__all__ = ["SarcoError", "__version__", "compare", "measure", "segment"]
 
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,15 @@ from .base import __version__
 from .base.errors import SarcoError
 
 if TYPE_CHECKING:
+    from .slice_tool.follow_up import compare
     from .slice_tool.segmentation import measure, segment
 
 
 def __getattr__(name: str) -> object:
+    if name == "compare":
+        from .slice_tool.follow_up import compare
+
+        return compare
     if name in ("measure", "segment"):
         from .slice_tool import segmentation
 

@@ -1,0 +1,390 @@
+"""Two slices of one person, on two dates: what changed, and whether by more than repeats of one measurement differ by.
+
+Areas are compared as found: what a mean error has in common on both days cancels.
+"""
+
+import datetime
+import json
+import math
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from ..base.errors import SarcoError, short
+from ..base.files import atomic, content_sha256, shown
+from ..ct import tissues as names
+from ..ct.header import number as number_in
+from ..ct.header import value
+from ..engines import choose as engines
+from ..evidence import learned
+from ..evidence import published_changes as published
+from ..evidence.repeatability import MEANING, MUSCLE, Repeat
+from . import numbers, output, page, picture, segmentation
+from .reading import read_slice
+from .segmentation import AnyPath, Segmentation
+
+MORE, WITHIN = "more than repeats differ by", "within what repeats differ by"
+SAME, NOT_KNOWN = "the same slice", "not known"
+UNITS = {"area_cm2": "cm²", "mean_hu": "HU"}
+TITLES = {"area_cm2": "area", "mean_hu": "mean attenuation"}
+# From where on two slices are told to differ: half a vertebra, and what shows in the edges of a muscle.
+LEVEL_APART, THICKNESS_RATIO, PIXEL_RATIO, KV_APART = 0.5, 1.5, 1.2, 0.5
+DATES = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")  # the first that both have
+NO_REPEATS = "repeats.csv: not there or of other networks, so no interval of a change; run 'sarco repeats'."
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number in both slices.
+
+    Attributes
+    ----------
+    tissue, side : str
+        "muscle" as a whole, or as of `sarco.slice_tool.tissue.Tissue`.
+    what : str
+        "area_cm2" or "mean_hu".
+    first, second : float or None
+        As found; None where it was not.
+    repeat : sarco.evidence.repeatability.Repeat or None
+        How far repeats differ; None where it is not known.
+    same : bool
+        It is one and the same slice.
+    """
+
+    tissue: str
+    side: str
+    what: str
+    first: float | None
+    second: float | None
+    repeat: Repeat | None = None
+    same: bool = False
+
+    @property
+    def name(self) -> str:
+        """As "Psoas, left, area"."""
+        return f"{names.called(self.tissue, self.side).capitalize()}, {TITLES[self.what]}"
+
+    @property
+    def change(self) -> float | None:
+        """Second minus first."""
+        return None if self.first is None or self.second is None else self.second - self.first
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of the change; None where it is not known, and for one and the same slice."""
+        if self.change is None or self.repeat is None or self.same:
+            return None
+        return self.change - self.repeat.half, self.change + self.repeat.half
+
+    @property
+    def verdict(self) -> str:
+        """In words: `MORE`, `WITHIN`, `SAME` or `NOT_KNOWN`."""
+        if self.same:
+            return SAME
+        if self.interval is None:
+            return NOT_KNOWN
+        low, high = self.interval
+        return WITHIN if low <= 0 <= high else MORE
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """What changed between two slices: `changes`, the muscle as a whole first, and `warnings` about both of them.
+
+    `days` lie between their dates, fewer than none where the second was acquired first, None where a date is missing;
+    `same` says that they are one and the same slice.
+    """
+
+    first: Segmentation
+    second: Segmentation
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...] = ()
+    days: int | None = None
+    same: bool = False
+    digest: str = field(default="", repr=False)  # of both files, and of which slice in each
+
+
+def compare(first: AnyPath, second: AnyPath, weights: AnyPath | None = None, results: AnyPath | None = None, *,
+            quick: bool = False, engine: str = engines.AUTO, tissues: bool = False,
+            slices: tuple[int | None, int | None] = (None, None),
+            phases: tuple[int | None, int | None] = (None, None)) -> FollowUp:  # fmt: skip
+    """Find the muscle in two slices of one person by the same networks, and say what changed.
+
+    Parameters
+    ----------
+    first, second : str or Path
+        Axial CT slices at L3, DICOM or NIfTI, in the order of their dates.
+    weights, results, quick, engine, tissues
+        See `sarco.slice_tool.segmentation.Segmenter`.
+    slices, phases : tuple of int or None
+        Of the first and of the second, where they are volumes: as number and phase of `sarco.segment`.
+
+    Returns
+    -------
+    FollowUp
+
+    Raises
+    ------
+    SarcoError
+        A file is not a readable CT slice, or the weights are missing or broken.
+    """
+    paths, ends = (Path(first), Path(second)), ("first", "second")
+    images = [_read(*one) for one in zip(paths, slices, phases, ends, strict=True)]
+    segmenter = segmentation.Segmenter(weights, results, quick, engine, tissues=tissues)
+    one, other = images
+    same = one.spacing_mm == other.spacing_mm and np.array_equal(one.image_hu, other.image_hu)
+    found = segmenter.segment(one)
+    again = replace(found, path=paths[1], header=other.header, frame=other.frame) if same else segmenter.segment(other)
+    there = results is None or Path(results).is_dir()  # else what was kept beside the weights may be of others
+    known = learned.of(segmenter.weights, segmenter.results, segmenter.manifest, quick).repeats if there else {}
+    changes = tuple(_changes(found, again, known, same))
+    days = _days(found.header, again.header)
+    told = [] if known else [f"{segmenter.results}/{NO_REPEATS}"]
+    told += _own(found, again) + ([] if same else [*_apart(found, again, days)])
+    digest = sha256(repr([*map(content_sha256, paths), slices, phases]).encode()).hexdigest()
+    return FollowUp(found, again, changes, tuple(told), days, same, digest)
+
+
+def _read(path, number, phase, which):
+    try:
+        return read_slice(path, number, phase)
+    except SarcoError as error:  # which names the options of the other commands
+        told = str(error).replace("--slice", f"--slice-{which}").replace("--phase", f"--phase-{which}")
+        raise SarcoError(told) from None
+
+
+def _changes(first, second, known, same):
+    pairs = [(MUSCLE, "", first, second)]
+    pairs += [(one.name, one.side, one, second.tissue(one.name, one.side)) for one in first.tissues]
+    for name, side, one, other in pairs:
+        # Whose student parts these slices is known by the correction of its areas.
+        repeats = known.get(names.called(name, side), {}) if name == MUSCLE or one.correction else {}
+        for what in UNITS:
+            yield Change(name, side, what, getattr(one, what), getattr(other, what, None), repeats.get(what), same)
+
+
+def _own(first, second):
+    """What there is to say of each slice, with its name."""
+    both = [one for one in first.warnings if one in second.warnings]
+    told = [f"Both slices: {one}" for one in both]
+    for which, found in (("First", first), ("Second", second)):
+        told += [f"{which} slice ({shown(found.path.name)}): {one}" for one in found.warnings if one not in both]
+    return told
+
+
+# --- what the two do not share --------------------------------------------------------------------
+
+
+def _text(header, name):
+    """A value of a header as one line that can be printed; None where the header does not say."""
+    found = value(header, name)
+    words = "\\".join(map(str, found)) if isinstance(found, list | tuple) or hasattr(found, "append") else str(found)
+    line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(words.split()))
+    return short(line) if found is not None and line else None
+
+
+def _positive(header, name):
+    found = number_in(header, name)
+    return found if found is not None and math.isfinite(found) and found > 0 else None
+
+
+def _maker(header):
+    """The first word of the manufacturer, which its companies and years share."""
+    said = _text(header, "Manufacturer")
+    return said and said.split()[0].casefold()
+
+
+def _date(header, name):
+    try:
+        return datetime.datetime.strptime((_text(header, name) or "")[:8], "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _days(*headers):
+    for name in DATES:
+        first, second = (_date(header, name) for header in headers)
+        if first and second:
+            return (second - first).days
+    return None
+
+
+def _apart(first, second, days):
+    """Sentences about what the two slices do not share, or what their headers do not say."""
+    one, other = first.header, second.header
+    unsaid = []
+
+    def pair(what, read):
+        said = read(one), read(other)
+        if None in said:
+            unsaid.append(what)
+            return None
+        return said
+
+    differ = [name for name in ("PatientID", "PatientSex", "PatientBirthDate")
+              if None not in (said := (_text(one, name), _text(other, name))) and said[0] != said[1]]  # fmt: skip
+    if differ:
+        yield f"{' and '.join(differ)} of the two differ: they may be of two people."
+    if days is None:
+        unsaid.append("date")
+    elif days < 0:
+        yield (f"The second slice was acquired {numbers.counted(-days, 'day')} before the first: name the earlier one "
+               "first, or read each change backwards.")  # fmt: skip
+    elif days == 0:
+        yield "Both slices have the same date, and what repeats differ by is of two days: on one it is less."
+    agents = [_text(header, "ContrastBolusAgent") is not None for header in (one, other)]
+    if agents[0] != agents[1]:
+        yield (f"Only the {'first' if agents[0] else 'second'} slice names a contrast agent, which raises the area and "
+               "the attenuation of the same muscle.")  # fmt: skip
+    else:
+        unsaid.append("phase of the contrast" if all(agents) else "contrast agent")
+    if (kv := pair("kV", lambda header: _positive(header, "KVP"))) and abs(kv[0] - kv[1]) > KV_APART:
+        yield f"The tubes had {kv[0]:g} and {kv[1]:g} kV, and attenuation and area change with that."
+    kernels = pair("kernel", lambda header: _text(header, "ConvolutionKernel"))
+    if kernels and kernels[0].casefold() != kernels[1].casefold():
+        yield f"The kernels are {kernels[0]} and {kernels[1]}: noise and edges differ, and areas with them."
+    thick = pair("slice thickness", lambda header: _positive(header, "SliceThickness"))
+    if thick and max(thick) > THICKNESS_RATIO * min(thick):
+        yield f"The slices are {thick[0]:g} and {thick[1]:g} mm thick: the thicker mixes more fat into edges of muscle."
+    pixels = [math.sqrt(math.prod(found.spacing_mm)) for found in (first, second)]
+    if max(pixels) > PIXEL_RATIO * min(pixels):
+        yield f"The pixels have {pixels[0]:.2f} and {pixels[1]:.2f} mm: edges are coarser in one of the two slices."
+    makers = pair("manufacturer", _maker)
+    if makers and makers[0] != makers[1]:
+        yield "The scanners are of two manufacturers, whose Hounsfield units can differ by several."
+    yield from _about_level(first.level, second.level)
+    if unsaid:
+        yield f"Not in both headers, so it could not be checked whether it differs: {', '.join(unsaid)}."
+
+
+def _about_level(first, second):
+    if first is None or second is None:
+        yield "Whether both slices lie at the same level could not be checked: compare the pictures."
+        return
+    apart, half = second.vertebrae - first.vertebrae, math.hypot(first.half, second.half)
+    if abs(apart) > LEVEL_APART:
+        where = "lower" if apart > 0 else "higher"
+        yield (f"The second slice seems to lie {abs(apart):.1f} ± {half:.1f} vertebrae {where} than the first, and "
+               "muscles differ from level to level: compare the pictures.")  # fmt: skip
+    elif half > LEVEL_APART:
+        yield (f"How far apart the levels of the two slices lie is known to ± {half:.1f} vertebrae only: compare the "
+               "pictures.")  # fmt: skip
+
+
+# --- as it is told --------------------------------------------------------------------------------
+
+
+def numbers_of(done):
+    """The numbers of a `FollowUp` as they stand in compare.json: a dict that JSON can hold."""
+    return {
+        "first": numbers.numbers_of(done.first), "second": numbers.numbers_of(done.second),
+        "same_slice": done.same, "days_between": done.days,
+        "changes": [_as_json(one) for one in done.changes],
+        "warnings": list(done.warnings), "repeats_meaning": meaning(done),
+        "published": [asdict(one) for one in published.REPEATED], "made_from": done.digest,
+        "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE,
+    }  # fmt: skip
+
+
+def _as_json(one):
+    def rounded(number):
+        return None if number is None else round(number, numbers.NUMBERS[one.what].decimals)
+
+    return {
+        "tissue": one.tissue, "side": one.side or None, "what": one.what,
+        **{key: rounded(getattr(one, key)) for key in ("first", "second", "change")},
+        "interval_95": one.interval and [rounded(end) for end in one.interval],
+        "repeats_differ_by": one.repeat and rounded(one.repeat.half),
+        "repeats_held": one.repeat and one.repeat.held and round(one.repeat.held, 4),
+        "verdict": one.verdict,
+    }  # fmt: skip
+
+
+def meaning(done):
+    """The caveat of the intervals, in one line; empty where there are none."""
+    known = next((one.repeat for one in done.changes if one.repeat), None)
+    return MEANING.format(percent=100 * known.held) if known and known.held is not None else ""
+
+
+def rows(done):
+    """Name, first, second, change, 95 % interval and verdict of each number, as texts."""
+    for one in done.changes:
+        unit = UNITS[one.what]
+        values = ("not found" if number is None else f"{number:.1f} {unit}" for number in (one.first, one.second))
+        interval = f"{one.interval[0]:+.1f} to {one.interval[1]:+.1f} {unit}" if one.interval else ""
+        yield one.name, *values, "" if one.change is None else f"{one.change:+.1f} {unit}", interval, one.verdict
+
+
+def summary(done):
+    """What to say beside the numbers, one sentence a line."""
+    if done.same:
+        yield "It is the same slice: nothing changed."
+    elif done.days:
+        yield f"{numbers.counted(abs(done.days), 'day')} lie between the two."
+    yield meaning(done)
+    yield "Published, for people: " + "; ".join(one.sentence for one in published.REPEATED) + "."
+
+
+def write(done, out_dir):
+    """Write compare.json and compare.html of a `FollowUp` into a folder, both or none: list of Path.
+
+    SarcoError if the folder cannot be written to, or holds those of other slices, or of someone else.
+    """
+    files = [Path(out_dir) / f"compare{end}" for end in (".html", ".json")]
+    both = " and ".join(shown(one.path) for one in (done.first, done.second))
+    output.refuse_other(Path(out_dir) / "compare", both, done.digest)
+    told = json.dumps(numbers_of(done), indent=2, ensure_ascii=False) + "\n"
+    try:
+        with ExitStack() as stack:
+            for file, content in zip(files, (render(done), told), strict=True):
+                stack.enter_context(atomic(file)).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise SarcoError(f"{out_dir}: cannot be written to ({error.strerror}); choose another folder.") from error
+    return files
+
+
+def render(done):
+    """One HTML page of a `FollowUp`, which needs nothing beside itself: str."""
+    files = [shown(one.path.name) for one in (done.first, done.second)]
+    pictures = "".join(
+        f"<figure>{page._image(picture.overlay_png(found), f'{which} slice; the muscle is outlined.')}"
+        f"<figcaption>{which}: {escape(file)}</figcaption></figure>"
+        for which, file, found in zip(("First", "Second"), files, (done.first, done.second), strict=True)
+    )
+    head = "".join(f'<th scope="col">{name}</th>'
+                   for name in ("", "first", "second", "change", "95 % interval", "", "against repeats"))  # fmt: skip
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}'
+        f"<td>{_bar(one)}</td><td>{verdict}</td></tr>"
+        for one, (name, *cells, verdict) in zip(done.changes, rows(done), strict=True)
+    )
+    parts = [
+        f"<h1>What changed from {escape(files[0])} to {escape(files[1])}</h1>",
+        f'<p class="device">{escape(numbers.NOT_A_MEDICAL_DEVICE)}</p>',
+        page._warnings(done.warnings), f'<div class="two">{pictures}</div>',
+        f'<div style="overflow-x: auto"><table><tr>{head}</tr>{lines}</table></div>',
+        "<p>In each picture of a change, the grey band is what repeats differ by, and the bar is the change.</p>",
+        *(f'<p class="small">{escape(sentence)}</p>' for sentence in summary(done) if sentence),
+    ]  # fmt: skip
+    template = Template(Path(page.__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return template.substitute(file=escape(" and ".join(files)), body="\n".join(part for part in parts if part))
+
+
+def _bar(one):
+    """The change as a bar from zero, over the band of repeats: SVG; nothing where there is no band."""
+    if one.interval is None:
+        return ""
+    half, change = one.repeat.half, one.change
+    scale = 50 / max(half, abs(change))
+    return (
+        '<svg role="img" viewBox="-52 -8 104 16" style="width: 8rem; margin: 0" '
+        f'aria-label="change {change:+.1f}, repeats {-half:.1f} to {half:+.1f}">'
+        f'<rect x="{-half * scale:.1f}" y="-7" width="{2 * half * scale:.1f}" height="14" fill="#ccc"/>'
+        f'<rect x="{min(change, 0) * scale:.1f}" y="-3" width="{abs(change) * scale:.1f}" height="6" fill="#b45309"/>'
+        '<path d="M0-8V8" stroke="#1c1c1c"/></svg>'
+    )

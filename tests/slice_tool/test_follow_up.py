@@ -1,0 +1,197 @@
+"""`sarco compare`: what changed between two slices, what it is set against, and what makes them hard to compare."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+import stand_in
+from typer.testing import CliRunner
+
+import sarco
+from sarco.base import paths
+from sarco.base.errors import SarcoError
+from sarco.cli.app import app
+from sarco.ct.level import Level
+from sarco.ct.write import Scan, write_slice
+from sarco.evidence.repeatability import Repeat
+from sarco.phantom.phantom import phantom
+from sarco.slice_tool import follow_up, segmentation
+
+HEADER = {"StudyDate": "20200101", "PatientSex": "F", "PatientBirthDate": "19500101", "ContrastBolusAgent": "some",
+          "ConvolutionKernel": "B30f", "Manufacturer": "SIEMENS"}  # fmt: skip
+LATER = {"StudyDate": "20200301"}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def write(path, radius_mm=40, spacing_mm=(0.9, 0.9), **header):
+    """A disc of muscle in fat in air, 200 pixels wide, with what a header says."""
+    mm = np.hypot(*(np.indices((200, 200)) - 99.5)) * spacing_mm[0]
+    write_slice(path, np.where(mm < radius_mm, 50, np.where(mm < 80, -100, -1000)), spacing_mm, Scan("17"))
+    data = pydicom.dcmread(path)
+    for name, value in (HEADER | header).items():
+        setattr(data, name, value)
+    data.save_as(path)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch):
+    """Write two slices, the second with another header, and compare them without networks: (first, second)."""
+    made = stand_in.segmenter(tmp_path / "weights")
+    monkeypatch.setattr(segmentation, "Segmenter", lambda *_, **__: made)
+
+    def of(spacing_mm=(0.9, 0.9), of_first=None, **header):
+        first = write(tmp_path / "a.dcm", **(of_first or {}))
+        return first, write(tmp_path / "b.dcm", 41, spacing_mm, **LATER | header)
+
+    return of
+
+
+LEVEL_UNKNOWN = "Whether both slices lie at the same level could not be checked: compare the pictures."
+PHASE_UNKNOWN = "Not in both headers, so it could not be checked whether it differs: phase of the contrast."
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({}, None),
+        ({"StudyDate": "20191231"}, "acquired 1 day before the first"),
+        ({"StudyDate": "20200101"}, "have the same date"),
+        ({"ContrastBolusAgent": ""}, "Only the first slice names a contrast agent"),
+        ({"KVP": 100}, "had 120 and 100 kV"),
+        ({"ConvolutionKernel": ["B70f", "3"]}, r"kernels are B30f and B70f\3"),
+        ({"SliceThickness": 3.3}, "are 5 and 3.3 mm thick"),
+        ({"Manufacturer": "GE MEDICAL SYSTEMS"}, "of two manufacturers"),
+        ({"spacing_mm": (0.7, 0.7)}, "pixels have 0.90 and 0.70 mm"),
+        ({"PatientID": "18", "PatientSex": "M"}, "PatientID and PatientSex of the two differ"),
+        ({"PatientBirthDate": "19510101"}, "PatientBirthDate of the two differ"),
+        # What differs by less, or in its spelling alone.
+        (
+            {"KVP": 120.4, "ConvolutionKernel": "b30F ", "SliceThickness": 4, "Manufacturer": "Siemens Healthineers"},
+            None,
+        ),
+    ],
+)
+def test_what_two_slices_do_not_share_is_told_once(pair, header, said):
+    first, second = pair(**header)
+    of_one = "Both slices: ", "First slice (", "Second slice ("
+    told = [one for one in sarco.compare(first, second).warnings if not one.startswith(of_one)]
+    assert LEVEL_UNKNOWN in told and (PHASE_UNKNOWN in told) == (header != {"ContrastBolusAgent": ""})
+    told = [one for one in told if one not in (LEVEL_UNKNOWN, PHASE_UNKNOWN) and "repeats.csv" not in one]
+    assert len(told) == (said is not None) and all(said in one for one in told)
+    everything = json.dumps(follow_up.numbers_of(sarco.compare(first, second)))
+    assert not any(secret in everything for secret in ("19500101", "19510101", "202001", "201912", "202003"))
+
+
+def test_what_a_header_does_not_say_is_told_in_one_sentence(pair):
+    bare = {"Manufacturer": "", "ConvolutionKernel": "", "ContrastBolusAgent": "", "SliceThickness": None, "KVP": None}
+    *_, last = sarco.compare(*pair(of_first=bare, **bare | {"StudyDate": ""})).warnings
+    words = "date, contrast agent, kV, kernel, slice thickness, manufacturer."
+    assert last == f"Not in both headers, so it could not be checked whether it differs: {words}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (Level(0.1, 0.2), Level(0.8, 0.2), "0.7 ± 0.3 vertebrae lower"),
+        (Level(0.1, 0.2), Level(-0.5, 0.2), "0.6 ± 0.3 vertebrae higher"),
+        (Level(0.1, 0.4), Level(0.3, 0.4), "known to ± 0.6 vertebrae only"),
+        (Level(0.1, 0.1), Level(0.3, 0.1), None),
+        (None, Level(0.3, 0.1), "could not be checked"),
+    ],
+)
+def test_another_level_is_told(first, second, said):
+    told = list(follow_up._about_level(first, second))
+    assert len(told) == (said is not None) and all(said in one for one in told)
+
+
+def test_a_change_is_set_against_repeats():
+    one = follow_up.Change("psoas", "left", "area_cm2", 10.0, 13.0, Repeat(2.0, 1.0, 20))
+    assert (one.change, one.interval, one.verdict) == (3.0, (1.0, 5.0), follow_up.MORE)
+    assert replace(one, second=8.0).verdict == follow_up.WITHIN
+    assert replace(one, second=None).verdict == replace(one, repeat=None).verdict == follow_up.NOT_KNOWN
+
+
+def test_a_bad_slice_is_named_and_nothing_of_others_is_replaced(pair, tmp_path):
+    first, second = pair()
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(b"no slice")
+    done = run("compare", first, bad)
+    assert done.exit_code == 2 and str(bad) in done.stderr and len(done.stderr.splitlines()) == 1
+    out = tmp_path / "out"
+    assert run("compare", first, second, "--out", out).exit_code == 0
+    before = (out / "compare.json").read_bytes()
+    other = run("compare", second, first, "--out", out)
+    assert other.exit_code == 2 and "compare.json: of another slice" in other.stderr
+    assert (out / "compare.json").read_bytes() == before
+    assert run("compare", first, second, "--out", out).exit_code == 0
+    (out / "compare.json").unlink()
+    (out / "compare.html").write_text("someone's own")
+    assert run("compare", first, second, "--out", out).exit_code == 2
+
+
+def test_one_slice_has_not_changed(pair, tmp_path):
+    first, _ = pair()
+    done = sarco.compare(first, first)
+    assert done.same and [one.change for one in done.changes] == [0, 0]
+    assert {one.verdict for one in done.changes} == {"the same slice"} and not any(one.interval for one in done.changes)
+    told = run("compare", first, first)
+    assert told.exit_code == 0 and "same slice: nothing changed" in told.stdout
+
+
+# --- with networks --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """One phantom person on two days, and the fat of another day grown by a stroke of the brush."""
+    folder, written = tmp_path_factory.mktemp("days"), []
+    for name, day in (("first", 0), ("second", 1)):
+        p = phantom((7, 2, 3), "difficult", day=day)
+        path = folder / f"{name}.dcm"
+        write_slice(path, p.image_hu, p.spacing_mm, Scan("1", kvp=p.protocol.kvp))
+        written.append(path)
+    return written
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not (paths.data_dir() / "results/repeats.csv").exists(), reason="no repeats of these weights")
+def test_two_days_of_one_person_through_the_front_door(days, tmp_path, browser):
+    done = run("compare", *days, "--quick", "--tissues", "--out", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told == json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    by = {(one["tissue"], one["side"], one["what"]): one for one in told["changes"]}
+    assert len(by) == len(told["changes"]) == 2 * (1 + 5 * 3 + 3)
+    for (name, side, what), one in by.items():
+        # Each number is rounded to a thousandth or a hundredth.
+        assert one["change"] == pytest.approx(one["second"] - one["first"], abs=0.02), name
+        low, high = one["interval_95"]
+        assert high - low == pytest.approx(2 * one["repeats_differ_by"], abs=0.02)
+        assert one["verdict"] == (follow_up.WITHIN if low <= 0 <= high else follow_up.MORE), (name, side, what)
+        assert one["repeats_held"] > 0.85
+    assert by["muscle", None, "area_cm2"]["first"] == told["first"]["area_cm2"]
+    assert by["muscle", None, "area_cm2"]["verdict"] == follow_up.WITHIN  # nothing changed
+    assert told["repeats_meaning"] and told["published"][0]["key"] == "perthen2018" and told["days_between"] == 0
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_content((tmp_path / "compare.html").read_text(encoding="utf-8"))
+    assert page.evaluate("[...document.images].map(one => one.naturalWidth > 500)") == [True, True]
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    assert page.locator("svg[role=img]").count() == len(by)
+    page.close()
+
+
+def test_options_of_a_volume_are_named_as_this_command_has_them(tmp_path):
+    import nibabel
+
+    volume = tmp_path / "volume.nii"
+    nibabel.save(nibabel.Nifti1Image(np.full((64, 64, 3), -1000, np.int16), np.diag([-1, -1, 5, 1])), volume)
+    with pytest.raises(SarcoError, match=r"volume\.nii: .*--slice-first"):
+        sarco.compare(volume, volume)
+    with pytest.raises(SarcoError, match=r"--slice-second"):
+        sarco.compare(write(tmp_path / "a.dcm"), volume)
