@@ -77,6 +77,17 @@ def read_slice(path, number=None, phase=None):
     return Slice(image_hu, spacing_mm, path, header, frame)
 
 
+def places_mm(path, phase=None):
+    """How far up each slice of an enhanced CT lies, in mm, from feet to head; refused as `read_slice` refuses."""
+    path = Path(path)
+    with about(path), quietly():
+        header = _parse(path)
+        refuse(header.get("SOPClassUID") not in frames.MULTI_FRAME,
+               "not a volume; name the folder of its series, or leave out --slice.")  # fmt: skip
+        own, chosen = frames.of_phase(header, phase)
+        return [numbers(own[i], "ImagePositionPatient")[2] for i in chosen]
+
+
 def _parse(path):
     try:
         refuse(path.is_dir(), "this is a folder; name one DICOM file.")

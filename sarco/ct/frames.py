@@ -28,6 +28,17 @@ SCOUT = "this is a scout view, not a slice; give the axial slice at L3."
 
 def choose(header, wanted, phase):
     """Which frame, from 1, is slice `wanted` from the feet; what it says of itself goes to the header's top level."""
+    own, frames = of_phase(header, phase)
+    refuse(wanted is None and len(frames) != 1, f"{len(frames)} slices; say with --slice which is at L3, from 1 at the "
+           "feet, or export it alone.")  # fmt: skip
+    refuse(not 1 <= (wanted or 1) <= len(frames), f"no slice {wanted}; it has {len(frames)}.")
+    chosen = frames[(wanted or 1) - 1]
+    header.update(own[chosen])
+    return chosen + 1
+
+
+def of_phase(header, phase):
+    """What each frame says of itself, and which of them are the slices of a phase, from feet to head."""
     try:
         shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
         own = [said_plainly(frame, shared) for frame in header.PerFrameFunctionalGroupsSequence]
@@ -42,13 +53,7 @@ def choose(header, wanted, phase):
     refuse(len(phases) > 1 and phase is None, f"{len(phases)} phases or stacks, of {sizes} slices; say with --phase "
            "which, from 1 in the order of time.")  # fmt: skip
     refuse(not 1 <= (phase or 1) <= len(phases), f"no phase {phase}; it has {len(phases)}.")
-    frames = phases[(phase or 1) - 1]
-    refuse(wanted is None and len(frames) != 1, f"{len(frames)} slices; say with --slice which is at L3, from 1 at the "
-           "feet, or export it alone.")  # fmt: skip
-    refuse(not 1 <= (wanted or 1) <= len(frames), f"no slice {wanted}; it has {len(frames)}.")
-    chosen = frames[(wanted or 1) - 1]
-    header.update(own[chosen])
-    return chosen + 1
+    return own, phases[(phase or 1) - 1]
 
 
 def said_plainly(frame, shared):

@@ -23,6 +23,7 @@ TOLD_BY = (*(name for name in MUSCLES if name not in BELOW_L3), *FATS, "kidney",
 # before the canal, and how far it spreads aside: in sides of a square of the vertebra's area.
 WHATS = ("size", "less", "aside", "ahead", "spread")
 FEATURES = tuple((name, what) for name in TOLD_BY for what in WHATS)
+HALF_VERTEBRA = 0.5  # from the middle of L3 to its ends
 FAR = 3.0  # SD from the mean, beyond which a feature tells no more
 
 
@@ -44,8 +45,8 @@ class Level:
 
     @property
     def off_l3(self) -> bool:
-        """Whether the middle of L3 lies outside the interval."""
-        return abs(self.vertebrae) > self.half
+        """Whether the slice seems to lie outside L3."""
+        return abs(self.vertebrae) > max(HALF_VERTEBRA, self.half)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class Model:
         The level where all features are at their mean.
     half : float
         Half of the 95 % interval, as people that it was not learned on showed it.
+    line_half : float
+        The same of `Line.at_mm`, in vertebrae.
+    line_off : float
+        `Line.off` that one such person in a hundred exceeds.
     team : str
         Whose features these are: `sarco.engines.weights.team` of the student.
     """
@@ -69,6 +74,8 @@ class Model:
     weights: tuple[float, ...]
     constant: float
     half: float
+    line_half: float
+    line_off: float
     team: str
 
     def __post_init__(self):
@@ -132,3 +139,51 @@ def _of(right, ahead, pixel_cm2, vertebra_cm2):
         return [*sizes, np.nan, np.nan, np.nan]
     aside = np.abs(right)
     return [*sizes, *np.array([aside.mean(), ahead.mean(), aside.std()]) / (10 * np.sqrt(vertebra_cm2))]
+
+
+# --- a volume ---------------------------------------------------------------------------------------------------------
+
+VERTEBRA_MM = (26.0, 48.0)  # L3 with its disc, in small and in large people, with a margin
+LEARNED_TO = 1.2  # vertebrae from mid-L3, up to which levels were learned: what lies further seems to lie there
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where the levels of a volume's slices place the middle of L3.
+
+    Attributes
+    ----------
+    at_mm : float
+        Its place along the spine.
+    vertebra_mm : float
+        Millimetres to a vertebra.
+    off : float
+        Root of the mean squared distance of the slices within `LEARNED_TO` from the line, in vertebrae.
+    above, below : float
+        How far slices reach to either side of it, in vertebrae.
+    """
+
+    at_mm: float
+    vertebra_mm: float
+    off: float
+    above: float
+    below: float
+
+
+def fit_line(up_mm, levels):
+    """The line that the levels of slices follow best, whatever single ones say: `Line`.
+
+    `up_mm` are the slices' places along the spine towards the head, `levels` what `Model` says of each. Every
+    place of mid-L3 (by the millimetre) is tried with every height of a vertebra; a slice counts for one vertebra at
+    most, however far off it is.
+    """
+    up_mm, levels = np.asarray(up_mm, float), np.clip(np.asarray(levels, float), -LEARNED_TO, LEARNED_TO)
+    at_mm = np.arange(up_mm.min(), up_mm.max() + 1)[:, None, None]
+    vertebra_mm = np.arange(*VERTEBRA_MM, 2)[:, None]
+    wanted = np.clip((at_mm - up_mm) / vertebra_mm, -LEARNED_TO, LEARNED_TO)
+    misfit = np.minimum((wanted - levels) ** 2, 1).mean(axis=2)
+    best = np.unravel_index(misfit.argmin(), misfit.shape)
+    at, vertebra = float(at_mm[best[0], 0, 0]), float(vertebra_mm[best[1], 0])
+    near = np.abs(at - up_mm) < LEARNED_TO * vertebra
+    off = float(np.sqrt(((wanted[best] - levels)[near] ** 2).mean()))
+    return Line(at, vertebra, off, float(up_mm.max() - at) / vertebra, float(at - up_mm.min()) / vertebra)

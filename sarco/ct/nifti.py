@@ -28,7 +28,17 @@ def read_slice(path, number=None):
         return _slice(image, path, number)
 
 
-def _slice(image, path, number):
+def places_mm(path):
+    """How far up each slice of a volume lies, in mm, from the feet; refused as `read_slice` refuses."""
+    path = Path(path)
+    with about(path), refusing("not a readable NIfTI file ({}); write it again."), _opened(path) as image:
+        _, along = _axes(image)
+        between_mm = float(np.linalg.norm(image.affine[:3, along]))
+        return [number * between_mm for number in range(image.shape[along])]
+
+
+def _axes(image):
+    """Where the axes of a volume run, as nibabel says it, and which of them runs along the body."""
     placed = image.header["sform_code"] or image.header["qform_code"]
     shape, axes = image.shape, nib.orientations.io_orientation(image.affine)
     refuse(len(shape) < 3 or any(size != 1 for size in shape[3:]),
@@ -38,7 +48,12 @@ def _slice(image, path, number):
            "write it with an affine.")  # fmt: skip
     _check_affines(image, axes)
     (along,) = np.flatnonzero(axes[:, 0] == 2)
-    count = shape[along]
+    return axes, along
+
+
+def _slice(image, path, number):
+    axes, along = _axes(image)
+    shape, count = image.shape, image.shape[along]
     refuse(number is None and count != 1, f"{count} slices; say with --slice which is at L3, from 1 at the feet.")
     number = number or 1
     refuse(not 1 <= number <= count, f"no slice {number}; it has {count}.")

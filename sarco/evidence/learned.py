@@ -141,7 +141,7 @@ def _level(path):
 
     try:
         return levels.learn(read_results(path))
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, KeyError):
         return None
 
 

@@ -14,14 +14,13 @@ from ..ct.level import FEATURES, Model, scaled
 LEVELS = tuple(round(0.3 * step, 1) for step in range(-4, 5))  # vertebrae below the middle of L3
 FOLDS = 5  # of people: each is judged by what the others teach
 RIDGE = 30.0  # the error of people judged is the same, to a hundredth, from 10 to 100
-HALF_VERTEBRA = 0.5  # from the middle of L3 to its ends
 MUSCLE = "muscle"
 AREAS = {name: f"true_{name.replace(' ', '_')}_cm2" for name in (MUSCLE, *tissues.MEASURED)}
 TOLD = {feature: "_".join(feature).replace(" ", "_") for feature in FEATURES}
 COLUMNS = ("person", "level", *AREAS.values(), *TOLD.values(),
            "team")  # `sarco.engines.weights.team` of the student  # fmt: skip
 DECIMALS = dict.fromkeys(AREAS.values(), 2) | dict.fromkeys(TOLD.values(), 3)
-VERTEBRA_MM = 35.0  # with its disc: what half a vertebra is in mm, about
+VERTEBRA_MM = 35.0  # with its disc, about: how far apart slices are taken to lie
 LEAST = 2 * len(LEVELS)  # slices, fewer of which teach nothing
 
 
@@ -75,9 +74,12 @@ def learn(table):
     known = _known(table)
     if len(known) < LEAST or known["person"].nunique() < 2:
         return None
-    half = float(np.quantile(np.abs(judged(table)["error"]), 0.95))
+    found = judged(table)
+    by_person = lines(found)
+    half, line_half = (float(np.quantile(errors.abs(), 0.95)) for errors in (found["error"], by_person["error"]))
+    off = float(by_person["off"].quantile(0.99))
     (team,) = known["team"].unique()
-    return Model(*_fit(known), half=round(half, 3), team=team)
+    return Model(*_fit(known), round(half, 3), round(line_half, 3), round(off, 3), team)
 
 
 def judged(table):
@@ -87,9 +89,20 @@ def judged(table):
     estimated = np.full(len(known), np.nan)
     for one in fold.unique():
         apart = (fold == one).to_numpy()
-        model = Model(*_fit(known[~apart]), half=0.0, team="")
+        model = Model(*_fit(known[~apart]), 0.0, 0.0, 0.0, "")
         estimated[apart] = [model(told).vertebrae for told in known.loc[apart, list(TOLD.values())].to_numpy()]
     return known.assign(estimated=estimated, error=estimated - known["level"])
+
+
+def lines(found):
+    """Where the slices of each person, as `judged`, place mid-L3: `error` in vertebrae, and `off` as `level.Line`."""
+    import pandas as pd
+
+    def of(slices):
+        line = level.fit_line(-VERTEBRA_MM * slices["level"], slices["estimated"])
+        return pd.Series({"error": -line.at_mm / VERTEBRA_MM, "off": line.off})
+
+    return found.groupby("person")[["level", "estimated"]].apply(of)
 
 
 def _known(table):

@@ -101,7 +101,7 @@ def refuse_other(target, slice_path, digest):
     measured, mask = files[".json"], files["_mask.png"]
     if measured in there and str(read_numbers(measured).get("made_from")).partition("-")[0] != str(digest):
         other = measured
-    elif mask in there and not _ours(mask):
+    elif mask in there and not ours(mask):
         other = mask
     else:  # of files without numbers, which a kill may leave, the mask is always one
         other = there[0] if there and not {measured, mask} & {*there} else None
@@ -110,11 +110,12 @@ def refuse_other(target, slice_path, digest):
                          "be replaced; choose another folder for the results, or take it away.")  # fmt: skip
 
 
-def _ours(mask):
+def ours(picture):
+    """Whether a PNG says that this command wrote it."""
     from PIL import Image
 
     try:
-        with Image.open(mask) as image:
+        with Image.open(picture) as image:
             return image.info.get("Comment") == numbers.NOT_A_MEDICAL_DEVICE
     except (OSError, SyntaxError, ValueError):
         return False

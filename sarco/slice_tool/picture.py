@@ -22,17 +22,48 @@ CONTOUR_COLOUR = "#ffb000"  # seen on grey by any kind of colour vision
 FAT_COLOUR = "#35a7ff"
 PICTURE_PX, CAPTION_PX = 1000, 50  # longest side of the slice in the picture, height of the line below
 TEXT_PX, LINE_PX, BAR_PX = 18, 1.6, 4
-LEGEND_PX, LINE_HEIGHT_PX = 290, 32
+LEGEND_PX, LINE_HEIGHT_PX, TILE_PX = 290, 32, 400
 FINE = 4  # lines are drawn so many times as large and made smaller, so that they are smooth
 
 
 def mask_png(mask):
     """The mask on the slice's grid, 255 where it is muscle."""
-    from PIL import Image, PngImagePlugin
+    from PIL import Image
+
+    return _png(Image.fromarray(mask.astype(np.uint8) * 255), pnginfo=_comment())
+
+
+def _comment():
+    """What says that a PNG is one of this command's."""
+    from PIL import PngImagePlugin
 
     comment = PngImagePlugin.PngInfo()
     comment.add_text("Comment", NOT_A_MEDICAL_DEVICE)
-    return _png(Image.fromarray(mask.astype(np.uint8) * 255), pnginfo=comment)
+    return comment
+
+
+def sheet_png(tiles):
+    """Several slices side by side: of each a `Slice`, upright, the lines below it, and whether it has a frame."""
+    from PIL import Image, ImageDraw
+
+    lines = max(len(told) for _, told, _ in tiles)
+    sheet = Image.new("RGB", (TILE_PX * len(tiles), TILE_PX + (lines + 1) * LINE_HEIGHT_PX))
+    draw = ImageDraw.Draw(sheet)
+    for left, (image, told, framed) in zip(range(0, sheet.width, TILE_PX), tiles, strict=True):
+        sides_mm = np.multiply(image.image_hu.shape, image.spacing_mm)
+        height, width = (max(1, round(side * TILE_PX / max(sides_mm))) for side in sides_mm)
+        tile = Image.fromarray(_grey(image.image_hu).astype(np.uint8)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+        sheet.paste(tile, (left + (TILE_PX - width) // 2, (TILE_PX - height) // 2))
+        for row, text in enumerate(told):
+            while draw.textlength(text, _font()) > TILE_PX - 24:  # a file's name may be long: its end tells it apart
+                text = f"…{text.removeprefix('…')[1:]}"
+            draw.text((left + 12, TILE_PX + (row + 0.5) * LINE_HEIGHT_PX), text, "white", _font(), anchor="lm")
+        if framed:
+            draw.rectangle((left, 0, left + TILE_PX - 1, sheet.height - LINE_HEIGHT_PX), None, CONTOUR_COLOUR, 4)
+    draw.text((12, sheet.height - LINE_HEIGHT_PX / 2), NOT_A_MEDICAL_DEVICE, "white", _font(), anchor="lm")
+    return _png(sheet, pnginfo=_comment())
 
 
 def _png(picture, **options):
