@@ -92,27 +92,13 @@ REFERENCES = {
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one number of a person stands.
+    """Where one number of a person stands."""
 
-    Attributes
-    ----------
-    key : str
-        One of `KEYS`.
-    value : float
-        Of the person.
-    published : float
-        The mean of the table, or the low value that it has.
-    sd : float or None
-        None where the table has a low value alone, from which there is no z-score.
-    interval : tuple of float, or None
-        What the value may be; None where that is not known.
-    """
-
-    key: str
+    key: str  # one of `KEYS`
     value: float
-    published: float
-    sd: float | None = None
-    interval: tuple[float, float] | None = None
+    published: float  # the mean of the table, or the low value that it has
+    sd: float | None = None  # None where the table has a low value alone, from which there is no z-score
+    interval: tuple[float, float] | None = None  # what the value may be; None where that is not known
 
     def _z(self, value):
         return (value - self.published) / self.sd

@@ -1,7 +1,6 @@
 """How far the right and the left of a muscle differ, with the interval that the errors of such areas leave."""
 
 import math
-from dataclasses import dataclass
 
 COMPARED = ("psoas", "lateral wall")
 PARTS = ("asymmetry_percent", "asymmetry_low", "asymmetry_high")
@@ -14,27 +13,19 @@ MEANING = (
 )
 
 
-@dataclass(frozen=True)
-class Asymmetry:
-    """Right minus left of the muscle `name` in % of the mean of both, as found; None where there is no interval."""
+def block(found):
+    """Of the muscles `COMPARED` among a slice's `sarco.slice_tool.tissue.Tissue`, as JSON has it: a list, or None.
 
-    name: str
-    percent: float
-    interval_percent: tuple[float, float] | None = None
-
-
-def asymmetries(found):
-    """Of the muscles `COMPARED` among a slice's `sarco.slice_tool.tissue.Tissue`: tuple of `Asymmetry`.
-
-    Nothing of a muscle that is not told by side, or is on neither.
+    A percentage of the areas as found, with its 95 % interval or None; nothing of a muscle that is not told by side, or
+    is on neither.
     """
-    by_part = {(one.name, one.side): one for one in found}
-    pairs = ((name, by_part.get((name, "right")), by_part.get((name, "left"))) for name in COMPARED)
-    return tuple(
-        Asymmetry(name, _percent(right.area_cm2, left.area_cm2), _interval(right, left))
-        for name, right, left in pairs
-        if right and left and right.area_cm2 + left.area_cm2
-    )
+    by_part, told = {(one.name, one.side): one for one in found}, []
+    for name in COMPARED:
+        right, left = by_part.get((name, "right")), by_part.get((name, "left"))
+        if right and left and right.area_cm2 + left.area_cm2:
+            percent = round(_percent(right.area_cm2, left.area_cm2), 2)
+            told.append({"tissue": name, "percent": percent, "interval_95_percent": _interval(right, left)})
+    return told or None
 
 
 def _percent(right_cm2, left_cm2):
@@ -50,18 +41,7 @@ def _interval(right, left):
     # To first order, a square centimetre more on one side moves the percentage by this much of the other side's area.
     by_side = right.correction.half_cm2 * left_cm2, left.correction.half_cm2 * right_cm2
     half = 2 * MOST * math.hypot(*by_side) / sum_cm2**2
-    return max(-MOST, middle - half), min(MOST, middle + half)
-
-
-def block(found):
-    """The asymmetries among a slice's tissues as JSON has them; None where there are none."""
-    return [
-        {
-            "tissue": one.name, "percent": round(one.percent, 2),
-            "interval_95_percent": one.interval_percent and [round(end, 2) for end in one.interval_percent],
-        }
-        for one in asymmetries(found)
-    ] or None  # fmt: skip
+    return [round(max(-MOST, middle - half), 2), round(min(MOST, middle + half), 2)]
 
 
 def rows(measured):
