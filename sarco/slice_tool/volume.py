@@ -177,7 +177,8 @@ def propose(path, segmenter, phase=None, leave=()):
                                  "looked at; choose the slice with --slice N, or another series.")  # fmt: skip
             return level.fit_line(up_mm[known], [levels[at].vertebrae for at in known])
 
-        best = line(_apart(up_mm, range(len(places)), COARSE_MM))
+        first = _apart(up_mm, range(len(places)), COARSE_MM)
+        best = line(first if len(first) > 2 * LEAST else range(len(places)))
         near = np.flatnonzero(np.abs(up_mm - best.at_mm) < best.vertebra_mm)
         best = line(_apart(up_mm, near, FINE_MM))
         at = int(np.abs(up_mm - best.at_mm).argmin())
