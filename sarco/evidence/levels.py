@@ -124,3 +124,52 @@ def _fit(known):
     # Rounded, so that what is kept beside the weights computes what the table teaches.
     means, scales, weights = (tuple(values.round(5).tolist()) for values in (means, scales, weights))
     return means, scales, weights, round(float(constant - centre @ weights), 5)
+
+
+def by_level(table):
+    """How true sizes change with the level in phantoms, as multiples of what the same person has in the middle of L3.
+
+    Parameters
+    ----------
+    table : DataFrame
+        levels.csv.
+
+    Returns
+    -------
+    DataFrame
+        Columns level, what (muscle, two fats, the psoas' share of the muscle, muscle over both fats), ratio (mean over
+        people) and its ends low and high.
+    """
+    import pandas as pd
+
+    from .bootstrap import estimate, mean
+
+    sizes = table.set_index(["person", "level"])[list(AREAS.values())].set_axis(list(AREAS), axis=1)
+    told = sizes[[MUSCLE, tissues.VISCERAL, tissues.SUBCUTANEOUS]].assign(**{
+        "psoas share": sizes["psoas"] / sizes[MUSCLE],
+        "muscle to fat": sizes[MUSCLE] / (sizes[tissues.VISCERAL] + sizes[tissues.SUBCUTANEOUS]),
+    })  # fmt: skip
+    ratios = told.div(told.xs(0.0, level="level"), level="person")
+    lines = []
+    for what, values in ratios.items():
+        for at, part in values.groupby("level"):
+            ratio, low, high = estimate(part.to_numpy(), mean)
+            lines.append({"level": at, "what": what, "ratio": ratio, "low": low, "high": high})
+    return pd.DataFrame(lines)
+
+
+def summarise(found):
+    """How well levels are told, from the rows of `judged`: a dict of numbers to print.
+
+    `slices`, `people`; of single slices `rmse`, `half` (95 % of errors are smaller, vertebrae) and `within_half` (share
+    that is off by half a vertebra at most); of the warning `false_alarms` (share of slices within 0.3 vertebrae of
+    mid-L3 that get one) and `found` (the same of those 0.9 or more off); of volumes `line_half` in vertebrae.
+    """
+    off, away = found["estimated"].abs() > level.HALF_VERTEBRA, found["level"].abs()
+    error = found["error"].abs()
+    return {
+        "slices": len(found), "people": found["person"].nunique(), "rmse": float(np.sqrt((error**2).mean())),
+        "half": float(error.quantile(0.95)), "within_half": float((error <= level.HALF_VERTEBRA).mean()),
+        "false_alarms": float(off[away < 0.4].mean()), "found": float(off[away > 0.8].mean()),
+        "line_half": float(lines(found)["error"].abs().quantile(0.95)),
+    }  # fmt: skip
