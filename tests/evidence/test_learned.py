@@ -46,6 +46,7 @@ def test_what_is_kept_is_what_the_tables_teach(run, student, tables_are_read):
         assert words[0] == words[1] and one == pytest.approx(other, rel=1e-9)  # SciPy's versions differ in a last digit
     assert kept.tissues.keys() == anew.tissues.keys() >= {"psoas", "psoas, left", "visceral fat"}
     assert all(asdict(kept.tissues[name]) == pytest.approx(asdict(one), rel=1e-9) for name, one in anew.tissues.items())
+    assert kept.level.weights == pytest.approx(anew.level.weights, abs=2e-5)  # rounded to five digits
     learned.keep(weights, results)
     before, now = (json.loads((folder / learned.FILE).read_text()) for folder in (SHIPPED, weights))
     assert before.keys() == now.keys() and all(before[part] == now[part] for part in ("how", "code", "tables"))
@@ -62,11 +63,11 @@ def test_other_tables_and_other_weights_are_learned_anew(run, tables_are_read):
     for broken in ("[{", "[]"):
         (weights / learned.FILE).write_text(broken)
         assert learned.of(weights, results, manifest).correction is not None
-    assert len(tables_are_read) == 6  # three each
+    assert len(tables_are_read) == 10  # five each
     learned.keep(weights, results)
     with (results / "cases.csv").open("a") as table:
         table.write("\n")
     (results / "run.json").write_text(json.dumps(info))
     assert "belongs to other weights" in learned.of(weights, results, manifest).warnings[0]
     learned.keep(weights, results)
-    assert json.loads((weights / learned.FILE).read_text()).keys() == {"how", "code", "tables", "student"}
+    assert json.loads((weights / learned.FILE).read_text()).keys() == {"how", "code", "tables", "level", "student"}
