@@ -179,6 +179,8 @@ def segment(
     if many:
         gc.enable()
     done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
+    if found:
+        done.files.insert(0, out / found.sheet_name)
     if json_:
         print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:

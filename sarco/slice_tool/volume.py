@@ -12,7 +12,7 @@ import tempfile
 import zlib
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,8 @@ class Proposal:
         Upright, those of the sheet, by their place.
     why_not : str
         What makes it unfit to be measured unseen; empty where nothing does.
+    sheet_name : str
+        File of the sheet, where one was written.
     """
 
     places: list[Place]
@@ -71,6 +73,7 @@ class Proposal:
     half_mm: float
     images: dict[int, Slice] = field(repr=False)
     why_not: str = ""
+    sheet_name: str = ""
 
     @property
     def place(self):
@@ -80,11 +83,18 @@ class Proposal:
     @property
     def told(self):
         """What a reader of the numbers must know: a sentence."""
+        where = f" in {self.sheet_name}" if self.sheet_name else ""
         return (
             f"This slice, {self.at + 1} of {len(self.places)} from the feet, is the nearest to the middle of L3, give "
-            f"or take {self.half_mm:.0f} mm, as proposed by a network that saw synthetic slices only: look at it and "
-            "at those around it before you trust the numbers."
+            f"or take {self.half_mm:.0f} mm ({counted(self.half_slices, 'slice')}), as a network proposes that saw "
+            f"synthetic slices only: look at it and at those around it{where} before you trust the numbers."
         )
+
+    @property
+    def half_slices(self):
+        """How many slices lie within `half_mm` of the proposed one, on the side that has more."""
+        up_mm = np.array([place.up_mm for place in self.places]) - self.place.up_mm
+        return int(max(((way * up_mm > 0) & (way * up_mm <= self.half_mm)).sum() for way in (1, -1)))
 
     def sheet(self):
         """The slices around the proposed one as a PNG, bytes, the highest first, each with its place and number."""
@@ -119,7 +129,7 @@ def choose(paths, out, segmenter, phase=None):
     if found.why_not:
         how = "the number to --slice" if found.place.number else "the file of its slice"
         raise SarcoError(f"{path}: {found.why_not}; look at {sheet} and, if one of it is at L3, give {how}.")
-    return found
+    return replace(found, sheet_name=sheet.name)
 
 
 def sure(path, segmenter, phase=None):
@@ -150,9 +160,11 @@ def propose(path, segmenter, phase=None, leave=()):
         It is no such thing, or holds several series, too few slices or none with a vertebra; or the weights have no
         student that tells levels.
     """
+    from tqdm import tqdm
+
     path, model, student, levels = Path(path), segmenter.level_model, segmenter.student, {}
     if model is None:
-        raise SarcoError(f"{segmenter.weights}: has no student that tells levels; choose the slice with --slice N.")
+        raise SarcoError(f"{segmenter.weights}: has no student that tells levels; choose the slice yourself.")
     places = _series(path, leave) if path.is_dir() else _of_file(path, phase)
     up_mm = np.array([place.up_mm for place in places])
     with _quick_to_read(path) as file:
@@ -169,12 +181,13 @@ def propose(path, segmenter, phase=None, leave=()):
             return at, model(level.seen(tissues.outputs(image.image_hu, image.spacing_mm, student), student))
 
         def line(chosen):
-            with each(look, [at for at in chosen if at not in levels]) as results:
-                levels.update(results)
+            new = [at for at in chosen if at not in levels]
+            with each(look, new) as results:
+                levels.update(tqdm(results, "levels", len(new), unit="slice", leave=False, disable=None))
             known = [at for at, found in sorted(levels.items()) if found]
             if len(known) < LEAST:
                 raise SarcoError(f"{path}: the student finds a vertebra in {len(known)} of the {len(levels)} slices "
-                                 "looked at; choose the slice with --slice N, or another series.")  # fmt: skip
+                                 "looked at; choose the slice yourself, or give another series.")  # fmt: skip
             return level.fit_line(up_mm[known], [levels[at].vertebrae for at in known])
 
         first = _apart(up_mm, range(len(places)), COARSE_MM)
