@@ -36,8 +36,9 @@ def compare(
 ):
     """Say what changed between two CT slices of one person, and whether by more than repeats differ by.
 
-    Both are measured by the same networks, and areas are compared as found. Beside each change stands its 95 %
-    interval. What makes the two hard to compare is told: another level, contrast, kV, kernel, thickness or scanner.
+    Both are measured by the same networks, and areas are compared as found. Beside each change stand its 95 % interval
+    and what repeats of an unchanged person differ by. What makes the two hard to compare is told: another level,
+    contrast, kV, kernel, thickness or scanner.
     """
     prepare_inference()
     from ..slice_tool import follow_up
@@ -56,19 +57,18 @@ def compare(
 
 
 def _print(done, files, follow_up):
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     from ..slice_tool.numbers import NOT_A_MEDICAL_DEVICE
 
-    table = Table("What changed")
-    for name in ("first", "second", "change", "95 % interval"):
-        table.add_column(name, justify="right")
-    table.add_column("against repeats")
+    table = Table("", box=SIMPLE, padding=0, pad_edge=False)
+    for name in follow_up.HEADINGS:
+        table.add_column(name, justify="right", no_wrap=True)
     for cells in follow_up.rows(done):
         table.add_row(*cells)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for sentence in (*follow_up.summary(done), NOT_A_MEDICAL_DEVICE, *map(str, files)):
-        if sentence:
-            console.print(sentence, markup=False)
+        console.print(sentence, markup=False)

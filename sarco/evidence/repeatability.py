@@ -1,4 +1,4 @@
-"""How far repeats of one measurement differ, as repeats.csv tells, and so how large a change must be to be more."""
+"""How sure a change between two slices of one person is, and what repeats differ by, as repeats.csv tells."""
 
 import math
 from dataclasses import dataclass
@@ -12,31 +12,34 @@ MUSCLE = "muscle"  # as a whole
 WHAT = ("area_cm2", "mean_hu")
 SHARE = 0.95
 MEANING = (
-    "The interval of a change, and what repeats differ by, are of phantom people who were lain down anew on another "
-    "day and did not change, at one level, kV and contrast: of other {percent:.0f} in 100 such people the change lay "
-    "within it. Repeats of real people can differ by more."
+    "The interval is how far the networks and the scanner may be off about a change in these two slices. What repeats "
+    "differ by has in it that a person who did not change lies otherwise on another day. Both were learned on phantom "
+    "people at one level, kV and contrast; what repeats of real people differ by was not measured here."
 )
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """How far two measurements of one number differ, on two days between which the person did not change.
+    """How far one number can be off about a change between two days, and differs where the person did not change.
 
     Attributes
     ----------
     half : float
-        Half the 95 % interval of a change, which is also what repeats differ by at most in 95 of 100 people.
-    sd : float
-        Root of the mean square of the differences, which have no mean: neither day is the first by nature.
+        Half the 95 % interval of a change. The truth of an area is that of the phantom on both days; of attenuation it
+        is the tissue's, which is the same on both, however the scanner is calibrated.
+    band : float
+        What the numbers that are found on two days differ by at most, in 95 of 100 people.
     people : int
-        They were learned on.
-    held : float or None
-        Of other people, the share whose difference lay within `half`; None where there were none.
+        Both were learned on.
+    covered, held : float or None
+        Of other people, the share whose true change lay within `half` of the one found, and the share that differed by
+        no more than `band`; None where there were none.
     """
 
     half: float
-    sd: float
+    band: float
     people: int
+    covered: float | None = None
     held: float | None = None
 
 
@@ -54,13 +57,17 @@ def differences(table, whose="members", again="day"):
     Returns
     -------
     DataFrame
-        Columns person, split, tissue, side and `WHAT`, each as found the second time minus the first.
+        Columns person, split, tissue and side; `WHAT`, each as found the second time minus the first; and for each,
+        with "_error" behind its name, what that is off from the true change: of an area on another day the change of
+        the true one, else none.
     """
-    keys = ["person", "split", "tissue", "side"]
-    columns = {f"{whose}_{what}": what for what in WHAT}
-    by_key = table.set_index(keys).rename(columns=columns)
-    first, second = (by_key.loc[by_key["repeat"] == which, list(WHAT)] for which in ("first", again))
-    return (second - first).reset_index()
+    keys, (area, hu) = ["person", "split", "tissue", "side"], WHAT
+    columns = [f"{whose}_{area}", f"{whose}_{hu}", f"true_{area}"]
+    by_key = table.set_index(keys)
+    first, second = (by_key.loc[by_key["repeat"] == which, columns] for which in ("first", again))
+    apart = (second - first).set_axis([area, hu, "true"], axis=1).round(3)  # as the table, so that what is equal is so
+    error = apart[area] - (apart.pop("true") if again == "day" else 0)
+    return apart.assign(**{f"{area}_error": error.round(3), f"{hu}_error": apart[hu]}).reset_index()
 
 
 def bound(values, share=SHARE):
@@ -71,11 +78,11 @@ def bound(values, share=SHARE):
     """
     sizes = sorted(abs(value) for value in values)
     place = math.ceil(share * (len(sizes) + 1))
-    return sizes[place - 1] if place <= len(sizes) else math.nan
+    return float(sizes[place - 1]) if place <= len(sizes) else math.nan
 
 
 def repeats_of(table, student=False):
-    """What repeats of each number differ by, learned on one half of the people and judged on the other.
+    """How sure a change of each number is, learned on one half of the people and judged on the other.
 
     Parameters
     ----------
@@ -92,7 +99,7 @@ def repeats_of(table, student=False):
     """
     found, apart = {}, differences(table, STUDENT if student else "members")
     for (name, sided), part in apart.groupby([apart["tissue"], apart["side"] != WHOLE], sort=False):
-        learned = {what: _learn(part[["person", "split", what]].dropna(), what) for what in WHAT}
+        learned = {what: _learn(part.dropna(subset=[what]), what) for what in WHAT}
         if all(learned.values()):
             found |= {called(name, side): learned for side in (SIDES if sided else ("",))}
     return found
@@ -103,6 +110,8 @@ def _learn(part, what):
     people = taught["person"].nunique()
     if people < FEWEST:
         return None
-    half = float(bound(taught[what]))
-    held = float((judged[what].abs() <= half).mean()) if len(judged) else None
-    return Repeat(half, float((taught[what] ** 2).mean() ** 0.5), people, held)
+    columns = f"{what}_error", what
+    bounds = [bound(taught[column]) for column in columns]
+    held = [float((judged[column].abs() <= most).mean()) if len(judged) else None
+            for column, most in zip(columns, bounds, strict=True)]  # fmt: skip
+    return Repeat(*bounds, people, *held)

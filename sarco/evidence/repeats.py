@@ -20,7 +20,7 @@ from ..phantom.tissues import true_labels
 from ..runs.evaluation import STUDENT, writable
 from .correction import WHOLE
 from .measuring import table_of
-from .repeatability import JUDGE, LEARN, MUSCLE, WHAT, differences
+from .repeatability import JUDGE, LEARN, MUSCLE, WHAT, differences, repeats_of
 
 AGAIN = {"first": {}, "day": {"day": 1}, "scan": {"scan": 1}}  # how a phantom is drawn
 SETTING = "difficult"  # people of the reference population with true masks; here without anything on purpose
@@ -86,7 +86,7 @@ def write_repeats(profile, progress=True):
 
 
 def summarise(table, whose="members"):
-    """How far the numbers of one person differ between two measurements, and how much of that is the networks' error.
+    """What makes two measurements of one person differ, and how often that was held, between days and between scans.
 
     Parameters
     ----------
@@ -98,30 +98,35 @@ def summarise(table, whose="members"):
     Returns
     -------
     DataFrame
-        One row a part of `PARTS`, number of `WHAT` and repeat: tissue, side, what, again, people, and, over all people,
-        sd (of the differences found), true_sd (of those of the true masks of the same images), error_sd (of the former
-        minus the latter, the networks' part), one_sd (of the error of a single measurement, about its mean) and shared
-        (the correlation of the two errors, which cancels in a change).
+        One row a part of `PARTS`, number of `WHAT` and repeat, with the columns tissue, side, what, again and people.
+        Over all of these: sd of the differences found, true_sd of those of the true masks in the same images, error_sd
+        of the former minus the latter, one_sd of the error of a single measurement about its mean, and shared, the
+        correlation of the two errors, which cancels in a change. half and band are those of `repeatability.Repeat`;
+        covered and held the shares of the people that judge who lie within them. NaN where nothing was learned.
     """
     import pandas as pd
 
-    lines, keys = [], ["person", "tissue", "side"]
+    known, lines, keys = repeats_of(table, whose == STUDENT), [], ["person", "tissue", "side"]
+    by_repeat = {which: part.set_index(keys) for which, part in table.groupby("repeat")}
     for again in list(AGAIN)[1:]:
         found, true = (differences(table, one, again).set_index(keys) for one in (whose, "true"))
-        by_repeat = {which: part.set_index(keys) for which, part in table.groupby("repeat")}
         for what in WHAT:
             one, other = (by_repeat[which][f"{whose}_{what}"] - by_repeat[which][f"true_{what}"]
                           for which in ("first", again))  # fmt: skip
-            values = pd.DataFrame({"sd": found[what], "true_sd": true[what], "one": one, "other": other}).dropna()
+            values = pd.DataFrame({
+                "split": found["split"], "sd": found[what], "off": found[f"{what}_error"], "true_sd": true[what],
+                "error_sd": other - one, "one": one, "other": other,
+            }).dropna()  # fmt: skip
             for (name, side), part in values.groupby(["tissue", "side"], sort=False):
+                repeat = known.get(tissues.called(name, "" if side == WHOLE else side), {}).get(what)
+                judged = part[part["split"] == JUDGE].drop(columns="split").abs()
                 lines.append({
                     "tissue": name, "side": side, "what": what, "again": again, "people": len(part),
-                    **{key: _rms(part[key]) for key in ("sd", "true_sd")}, "error_sd": _rms(part.other - part.one),
-                    "one_sd": float(np.sqrt((part.one.var() + part.other.var()) / 2)),
-                    "shared": float(part.one.corr(part.other)),
+                    **{key: float(np.sqrt(np.square(part[key]).mean())) for key in ("sd", "true_sd", "error_sd")},
+                    "one_sd": float(np.sqrt((part["one"].var() + part["other"].var()) / 2)),
+                    "shared": float(part["one"].corr(part["other"])),
+                    **{key: getattr(repeat, key, np.nan) for key in ("half", "band")},
+                    "covered": float((judged["off"] <= repeat.half).mean()) if repeat else np.nan,
+                    "held": float((judged["sd"] <= repeat.band).mean()) if repeat else np.nan,
                 })  # fmt: skip
     return pd.DataFrame(lines)
-
-
-def _rms(values):
-    return float(np.sqrt(np.square(values).mean()))

@@ -1,4 +1,4 @@
-"""Two slices of one person, on two dates: what changed, and whether by more than repeats of one measurement differ by.
+"""Two slices of one person, on two dates: what changed, how sure that is, and whether repeats differ by as much.
 
 Areas are compared as found: what a mean error has in common on both days cancels.
 """
@@ -23,7 +23,7 @@ from ..ct.header import value
 from ..engines import choose as engines
 from ..evidence import learned
 from ..evidence import published_changes as published
-from ..evidence.repeatability import MEANING, MUSCLE, Repeat
+from ..evidence.repeatability import MEANING, MUSCLE, SHARE, Repeat
 from . import numbers, output, page, picture, segmentation
 from .reading import read_slice
 from .segmentation import AnyPath, Segmentation
@@ -31,10 +31,10 @@ from .segmentation import AnyPath, Segmentation
 MORE, WITHIN = "more than repeats differ by", "within what repeats differ by"
 SAME, NOT_KNOWN = "the same slice", "not known"
 UNITS = {"area_cm2": "cm²", "mean_hu": "HU"}
-TITLES = {"area_cm2": "area", "mean_hu": "mean attenuation"}
 # From where on two slices are told to differ: half a vertebra, and what shows in the edges of a muscle.
 LEVEL_APART, THICKNESS_RATIO, PIXEL_RATIO, KV_APART = 0.5, 1.5, 1.2, 0.5
 DATES = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")  # the first that both have
+HEADINGS = ("first", "second", "change", "95 % interval", "repeats", "change is")
 NO_REPEATS = "repeats.csv: not there or of other networks, so no interval of a change; run 'sarco repeats'."
 
 
@@ -51,7 +51,7 @@ class Change:
     first, second : float or None
         As found; None where it was not.
     repeat : sarco.evidence.repeatability.Repeat or None
-        How far repeats differ; None where it is not known.
+        How sure a change is, and what repeats differ by; None where it is not known.
     same : bool
         It is one and the same slice.
     """
@@ -65,18 +65,13 @@ class Change:
     same: bool = False
 
     @property
-    def name(self) -> str:
-        """As "Psoas, left, area"."""
-        return f"{names.called(self.tissue, self.side).capitalize()}, {TITLES[self.what]}"
-
-    @property
     def change(self) -> float | None:
         """Second minus first."""
         return None if self.first is None or self.second is None else self.second - self.first
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the change; None where it is not known, and for one and the same slice."""
+        """95 % interval of the change in these two slices; None where it is not known, and for one and the same."""
         if self.change is None or self.repeat is None or self.same:
             return None
         return self.change - self.repeat.half, self.change + self.repeat.half
@@ -88,8 +83,7 @@ class Change:
             return SAME
         if self.interval is None:
             return NOT_KNOWN
-        low, high = self.interval
-        return WITHIN if low <= 0 <= high else MORE
+        return MORE if abs(self.change) > self.repeat.band else WITHIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +279,7 @@ def numbers_of(done):
         "first": numbers.numbers_of(done.first), "second": numbers.numbers_of(done.second),
         "same_slice": done.same, "days_between": done.days,
         "changes": [_as_json(one) for one in done.changes],
-        "warnings": list(done.warnings), "repeats_meaning": meaning(done),
+        "warnings": list(done.warnings), "repeats_meaning": MEANING,
         "published": [asdict(one) for one in published.REPEATED], "made_from": done.digest,
         "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE,
     }  # fmt: skip
@@ -299,25 +293,24 @@ def _as_json(one):
         "tissue": one.tissue, "side": one.side or None, "what": one.what,
         **{key: rounded(getattr(one, key)) for key in ("first", "second", "change")},
         "interval_95": one.interval and [rounded(end) for end in one.interval],
-        "repeats_differ_by": one.repeat and rounded(one.repeat.half),
-        "repeats_held": one.repeat and one.repeat.held and round(one.repeat.held, 4),
+        "repeats_differ_by": one.repeat and rounded(one.repeat.band),
+        **{f"{what}_held": one.repeat and share and round(share, 4)
+           for what, share in (("interval", one.repeat and one.repeat.covered),
+                               ("repeats", one.repeat and one.repeat.held))},
         "verdict": one.verdict,
     }  # fmt: skip
 
 
-def meaning(done):
-    """The caveat of the intervals, in one line; empty where there are none."""
-    known = next((one.repeat for one in done.changes if one.repeat), None)
-    return MEANING.format(percent=100 * known.held) if known and known.held is not None else ""
-
-
 def rows(done):
-    """Name, first, second, change, 95 % interval and verdict of each number, as texts."""
+    """Name with unit, first, second, change, 95 % interval, what repeats differ by, and verdict of each, as texts."""
     for one in done.changes:
-        unit = UNITS[one.what]
-        values = ("not found" if number is None else f"{number:.1f} {unit}" for number in (one.first, one.second))
-        interval = f"{one.interval[0]:+.1f} to {one.interval[1]:+.1f} {unit}" if one.interval else ""
-        yield one.name, *values, "" if one.change is None else f"{one.change:+.1f} {unit}", interval, one.verdict
+        values = ("none" if number is None else f"{number:.1f}" for number in (one.first, one.second))
+        change = "" if one.change is None else f"{one.change:+.1f}"
+        interval = band = ""
+        if one.interval:
+            interval, band = "{:+.1f} to {:+.1f}".format(*one.interval), f"± {one.repeat.band:.1f}"
+        name = f"{names.called(one.tissue, one.side).capitalize()}, {UNITS[one.what]}"
+        yield name, *values, change, interval, band, {MORE: "more", WITHIN: "within"}.get(one.verdict, one.verdict)
 
 
 def summary(done):
@@ -326,7 +319,13 @@ def summary(done):
         yield "It is the same slice: nothing changed."
     elif done.days:
         yield f"{numbers.counted(abs(done.days), 'day')} lie between the two."
-    yield meaning(done)
+    area, hu = done.changes[:2]
+    if area.interval and hu.interval:
+        yield f"The change of the muscle's area is {area.verdict}, that of its mean attenuation {hu.verdict}."
+        yield MEANING
+        if len(done.changes) > len(UNITS):
+            many = len(done.changes)
+            yield f"Of {many} numbers about {(1 - SHARE) * many:.0f} differ by more by chance, where nothing changed."
     yield "Published, for people: " + "; ".join(one.sentence for one in published.REPEATED) + "."
 
 
@@ -357,7 +356,7 @@ def render(done):
         for which, file, found in zip(("First", "Second"), files, (done.first, done.second), strict=True)
     )
     head = "".join(f'<th scope="col">{name}</th>'
-                   for name in ("", "first", "second", "change", "95 % interval", "", "against repeats"))  # fmt: skip
+                   for name in ("", *HEADINGS[:-1], "", HEADINGS[-1]))  # fmt: skip
     lines = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}'
         f"<td>{_bar(one)}</td><td>{verdict}</td></tr>"
@@ -368,23 +367,23 @@ def render(done):
         f'<p class="device">{escape(numbers.NOT_A_MEDICAL_DEVICE)}</p>',
         page._warnings(done.warnings), f'<div class="two">{pictures}</div>',
         f'<div style="overflow-x: auto"><table><tr>{head}</tr>{lines}</table></div>',
-        "<p>In each picture of a change, the grey band is what repeats differ by, and the bar is the change.</p>",
-        *(f'<p class="small">{escape(sentence)}</p>' for sentence in summary(done) if sentence),
+        "<p>Bar: the change. Line: its 95 % interval. Grey: what repeats differ by. Each row has its own scale.</p>",
+        *(f'<p class="small">{escape(sentence)}</p>' for sentence in summary(done)),
     ]  # fmt: skip
     template = Template(Path(page.__file__).with_name("page.html").read_text(encoding="utf-8"))
     return template.substitute(file=escape(" and ".join(files)), body="\n".join(part for part in parts if part))
 
 
 def _bar(one):
-    """The change as a bar from zero, over the band of repeats: SVG; nothing where there is no band."""
+    """The change as a bar from zero with its interval, over the band of repeats: SVG; nothing where none is known."""
     if one.interval is None:
         return ""
-    half, change = one.repeat.half, one.change
-    scale = 50 / max(half, abs(change))
+    scale = 50 / max(one.repeat.band, *map(abs, one.interval))
+    band, change, low, high = (scale * number for number in (one.repeat.band, one.change, *one.interval))
     return (
-        '<svg role="img" viewBox="-52 -8 104 16" style="width: 8rem; margin: 0" '
-        f'aria-label="change {change:+.1f}, repeats {-half:.1f} to {half:+.1f}">'
-        f'<rect x="{-half * scale:.1f}" y="-7" width="{2 * half * scale:.1f}" height="14" fill="#ccc"/>'
-        f'<rect x="{min(change, 0) * scale:.1f}" y="-3" width="{abs(change) * scale:.1f}" height="6" fill="#b45309"/>'
-        '<path d="M0-8V8" stroke="#1c1c1c"/></svg>'
+        f'<svg role="img" aria-label="change {one.change:+.1f}, repeats differ by {one.repeat.band:.1f}" '
+        'viewBox="-52 -8 104 16" style="width: 8rem; margin: 0">'
+        f'<rect x="{-band:.1f}" y="-7" width="{2 * band:.1f}" height="14" fill="#ccc"/>'
+        f'<rect x="{min(change, 0):.1f}" y="-4" width="{abs(change):.1f}" height="8" fill="#b45309"/>'
+        f'<path d="M0-8V8M{low:.1f} 0H{high:.1f}" stroke="#1c1c1c"/></svg>'
     )
