@@ -11,6 +11,7 @@ from matplotlib.collections import FillBetweenPolyCollection, LineCollection, Pa
 
 from sarco.book import chapter, figures
 from sarco.book.figures import pictures, style
+from sarco.evidence.reference_values import AREA, SMI, Reference
 from sarco.phantom.canvas import PARTS
 
 SPACING = (0.8, 0.8)
@@ -70,6 +71,8 @@ def drawings(slice_hu, mask):
     moved = pd.DataFrame(pairs, columns=["learned_on", "applied_to", "after_cm2"]).assign(group="phase", before_cm2=7.0)
     people = pd.DataFrame({"sex": ["F", "M"] * 20, "smi": rng.normal(45, 8, 40)})
     limits = {"one": {"F": 38.5, "M": 52.4}, "two": {("F", False): 41.0, ("M", False): 43.0, ("M", True): 53.0}}
+    women = pd.DataFrame({"age": [40, 50.5, 60], "reference_area_cm2": [130.0, 120, 90], "smi": [50.0, 45, 38]})
+    reference = Reference("A", "", (30, 45, 61), {"F": {AREA: ((120, 10), (110, 15)), SMI: ((48, 5), (45, 4))}})
     changed = pd.DataFrame({"cutoff": ["one", "one", "two", "two"], "what": ["a", "one reader for another"] * 2,
                             "share": [0.05, 0.06, 0.07, 0.08], "low": 0.03, "high": 0.09})  # fmt: skip
     curves = pd.DataFrame({"name": ["one"] * 2 + ["other"] * 2, "at": [0.0, 3.0] * 2, "value": 3.0, "low": 2.5,
@@ -94,6 +97,7 @@ def drawings(slice_hu, mask):
         "reader_study": lambda: figures.reader_study(area + 3, area, (-2.0, 8.0), (-9.9, 7.6)),
         "scatter": lambda: figures.scatter(area + 3, area, area),
         "schedule": lambda: figures.schedule(np.arange(5), np.arange(5)[::-1], [("other", np.ones(5))]),
+        "standing_by_age": lambda: figures.standing_by_age(women, reference, "F"),
         "subgroups": lambda: figures.subgroups(measured, {"dsc": 0.95, "mean_error_cm2": 2.0}),
         "sweep": lambda: figures.sweep(measured, {"one": "one", "other": "other"}, "level", 0.4),
         "training_history": lambda: figures.training_history(history, 0.95),
@@ -122,6 +126,7 @@ LABELS = {
     "reader_study": ["mean of the two readers' areas (cm²)", "one reader minus\nthe other (cm²)"],
     "scatter": ["predicted area (cm²)", "reader's area (cm²)"],
     "schedule": ["iteration", "learning rate"],
+    "standing_by_age": ["muscle area (cm²)", "age (years)", "muscle index (cm²/m²)"],
     "subgroups": ["DSC", "mean error (cm²)"],
     "sweep": ["DSC", "level", "mean error (cm²)"],
     "training_history": ["epoch", "DSC, validation"],
@@ -389,6 +394,15 @@ def test_a_correction_from_elsewhere_is_told_from_its_own(drawings):
     names = [label.get_text() for label in figure.legends[0].get_texts()]
     assert names == ["not corrected", "by its own", "by another's"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["phase: plain", "phase: portal"]
+
+
+def test_people_stand_on_the_steps_of_their_table(drawings):
+    area, index = drawings["standing_by_age"]().axes
+    assert area.lines[0].get_xydata().tolist() == [[30, 120], [45, 110], [61, 110]]
+    assert area.lines[0].get_drawstyle() == "steps-post"
+    two, _ = _bands(index)
+    assert (two[0], two[-1]) == ((30, 38, 58), (61, 37, 53))
+    assert _dots(area)[-1] == [[40, 130], [50.5, 120], [60, 90]] and _dots(index)[-1][0] == [40, 50]
 
 
 def test_each_sex_has_its_own_limits(drawings):

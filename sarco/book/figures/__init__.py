@@ -15,6 +15,7 @@ from .postprocessing import dilation_by_pixel, examples, steps, sweep, waterfall
 from .real_ct import audited_slices, real_slices
 from .results import assumed_readers, subgroups, violins, worst
 from .sarcopenia import class_changes, muscle_index
+from .standing import standing_by_age
 from .style import BLUE, GREEN, ORANGE
 from .tissues import TISSUES, anatomy, attenuation, patient, tissue_masks
 from .training import augmentation, label_noise, schedule, training_history
