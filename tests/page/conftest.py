@@ -1,5 +1,7 @@
 """What the tests of the page that computes share: Node, the packages, and the network and settings of the page."""
 
+import json
+
 import pytest
 from page import build
 
@@ -19,5 +21,7 @@ def model(tmp_path_factory):
     from page import export
 
     folder = tmp_path_factory.mktemp("model")
-    export.write(folder)
+    network, settings = export.student()
+    (folder / "network.onnx").write_bytes(network)
+    (folder / "settings.json").write_text(json.dumps(settings))
     return folder

@@ -12,9 +12,11 @@ import pydicom
 import pytest
 import render
 from page import build, packages
-from PIL import Image
+from PIL import Image, ImageColor
+from scipy import ndimage
 
 from sarco.base.errors import SarcoError
+from sarco.ct import tissues
 from sarco.method.metrics import dice
 from sarco.slice_tool import numbers, output
 from sarco.slice_tool.reading import read_slice
@@ -26,6 +28,7 @@ SAMPLE = render.ROOT / "data/sample/images"
 SITE = "http://book.test"  # no such place: the browser gets the files from here
 AREA_CM2 = 0.2  # the order of sums of float32 turns a pixel at the level, 0.004 cm2; twenty times that
 DSC = 0.999
+PICTURE = "document.getElementById('ys-canvas').toDataURL()"
 SECONDS = 3.0  # what a reader waits gladly, for the best of three, as tests share their cores; one second was measured
 WAIT_MS = 120_000
 DONE = "#ys-numbers td >> nth=0"
@@ -46,9 +49,15 @@ def pages(modules, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory):
-    """What `sarco segment --quick` writes of a slice: its numbers, and its mask."""
-    segmenter, folder = Segmenter(quick=True, engine="float32"), tmp_path_factory.mktemp("command")
+def segmenter():
+    """That of `sarco segment --quick --tissues`."""
+    return Segmenter(quick=True, engine="float32", tissues=True)
+
+
+@pytest.fixture(scope="module")
+def command(segmenter, tmp_path_factory):
+    """What the command writes of a slice: its numbers, and its mask."""
+    folder = tmp_path_factory.mktemp("command")
 
     def of(path):
         mask, *_ = output.write(segmenter.segment(read_slice(path)), folder)
@@ -95,6 +104,11 @@ def opened(browser, pages):
     assert not problems, "\n".join(problems)
 
 
+TEXTS = """(rows) => [...document.querySelectorAll(rows)].map(
+  (row) => [...row.cells].map((cell) => [...cell.childNodes].map((node) => node.textContent).join(" "))
+)"""
+
+
 def _segment(page):
     page.click("#ys-segment")
     page.locator(DONE).wait_for()
@@ -130,8 +144,9 @@ def _as_the_command(page, measured, wanted):
     assert dice(mask > 0, wanted > 0) >= DSC
     name, content = _saved(page, "#ys-csv")
     (line,) = csv.DictReader(io.StringIO(content.decode()))
-    assert tuple(line) == numbers.COLUMNS
-    for key, value in numbers.line(measured).items():
+    known = {key: value for key, value in numbers.line(measured).items() if "asymmetry" not in key}
+    assert tuple(line) == (*numbers.COLUMNS, *(key for key in numbers.TISSUE_COLUMNS if key in known))
+    for key, value in known.items():
         if isinstance(value, float):  # HU, too: of some hundred cm2, so few move no mean so far
             assert float(line[key]) == pytest.approx(value, abs=AREA_CM2), key
         else:
@@ -139,6 +154,24 @@ def _as_the_command(page, measured, wanted):
     shown = float(page.locator(DONE).inner_text().removesuffix(" cm²"))
     assert shown == pytest.approx(float(line["area_cm2"]), abs=0.05001)  # of one decimal
     assert page.locator("#ys-warnings li").all_inner_texts() == measured["warnings"]
+    _alike(
+        page.evaluate(TEXTS, "#ys-numbers tr"),
+        [[f"{name} {more}", text] for name, text, more in numbers.rows(measured)],
+    )
+    # In a cell of the page an interval comes after the unit.
+    interval = re.compile(r"( \([^)]*\))? cm²,")
+    rows = [[interval.sub(r" cm²\1", cell) for cell in cells] for cells in numbers.tissue_rows(measured)]
+    _alike(page.evaluate(TEXTS, "#ys-parts tbody tr"), rows)
+
+
+def _alike(lines, wanted):
+    """Compare cells of text whose numbers may differ in their last digit: the command's were rounded before."""
+    number = re.compile(r"-?\d+(\.\d)?")
+    for cells, others in zip(lines, wanted, strict=True):
+        for cell, other in zip(cells, others, strict=True):
+            assert number.sub("#", cell) == number.sub("#", other)
+            for one, two in zip(number.finditer(cell), number.finditer(other), strict=True):
+                assert float(one[0]) == pytest.approx(float(two[0]), abs=0.101 if one[1] else 1), cell
 
 
 def test_from_a_folder_the_sample_is_segmented(opened, command):
@@ -230,20 +263,57 @@ def test_by_the_keyboard_alone(opened):
     page.locator(DONE).wait_for()
     assert page.evaluate("document.activeElement.id") == "ys-segment"
     seen = set()
-    for keys in ((), ("Tab", "Tab", "ArrowDown"), ("Tab", "Space"), ("Tab", "Space")):  # window, outline, probability
+    # Window, then outline, probability and tissues.
+    for keys in ((), ("Tab", "Tab", "ArrowDown"), *[("Tab", "Space")] * 3):
         for key in keys:
             page.keyboard.press(key)
-        seen.add(page.evaluate("document.getElementById('ys-canvas').toDataURL()"))
-    assert len(seen) == 4
+        seen.add(page.evaluate(PICTURE))
+    assert len(seen) == 5
     page.keyboard.press("Tab")
     with page.expect_download():
         page.keyboard.press("Enter")
+
+
+def test_the_tissues_are_told_by_names_and_numbers(opened):
+    page, _ = opened()
+    label = "document.getElementById('ys-canvas').ariaLabel"
+    page.check("#ys-tissues")
+    assert page.is_hidden("#ys-legend") and page.is_hidden("#ys-parts") and "issues" not in page.evaluate(label)
+    _segment(page)
+    names = [name.lower() for name in page.locator("#ys-parts tbody th").all_inner_texts()]
+    assert names == list(tissues.MEASURED)
+    legend = page.locator("#ys-legend li").all_inner_texts()
+    assert legend == [f"{number} {name}" for number, name in enumerate(names, 1)]
+    assert f"Tissues are shown in colour: {', '.join(names)}." in page.evaluate(label)
+    page.uncheck("#ys-tissues")
+    assert page.is_hidden("#ys-legend") and page.is_visible("#ys-parts") and "issues" not in page.evaluate(label)
+
+
+def test_each_tissue_is_filled_with_its_colour(opened, segmenter):
+    page, _ = opened()
+    _segment(page)
+    page.uncheck("#ys-outline")
+    page.check("#ys-tissues")
+    picture = Image.open(io.BytesIO(base64.b64decode(page.evaluate(PICTURE).partition(",")[2])))
+    found = segmenter.segment(read_slice(SAMPLE / "1026.dcm"))
+    # The body with its rim, as the page cuts it out.
+    body = found.image_hu >= -300
+    rim = round(0.03 * max(body.shape))
+    spans = (np.flatnonzero(body.any(axis=1 - axis))[[0, -1]] + (-rim, rim + 1) for axis in (0, 1))
+    (top, bottom), (left, right) = (np.clip(span, 0, n) for span, n in zip(spans, body.shape, strict=True))
+    small = np.array(picture.convert("RGB").resize((right - left, bottom - top), Image.Resampling.BOX), float)
+    for one in found.tissues:
+        inner = ndimage.binary_erosion(one.mask)[top:bottom, left:right]
+        grey = small[inner] - 0.6 * np.array(ImageColor.getrgb(tissues.COLOURS[one.name]))
+        filled = (np.ptp(grey, axis=1) < 6) & (grey.min(axis=1) > -3) & (grey.max(axis=1) < 0.4 * 255 + 3)
+        assert filled.mean() > 0.7, one  # the rest lies under a number
 
 
 def test_axe_finds_nothing_on_a_phone(opened, modules):
     page, _ = opened(viewport={"width": 390, "height": 844})
     _drop(page, "1027.dcm", (SAMPLE / "1027.dcm").read_bytes())
     page.locator(DONE).wait_for()
+    page.check("#ys-tissues")
     _drop(page, "notes.txt", b"Muscle")
     page.evaluate((modules / "axe-core/axe.min.js").read_text(encoding="utf-8"))
     look = "axe.run(document, {preload: false}).then((found) => found.violations.map((one) => one.help))"

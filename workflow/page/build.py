@@ -17,6 +17,7 @@ from pathlib import Path
 from sarco.base import paths
 from sarco.base.errors import SarcoError
 from sarco.cohort.layout import Cohort
+from sarco.ct import tissues
 from sarco.slice_tool import numbers
 
 from . import export, packages, sentences
@@ -103,14 +104,14 @@ def _scripts(folder, modules):
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         gather(scratch)
-        network, settings = export.write(scratch)
+        network, settings = export.student()
         contents = {name: (modules / file).read_bytes() for name, file in WASM.items()}
-        contents |= {"network": network.read_bytes(), "sample": sample.read_bytes()}
-        known = json.loads(settings.read_text(encoding="utf-8"))
-        contents["worker"] = _bundle(scratch / "worker.js", modules, SETTINGS=known)
+        contents |= {"network": network, "sample": sample.read_bytes()}
+        contents["worker"] = _bundle(scratch / "worker.js", modules, SETTINGS=settings)
         files = {name: _pieces(name, content, folder) for name, content in contents.items()}
         size = sum((folder / file).stat().st_size for name in ("runtime", "network") for file in files[name])
-        built = {"files": files, "megabytes": round(size / 1e6), "sample": sample.name, "words": _words()}
+        built = {"files": files, "megabytes": round(size / 1e6), "sample": sample.name}
+        built["words"] = _words(settings["tissues"])
         return _write(folder, "page", _bundle(scratch / "view.js", modules, BUILT=built).decode())
 
 
@@ -120,17 +121,26 @@ def _sample():
     return cohort.path("images", min(cohort.cases("test")))
 
 
-def _words():
-    """What the command calls its numbers, so that the page cannot call them otherwise."""
+def _words(labels):
+    """What the command calls its numbers and tissues, so that the page cannot call them otherwise."""
     known = [{"key": key, **asdict(number)} for key, number in numbers.NUMBERS.items() if not key.startswith("smi")]
-    return {"numbers": known, "columns": numbers.COLUMNS, "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE}
+    return {
+        "numbers": known,
+        "columns": numbers.COLUMNS,
+        "not_a_medical_device": numbers.NOT_A_MEDICAL_DEVICE,
+        "colours": tissues.COLOURS,
+        "of_labels": [tissues.COLOURS.get(name) for name in labels],
+        "sides": ["", *tissues.SIDES],
+        "of_tissues": numbers.OF_TISSUES,
+        "tissue_columns": numbers.TISSUE_COLUMNS,
+    }
 
 
 def _bundle(script, modules, **constants):
     """One classic script of a module and all that it imports, bytes, with constants put in."""
     options = ["--bundle", "--minify", "--format=iife", "--target=es2022", "--log-level=warning"]
     options += ["--external:fs", "--external:path"]  # which the codecs ask for in Node alone
-    options += [f"--define:{name}={json.dumps(value)}" for name, value in constants.items()]
+    options += [f"--define:{name}={json.dumps(value, allow_nan=False)}" for name, value in constants.items()]
     command = [packages.tool("node"), modules / "esbuild/bin/esbuild", script, *options]
     done = subprocess.run(command, env=packages.environment() | {"NODE_PATH": str(modules)}, capture_output=True)
     if done.returncode:

@@ -108,11 +108,12 @@ function blurred(image, rows, columns, sigmas) {
 }
 
 /** The value below which such a share of some lies, between neighbours by a line. */
-function quantile(values, share) {
+export function quantile(values, share) {
   const sorted = Float64Array.from(values).sort();
   const at = share * (sorted.length - 1);
   const [low, high] = [Math.floor(at), Math.ceil(at)].map((i) => sorted[i]);
-  return low + (high - low) * (at - Math.floor(at));
+  const past = at - Math.floor(at); // from the nearer of the two, as NumPy does: so it is one where they are the same
+  return past < 0.5 ? low + (high - low) * past : high - (high - low) * (1 - past);
 }
 
 /** How many of a picture's pixels, or of some list, are so. */

@@ -2,14 +2,18 @@
 
 const PICTURE_PX = 1000; // longest side of the slice in the picture
 const LINE_PX = 2;
+const NUMBER_PX = 32;
 const OUTLINE_COLOUR = "#ffb000"; // seen on grey by any kind of colour vision
 // Probability from 0 to 1, dark blue to pale cyan: the outline is seen on each of them.
 const COLOURS = [[8, 29, 88], [34, 94, 168], [29, 145, 192], [65, 200, 220], [170, 245, 245]];
 const BODY_HU = -300; // what is denser is body, or clothes and table
 const SHOWN_FROM = 0.1; // what is less likely is left as it is
 
-/** Draw the body of a slice, in true proportions; `show` has `low`, `high` (HU), `outline` and `probability`. */
-export function draw(canvas, slice, found, show) {
+/** Draw the body of a slice, in true proportions, in a window from `low` to `high` HU, with the layers that are there.
+ *
+ * They are `probability`, `labels` in their `colours`, the outline of `mask`, and `numbers`, each with the pixel `at`
+ * which it stands. */
+export function draw(canvas, slice, { low, high, probability, labels, colours, mask, numbers }) {
   const { left, top, width, height } = body(slice);
   const [rowMm, columnMm] = slice.spacingMm;
   const scale = PICTURE_PX / Math.max(height * rowMm, width * columnMm);
@@ -17,14 +21,20 @@ export function draw(canvas, slice, found, show) {
   canvas.height = Math.max(1, Math.round(height * rowMm * scale));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  const probability = show.probability && found ? found.probability : null;
-  context.drawImage(coloured(slice, probability, show), left, top, width, height, 0, 0, canvas.width, canvas.height);
-  if (found && show.outline) {
+  const likely = (i) => (probability[i] < SHOWN_FROM ? null : colourOf(Math.min(1, probability[i])));
+  const tints = [...(probability ? [[0.7, likely]] : []), ...(labels ? [[0.6, (i) => colours[labels[i]]]] : [])];
+  const picture = coloured(slice, tints, low, high);
+  context.drawImage(picture, left, top, width, height, 0, 0, canvas.width, canvas.height);
+  if (mask) {
     const [a, d] = [columnMm * scale, rowMm * scale];
     const path = new Path2D();
-    path.addPath(outline(found.mask, slice.rows, slice.columns), { a, d, e: -left * a, f: -top * d });
+    path.addPath(outline(mask, slice.rows, slice.columns), { a, d, e: -left * a, f: -top * d });
     Object.assign(context, { strokeStyle: OUTLINE_COLOUR, lineWidth: LINE_PX, lineCap: "round" });
     context.stroke(path);
+  }
+  for (const { number, at } of numbers) {
+    const [x, y] = [(at % slice.columns) + 0.5 - left, Math.floor(at / slice.columns) + 0.5 - top];
+    drawNumber(context, number, x * columnMm * scale, y * rowMm * scale);
   }
   drawBar(context, 50 * scale);
 }
@@ -45,19 +55,21 @@ function body({ imageHu, rows, columns }) {
   return { left, top, width, height };
 }
 
-/** The slice in grey, pixel by pixel, with a probability in colour over it. */
-function coloured({ imageHu, rows, columns }, probability, { low, high }) {
+/** The slice in grey, pixel by pixel, with tints over it: of each its share, and its colour at a pixel or null. */
+function coloured({ imageHu, rows, columns }, tints, low, high) {
   const canvas = new OffscreenCanvas(columns, rows);
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(columns, rows);
   for (let i = 0; i < imageHu.length; i += 1) {
     const grey = (255 * (imageHu[i] - low)) / (high - low);
-    const likely = probability ? probability[i] : 0;
-    const colour = likely < SHOWN_FROM ? null : colourOf(Math.min(1, likely));
-    for (let part = 0; part < 3; part += 1) {
-      pixels.data[4 * i + part] = colour ? 0.3 * Math.max(0, Math.min(255, grey)) + 0.7 * colour[part] : grey;
-    }
+    pixels.data.fill(grey, 4 * i, 4 * i + 3);
     pixels.data[4 * i + 3] = 255;
+    for (const [share, colourAt] of tints) {
+      const colour = colourAt(i);
+      for (let part = 0; colour && part < 3; part += 1) {
+        pixels.data[4 * i + part] = (1 - share) * pixels.data[4 * i + part] + share * colour[part];
+      }
+    }
   }
   context.putImageData(pixels, 0, 0);
   return canvas;
@@ -90,10 +102,18 @@ function outline(mask, rows, columns) {
   return path;
 }
 
+/** A number that is seen on any colour. */
+function drawNumber(context, number, x, y) {
+  Object.assign(context, { font: `bold ${NUMBER_PX}px sans-serif`, textAlign: "center", textBaseline: "middle" });
+  Object.assign(context, { strokeStyle: "black", fillStyle: "white", lineWidth: 6, lineJoin: "round" });
+  context.strokeText(number, x, y);
+  context.fillText(number, x, y);
+}
+
 /** How long 5 cm are, at the lower left. */
 function drawBar(context, length) {
   const { width, height } = context.canvas;
-  Object.assign(context, { fillStyle: "white", font: "24px sans-serif", textBaseline: "bottom" });
+  Object.assign(context, { fillStyle: "white", font: "24px sans-serif", textAlign: "left", textBaseline: "bottom" });
   context.fillRect(0.04 * width, 0.97 * height - 2, length, 4);
   context.fillText("5 cm", 0.04 * width, 0.96 * height);
 }

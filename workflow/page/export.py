@@ -1,7 +1,5 @@
 """The student of every tissue for the page that computes: its network as ONNX, and the constants that the way needs."""
 
-import json
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -9,28 +7,25 @@ from onnx import TensorProto, helper, numpy_helper
 from sarco import paper
 from sarco.base import paths
 from sarco.base.errors import SarcoError
-from sarco.base.files import atomic
 from sarco.ct import composition, tissues
 from sarco.engines.openvino import BATCH_NORMALISATION_EPSILON
-from sarco.engines.weights import SCALE, read_manifest, read_members, unpack
+from sarco.engines.weights import SCALE, read_manifest, read_members, team, unpack
 from sarco.evidence import learned
 from sarco.evidence.speed import onnx_model
 from sarco.method import ensemble, postprocess, preprocess, unet
+from sarco.slice_tool import tissue
 
-NETWORK, SETTINGS = "network.onnx", "settings.json"
+CORRECTION = "mean_error_cm2", "half_cm2", "smallest_cm2", "largest_cm2"
+LEVEL = "means", "scales", "weights", "constant", "half"
 
 
-def write(folder):
-    """Write the network and the settings of the shipped student into a folder, as network.onnx and settings.json.
-
-    Parameters
-    ----------
-    folder : Path
+def student():
+    """The network and the settings of the shipped student.
 
     Returns
     -------
-    tuple of Path
-        The two files.
+    tuple of bytes and dict
+        A file of ONNX, and what JSON can hold.
 
     Raises
     ------
@@ -42,18 +37,13 @@ def write(folder):
     if not manifest.get("tissues"):
         raise SarcoError(f"{weights / 'student.json'}: its network knows muscle alone; train the student again.")
     (file,) = read_members(weights, manifest).files
-    with atomic(folder / NETWORK) as beside:
-        beside.write_bytes(in_8_bits(file))
-    with atomic(folder / SETTINGS) as beside:
-        beside.write_text(json.dumps(settings(weights, manifest), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return folder / NETWORK, folder / SETTINGS
+    return in_8_bits(file), settings(weights, manifest)
 
 
 def settings(weights, manifest):
     """All constants that the page needs, as the modules of the package have them."""
     known = learned.of(weights, weights.parent / "results", manifest, student=True)
-    wanted = ("mean_error_cm2", "half_cm2", "smallest_cm2", "largest_cm2")
-    correction = known.correction and {key: getattr(known.correction, key) for key in wanted}
+    of_tissues = known.tissues if known.student == team(manifest) else {}
     spacing_mm = manifest["spacing_mm"]
     return {
         "network_spacing_mm": spacing_mm,
@@ -72,9 +62,16 @@ def settings(weights, manifest):
         "tissues": manifest["tissues"],
         "muscles": [name for name in manifest["tissues"] if name in tissues.MUSCLES],
         "fats": tissues.FATS,
-        "correction": correction,
-        "warnings": known.warnings,
+        "correction": known.correction and _some(known.correction, CORRECTION),
+        "of_tissues": {name: _some(correction, CORRECTION) for name, correction in of_tissues.items()},
+        "of_level": _some(known.level, LEVEL) if known.level and known.level.team == team(manifest) else None,
+        "warnings": known.warnings if of_tissues else (*known.warnings, tissue.NO_INTERVAL),
     }
+
+
+def _some(known, keys):
+    """Of what is known, what the page computes with."""
+    return {key: getattr(known, key) for key in keys}
 
 
 def in_8_bits(file):

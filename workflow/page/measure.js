@@ -1,13 +1,14 @@
-// What lies in a mask and around it: sarco/ct/composition.py and tissues.py, and the correction of the area.
+// What lies in a mask and around it: sarco/ct/composition.py and tissues.py, and how sure an area is; of each tissue
+// too, as sarco/slice_tool/tissue.py has it.
 
-import { dilateDisc, erodeDisc } from "./regions.js";
-import { say } from "./sentences.js";
+import { deepest, dilateDisc, erodeDisc } from "./regions.js";
+import { limits, say } from "./sentences.js";
+import { called } from "./sides.js";
 
 /** Numbers of a mask of muscle that is cut to its HU window; density is null where there is no pixel. */
 export function composition(mask, imageHu, rows, columns, spacingMm, settings) {
   const values = Float64Array.from(imageHu.filter((_, i) => mask[i]));
   const pixelCm2 = (spacingMm[0] * spacingMm[1]) / 100;
-  const mean = (list) => (list.length ? list.reduce((sum, value) => sum + value, 0) / list.length : null);
   const meanHu = mean(values);
   const low = values.filter((hu) => within(hu, settings.low_attenuation_hu));
   const contour = close(mask, rows, columns, settings.closing_mm, spacingMm);
@@ -29,16 +30,50 @@ export function corrected(areaCm2, correction) {
   return { area_corrected_cm2: area, interval_cm2: ends.map((end) => Math.max(0, end)) };
 }
 
+/** What each of some parts measures, with the pixel on which its number is read best; null where it has none. */
+export function measured(parts, imageHu, rows, columns, spacingMm, settings) {
+  return parts.map(({ tissue, side, pixels }) => {
+    const areaCm2 = (pixels.length * spacingMm[0] * spacingMm[1]) / 100;
+    return {
+      tissue,
+      side,
+      area_cm2: areaCm2,
+      interval_cm2: intervalOf(areaCm2, settings.of_tissues[called(tissue, side)] ?? null),
+      mean_hu: mean(pixels.map((i) => imageHu[i])),
+      deepest: deepest(pixels, rows, columns, spacingMm),
+    };
+  });
+}
+
+/** 95 % interval of the true area of a tissue; null where it is not known, or no phantom had such an area. */
+function intervalOf(areaCm2, correction) {
+  const { area_corrected_cm2: area, interval_cm2: ends } = corrected(areaCm2, correction);
+  return area === null || isOutside(area, correction) ? null : ends;
+}
+
+/** Whether an area is none of those that a correction was learned on. */
+function isOutside(areaCm2, { smallest_cm2: smallest, largest_cm2: largest }) {
+  return areaCm2 < smallest || areaCm2 > largest;
+}
+
+/** What there is to warn of in the tissues of a slice, in the sentences of the command. */
+export function aboutTissues({ parts, area_cm2: areaCm2 }) {
+  const muscles = parts.filter(({ tissue }) => tissue in limits.tissues.MUSCLES);
+  const said = muscles.some(({ side }) => side) ? [] : [say.theMidlineWasNot()];
+  // None reaches out of the muscle (`labelMap`), so areas tell what `tissue.warnings` learns from masks.
+  const offCm2 = muscles.reduce((left, { side, area_cm2: area }) => (side ? left : left - area), areaCm2);
+  return offCm2 > limits.tissue.DIFFERENT_CM2 ? [...said, say.theMusclesApartAnd(offCm2)] : said;
+}
+
 /** What there is to warn of in an area, in the sentences of the command. */
 export function aboutArea({ mean_hu }, { area_corrected_cm2: area }, correction) {
   const said = [];
   if (mean_hu === null) said.push(say.noMuscleWasFound("", say.checkThatTheFile()));
   if (correction === null) return said;
-  const { smallest_cm2: smallest, largest_cm2: largest } = correction;
   if (area === null) {
     said.push(say.theAreaIsSmaller());
-  } else if (area < smallest || area > largest) {
-    said.push(say.theAreaLiesOutside(smallest, largest));
+  } else if (isOutside(area, correction)) {
+    said.push(say.theAreaLiesOutside(correction.smallest_cm2, correction.largest_cm2));
   }
   return said;
 }
@@ -71,6 +106,11 @@ export function labelMap(shares, toNative, mask, imageHu, rows, columns, spacing
     const skin = region === index("subcutaneous fat") && nearAir[i];
     return (fats.has(region) && !fat) || skin ? index("other") : region;
   });
+}
+
+/** The mean of some values; null where there are none. */
+function mean(values) {
+  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }
 
 /** Whether HU lie in a window, both of whose ends are kept. */

@@ -1,11 +1,13 @@
 // From the network's probability to the muscle: sarco/method/postprocess.py, and the one front door, `segment`.
 
-import { aboutArea, composition, corrected, labelMap } from "./measure.js";
+import { aboutArea, composition, corrected, labelMap, measured } from "./measure.js";
+import { levelOf } from "./level.js";
 import { run } from "./network.js";
 import { toNetwork, upright } from "./preprocess.js";
+import { parts } from "./sides.js";
 import { resample } from "./spline.js";
 
-/** Find the muscle in one slice, as `sarco segment --quick` does.
+/** Find the muscle in one slice, and every tissue, as `sarco segment --quick --tissues` does.
  *
  * `slice` has `imageHu` (Float32Array, row by row), `rows`, `columns`, `spacingMm` ([between rows, between columns])
  * and, where its file says it, `orientation` (ImageOrientationPatient); `session` comes from `loadNetwork`, `settings`
@@ -18,8 +20,9 @@ export async function segment(slice, session, settings) {
   const probability = toNative(outputs.muscle);
   const mask = postprocess(probability, imageHu, rows, columns, settings);
   const tissues = labelMap(outputs.shares, toNative, mask, imageHu, rows, columns, spacingMm, settings);
-  const measured = composition(mask, imageHu, rows, columns, spacingMm, settings);
-  const known = corrected(measured.area_cm2, settings.correction);
+  const muscle = composition(mask, imageHu, rows, columns, spacingMm, settings);
+  const known = corrected(muscle.area_cm2, settings.correction);
+  const apart = parts(tissues, columns, spacingMm, settings.tissues);
   const asStored = (values) => {
     const stored = new values.constructor(values.length);
     from.forEach((place, i) => (stored[place] = values[i]));
@@ -29,9 +32,11 @@ export async function segment(slice, session, settings) {
     mask: asStored(mask),
     probability: asStored(probability),
     tissues: asStored(tissues),
-    ...measured,
+    ...muscle,
     ...known,
-    warnings: [...settings.warnings, ...aboutArea(measured, known, settings.correction)],
+    level: levelOf(outputs.shares, settings),
+    parts: measured(apart, imageHu, rows, columns, spacingMm, settings),
+    warnings: [...settings.warnings, ...aboutArea(muscle, known, settings.correction)],
   };
 }
 

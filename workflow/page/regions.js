@@ -75,3 +75,22 @@ export function dilateDisc(mask, rows, columns, radiusMm, [downMm, acrossMm]) {
 export function erodeDisc(mask, ...how) {
   return dilateDisc(mask.map((inside) => 1 - inside), ...how).map((inside) => 1 - inside);
 }
+
+/** Of some pixels, in the order of the picture, that which lies farthest from the edge of them, or of the picture. */
+export function deepest(pixels, rows, columns, [downMm, acrossMm]) {
+  const heights = new Uint16Array((rows + 1) * columns); // to the nearest above or below that is none of them
+  for (const i of pixels) heights[i] = 1 + (i < columns ? 0 : heights[i - columns]);
+  for (const i of pixels.toReversed()) heights[i] = Math.min(heights[i], 1 + heights[i + columns]);
+  let [found, most] = [null, 0];
+  for (const i of pixels) {
+    const column = i % columns;
+    let least = (heights[i] * downMm) ** 2;
+    for (let aside = 1; (aside * acrossMm) ** 2 < least; aside++) {
+      const left = column < aside ? 0 : heights[i - aside];
+      const right = column + aside < columns ? heights[i + aside] : 0;
+      least = Math.min(least, (aside * acrossMm) ** 2 + (Math.min(left, right) * downMm) ** 2);
+    }
+    if (least > most) [found, most] = [i, least];
+  }
+  return found;
+}

@@ -19,7 +19,10 @@ from pathlib import Path
 from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.uid import UID_dictionary
 
-SOURCES = ("base.errors", "ct.dicom", "ct.frames", "ct.pixels", "slice_tool.checks", "slice_tool.segmentation")
+SOURCES = (
+    "base.errors", "ct.dicom", "ct.frames", "ct.level", "ct.pixels", "ct.tissues", "slice_tool.checks",
+    "slice_tool.numbers", "slice_tool.segmentation", "slice_tool.tissue",
+)  # fmt: skip
 LEAST_WORDS = 4  # of a sentence, and of its name
 HERE = Path(__file__).resolve().parent
 

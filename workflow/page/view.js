@@ -4,8 +4,10 @@ import { draw } from "./draw.js";
 import { load } from "./load.js";
 import { upright } from "./preprocess.js";
 import { csv, maskPng, save, stem } from "./save.js";
+import { cellsOf, fillLegend, fillTable, numbered, rgb } from "./tissues.js";
 
 const { files, megabytes, sample, words } = BUILT; // by workflow/page/build.py
+const layers = ["outline", "probability", "tissues"]; // that a reader may choose
 const part = (name) => document.getElementById(`ys-${name}`);
 const box = document.getElementById("your-slice");
 const asked = [];
@@ -145,19 +147,23 @@ function warningCount({ warnings }) {
   return warnings.length === 1 ? "1 warning." : `${warnings.length || "No"} warnings.`;
 }
 
+/** How large the slice is. */
+function size() {
+  const [rowMm, columnMm] = slice.spacingMm.map((mm) => String(Number(mm.toPrecision(4))));
+  return `${slice.rows} x ${slice.columns} pixels of ${rowMm} x ${columnMm} mm`;
+}
+
 /** Show the slice and what was found in it. */
 function show() {
-  const [rowMm, columnMm] = slice.spacingMm.map((mm) => String(Number(mm.toPrecision(4))));
-  const size = `${slice.rows} x ${slice.columns} pixels of ${rowMm} x ${columnMm} mm`;
   showPicture();
   box.classList.toggle("ys-found", Boolean(found));
-  const outlined = found ? ` The muscle is outlined. ${told().join(", ")}.` : " Not segmented yet.";
-  part("canvas").setAttribute("aria-label", `CT slice ${slice.name}, ${size}.${outlined}`);
   part("name").textContent = slice.name + (slice.name === sample ? ", a synthetic phantom." : ".");
   showWarnings((found ?? slice).warnings);
   showNumbers();
+  part("parts").hidden = !found;
+  fillTable(part("parts").querySelector("tbody"), found?.parts ?? [], words.sides);
   const time = found ? ` Segmented in ${found.seconds.toFixed(1)} s.` : "";
-  part("made").textContent = `${found ? "One network. " : ""}${size}.${time}`;
+  part("made").textContent = `${found ? "One network. " : ""}${size()}.${time}`;
   for (const name of ["mask", "csv"]) part(name).disabled = !found;
 }
 
@@ -165,11 +171,29 @@ function show() {
 function showPicture() {
   if (!slice) return;
   const [low, high] = part("window").value.split(" ").map(Number);
-  const [outline, probability] = ["outline", "probability"].map((name) => part(name).checked);
+  const [outline, probability, tissues] = layers.map((name) => Boolean(found) && part(name).checked);
   const turned = upright({ ...slice, orientation: slice.facts.orientation });
   const turn = (values) => values.constructor.from(turned.from, (place) => values[place]);
-  const layers = found && { mask: turn(found.mask), probability: turn(found.probability) };
-  draw(part("canvas"), turned, layers, { low, high, outline, probability });
+  const numbers = tissues ? numbered(found.parts) : [];
+  const colours = words.of_labels.map((colour) => colour && rgb(colour));
+  draw(part("canvas"), turned, {
+    low,
+    high,
+    mask: outline && turn(found.mask),
+    probability: probability && turn(found.probability),
+    labels: tissues && turn(found.tissues),
+    colours,
+    numbers,
+  });
+  const names = [...new Set(numbers.map(({ tissue }) => tissue))];
+  fillLegend(part("legend"), names, words.colours);
+  const labels = [
+    `CT slice ${slice.name}, ${size()}.`,
+    ...(outline ? ["The muscle is outlined."] : []),
+    ...(tissues ? [`Tissues are shown in colour: ${names.join(", ") || "none was found"}.`] : []),
+    found ? `${told().join(", ")}.` : "Not segmented yet.",
+  ];
+  part("canvas").setAttribute("aria-label", labels.join(" "));
 }
 
 /** List the warnings. */
@@ -193,6 +217,7 @@ function showNumbers() {
       addRow("Its 95 % interval", ends, "from the networks' errors on synthetic phantoms");
     }
   }
+  if (found.level) addRow("Level, estimated", found.level.words, found.level.meaning);
 }
 
 /** Add a line to the table of the numbers. */
@@ -213,6 +238,17 @@ async function saveMask() {
   save(png, "image/png", `${stem(name)}_mask.png`);
 }
 
+/** The level by the names of its columns, each with how many decimals it has there. */
+function levelCells(level) {
+  const values = level ? [level.vertebrae, ...level.interval] : [];
+  return values.map((value, i) => [["level_vertebrae", "level_low", "level_high"][i], value, 3]);
+}
+
+/** A number of so many digits after the point, or null. */
+function rounded(value, decimals) {
+  return value === null ? null : Number(value.toFixed(decimals));
+}
+
 /** Save the numbers as a line of the command's table; what the page does not measure stays empty. */
 function saveNumbers() {
   const cells = {
@@ -225,12 +261,16 @@ function saveNumbers() {
     note: words.not_a_medical_device,
   };
   for (const { key, decimals, interval } of words.numbers) {
-    const rounded = (value) => (value === null ? null : Number(value.toFixed(decimals)));
-    cells[key] = rounded(found[key]);
+    cells[key] = rounded(found[key], decimals);
     const ends = interval && found[interval] ? found[interval] : [null, null];
-    ["low", "high"].forEach((end, i) => (cells[key.replace("_corrected_", `_corrected_${end}_`)] ??= rounded(ends[i])));
+    ["low", "high"].forEach((end, i) => {
+      cells[key.replace("_corrected_", `_corrected_${end}_`)] ??= rounded(ends[i], decimals);
+    });
   }
-  save(csv(words.columns, cells), "text/csv", `${stem(slice.name)}.csv`);
+  const more = [...cellsOf(found.parts), ...levelCells(found.level)];
+  for (const [key, value, decimals] of more) cells[key] = rounded(value, decimals);
+  const columns = [...words.columns, ...words.tissue_columns.filter((name) => name in cells)];
+  save(csv(columns, cells), "text/csv", `${stem(slice.name)}.csv`);
 }
 
 // --- beginning ----------------------------------------------------------------------------------------
@@ -247,7 +287,7 @@ function listen() {
   });
   on("mask", "click", () => attempt(saveMask));
   on("csv", "click", () => attempt(saveNumbers));
-  ["window", "outline", "probability"].forEach((name) => on(name, "change", showPicture));
+  ["window", ...layers].forEach((name) => on(name, "change", showPicture));
   const dropping = (is) => (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -264,5 +304,6 @@ function listen() {
   });
 }
 
+part("parts").querySelector("p").textContent = words.of_tissues;
 listen();
 attempt(readSample);
