@@ -3,6 +3,9 @@
 import nibabel as nib
 import numpy as np
 import pydicom
+from enhanced import group
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedCTImageStorage
 
 from sarco.ct.write import Scan, write_slice
 from sarco.phantom.phantom import phantom
@@ -39,4 +42,32 @@ def nifti(path, stack, step_mm=5.0, down=False):
         affine[2] = [0, 0, -step_mm, step_mm * (len(stack) - 1)]
     image = nib.Nifti1Image(volume, affine)
     nib.save(image, path)
+    return path
+
+
+def enhanced(path, phases, step_mm=5.0):
+    """An enhanced CT of some stacks of one person, each a phase, whose frames follow one another from the head."""
+    write_slice(path, phases[0][0][1].image_hu, phases[0][0][1].spacing_mm, Scan("e"))
+    data = pydicom.dcmread(path)
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    shared = Dataset()
+    shared.PixelMeasuresSequence = group(PixelSpacing=data.PixelSpacing, SliceThickness=5)
+    shared.PlaneOrientationSequence = group(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    shared.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")
+    frames, stored = [], []
+    for i in reversed(range(len(phases[0]))):
+        for number, stack in enumerate(phases, 1):
+            frame = Dataset()
+            frame.PlanePositionSequence = group(ImagePositionPatient=[-200, -200, step_mm * i])
+            frame.FrameContentSequence = group(TemporalPositionIndex=number)
+            frames.append(frame)
+            stored.append(stack[i][1].image_hu + 1024)
+    data.SharedFunctionalGroupsSequence, data.PerFrameFunctionalGroupsSequence = [shared], frames
+    data.NumberOfFrames = len(frames)
+    for name in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
+                 "RescaleType", "SliceThickness"):  # fmt: skip
+        if name in data:
+            del data[name]
+    data.PixelData = np.stack(stored).astype("<u2").tobytes()
+    data.save_as(path)
     return path

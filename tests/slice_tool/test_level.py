@@ -95,6 +95,19 @@ def test_a_nifti_volume_gives_the_same_slice_however_it_is_stored(stack, quick, 
     assert given.header.InstanceNumber == found.place.number and given.warnings[0] == found.told
 
 
+def test_of_an_enhanced_ct_one_phase_is_looked_at(stack, quick, tmp_path):
+    other = stacks.slices(11, matrix=256)
+    path = stacks.enhanced(tmp_path / "a.dcm", [other, stack])
+    found = volume.propose(path, quick, phase=2)
+    assert abs(stack[found.at][0]) * stacks.VERTEBRA_MM < NEAR_MM
+    assert all(np.array_equal(image.image_hu, stack[at][1].image_hu) for at, image in found.images.items())
+    done = run("segment", path, "--slice", "auto", "--phase", 2, "--quick", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["frame_number"] == 2 * (len(stack) - found.at)
+    done = run("segment", path, "--slice", "auto", "--quick", "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "2 phases" in done.stderr
+
+
 @pytest.mark.parametrize("part", [slice(0, 9), slice(-9, None), slice(0, 13), slice(-13, None)])
 def test_a_volume_that_ends_too_near_to_l3_is_not_measured(stack, tmp_path, part):
     path = stacks.nifti(tmp_path / "a.nii", stack[part])
