@@ -181,6 +181,5 @@ def _nowhere(person):
         return f"{reference.title}: its table of {GROUPS[person.sex]} could not be read, so nothing is compared."
     if reference.row(person.age) is None:
         first, after = reference.ages[0], reference.ages[-1]
-        return (f"{reference.title}: it knows people of {first} to {after - 1} years, so nothing is compared at "
-                f"{person.age:g}; name another reference.")  # fmt: skip
+        return f"{reference.title}: people of {first} to {after - 1} years, so none to compare at {person.age:g}."
     return ""

@@ -39,7 +39,7 @@ def test_one_low_value_gives_no_z_score():
     ("reference", "sex", "age", "told"),
     [
         ("framingham", "M", 60, "its table of men could not be read"),
-        ("framingham", "F", 32.9, "knows people of 33 to 92 years, so nothing is compared at 32.9"),
+        ("framingham", "F", 32.9, "people of 33 to 92 years, so none to compare at 32.9"),
         ("framingham", "F", 93, "33 to 92"),
         ("derstine-2018", "F", 41, "18 to 40 years"),
         ("van-der-werf-2018", "M", 19, "20 to 79 years"),
