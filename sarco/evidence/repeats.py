@@ -124,7 +124,7 @@ def summarise(table, whose="members"):
                     "tissue": name, "side": side, "what": what, "again": again, "people": len(part),
                     **{key: float(np.sqrt(np.square(part[key]).mean())) for key in ("sd", "true_sd", "error_sd")},
                     "one_sd": float(np.sqrt((part["one"].var() + part["other"].var()) / 2)),
-                    "shared": float(part["one"].corr(part["other"])),
+                    "shared": float(part["one"].corr(part["other"], min_periods=3)),
                     **{key: getattr(repeat, key, np.nan) for key in ("half", "band")},
                     "covered": float((judged["off"] <= repeat.half).mean()) if repeat else np.nan,
                     "held": float((judged["sd"] <= repeat.band).mean()) if repeat else np.nan,
