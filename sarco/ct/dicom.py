@@ -85,6 +85,7 @@ def places_mm(path, phase=None):
         refuse(header.get("SOPClassUID") not in frames.MULTI_FRAME,
                "not a volume; name the folder of its series, or leave out --slice.")  # fmt: skip
         own, chosen = frames.of_phase(header, phase)
+        refuse(len(chosen) == 1, "it holds one slice; leave out --slice.")  # which need not say where it lies
         return [numbers(own[i], "ImagePositionPatient")[2] for i in chosen]
 
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zlib
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -167,6 +167,8 @@ def propose(path, segmenter, phase=None, leave=()):
         raise SarcoError(f"{segmenter.weights}: has no student that tells levels; choose the slice yourself.")
     places = _series(path, leave) if path.is_dir() else _of_file(path, phase)
     up_mm = np.array([place.up_mm for place in places])
+    middle = places[len(places) // 2]
+    read_slice(middle.path, middle.number, phase)  # what is wrong with all of them is said
     with _quick_to_read(path) as file:
 
         def read(at):
@@ -195,7 +197,10 @@ def propose(path, segmenter, phase=None, leave=()):
         near = np.flatnonzero(np.abs(up_mm - best.at_mm) < best.vertebra_mm)
         best = line(_apart(up_mm, near, FINE_MM))
         at = int(np.abs(up_mm - best.at_mm).argmin())
-        images = {one: read(one) for one in _around(up_mm, at) if one == at or levels.get(one, True)}
+        images = {at: read(at)}
+        for one in _around(up_mm, at):
+            with suppress(SarcoError):  # one that cannot be read is not on the sheet
+                images[one] = read(one)
     return Proposal(places, at, best, model.line_half * best.vertebra_mm, images, _why_not(best, up_mm[at], model))
 
 

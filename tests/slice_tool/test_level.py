@@ -144,6 +144,9 @@ def test_what_is_no_one_volume_is_refused_in_words(stack, quick, tmp_path):
     for path, why in refused.items():
         done = run("segment", path, "--slice", "auto", "--quick", "--out", tmp_path / "out")
         assert done.exit_code == 2 and why in done.stderr, done.output
+    volume_ = stacks.nifti(tmp_path / "a.nii.gz", stack)
+    done = run("segment", volume_, "--slice", "auto", "--phase", 2, "--quick", "--out", tmp_path / "out")
+    assert done.exit_code == 2 and f"{volume_}: no phase 2" in done.stderr
     done = run("segment", *phases, "--slice", "auto", "--out", tmp_path / "out")
     assert done.exit_code == 2 and "name one" in done.stderr
     for text in ("0", "first"):
