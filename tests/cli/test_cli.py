@@ -100,6 +100,7 @@ def completed(*words):
 def test_completion_is_on():
     assert completed("se") == ["segment"]
     assert completed("segment", "--cutoff", "der") == ["derstine-2018"]
+    assert completed("measure", "--reference", "fra") == ["framingham"]
     assert "--install-completion" in run("--help").stdout
 
 
