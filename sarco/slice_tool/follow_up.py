@@ -81,7 +81,7 @@ class Change:
         """In words: `MORE`, `WITHIN`, `SAME` or `NOT_KNOWN`."""
         if self.same:
             return SAME
-        if self.interval is None:
+        if self.change is None or self.repeat is None:
             return NOT_KNOWN
         return MORE if abs(self.change) > self.repeat.band else WITHIN
 
