@@ -11,7 +11,7 @@ import { resample } from "./spline.js";
  *
  * `slice` has `imageHu` (Float32Array, row by row), `rows`, `columns`, `spacingMm` ([between rows, between columns])
  * and, where its file says it, `orientation` (ImageOrientationPatient); `session` comes from `loadNetwork`, `settings`
- * from settings.json. The maps of the result lie on the slice's own grid; its numbers have the names of the command. */
+ * from export.py. The maps of the result lie on the slice's own grid; its numbers have the names of the command. */
 export async function segment(slice, session, settings) {
   const { imageHu, rows, columns, spacingMm, from } = upright(slice);
   const { network_size: size, network_spacing_mm: side } = settings;

@@ -30,9 +30,9 @@ HERE = Path(__file__).resolve().parent
 def module():
     """The text of the module `sentences.js`.
 
-    It exports `say` (the sentences that the scripts use), `limits` (of each source the numbers and words that stand
-    there in capitals), `tags` (tag and value representation of each attribute that the scripts name) and `uids` (names
-    of transfer syntaxes and of kinds of objects).
+    It exports `say` (the sentences that the scripts use), `limits` (of each source that they name the numbers and words
+    that stand there in capitals), `tags` (tag and value representation of each attribute that the scripts name) and
+    `uids` (names of transfer syntaxes and of kinds of objects).
 
     Raises
     ------
@@ -40,8 +40,10 @@ def module():
         A script uses a sentence that no source has.
     """
     sources = {name: import_module(f"sarco.{name}") for name in SOURCES}
-    limits = {name.split(".")[-1]: _constants(vars(source)) for name, source in sources.items()}
     scripts = " ".join(path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.js")))
+    asked = {*re.findall(r"\blimits\.(\w+)", scripts)}
+    limits = {name.split(".")[-1]: _constants(vars(source)) for name, source in sources.items()}
+    limits = {name: values for name, values in limits.items() if name in asked}
     sentences, used = _named(sources.values()), sorted({*re.findall(r"\bsay\.(\w+)", scripts)})
     if gone := [name for name in used if name not in sentences]:
         raise ValueError(f"no sentence is called {', '.join(gone)}; there are {', '.join(sentences)}")
