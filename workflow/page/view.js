@@ -187,13 +187,13 @@ function showPicture() {
   });
   const names = [...new Set(numbers.map(({ tissue }) => tissue))];
   fillLegend(part("legend"), names, words.colours);
-  const labels = [
+  const about = [
     `CT slice ${slice.name}, ${size()}.`,
     ...(outline ? ["The muscle is outlined."] : []),
     ...(tissues ? [`Tissues are shown in colour: ${names.join(", ") || "none was found"}.`] : []),
     found ? `${told().join(", ")}.` : "Not segmented yet.",
   ];
-  part("canvas").setAttribute("aria-label", labels.join(" "));
+  part("canvas").setAttribute("aria-label", about.join(" "));
 }
 
 /** List the warnings. */
