@@ -355,8 +355,7 @@ def render(done):
         f"<figcaption>{which}: {escape(file)}</figcaption></figure>"
         for which, file, found in zip(("First", "Second"), files, (done.first, done.second), strict=True)
     )
-    head = "".join(f'<th scope="col">{name}</th>'
-                   for name in ("", *HEADINGS[:-1], "", HEADINGS[-1]))  # fmt: skip
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", *HEADINGS[:-1], "", HEADINGS[-1]))
     lines = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}'
         f"<td>{_bar(one)}</td><td>{verdict}</td></tr>"
@@ -366,7 +365,8 @@ def render(done):
         f"<h1>What changed from {escape(files[0])} to {escape(files[1])}</h1>",
         f'<p class="device">{escape(numbers.NOT_A_MEDICAL_DEVICE)}</p>',
         page._warnings(done.warnings), f'<div class="two">{pictures}</div>',
-        f'<div style="overflow-x: auto"><table><tr>{head}</tr>{lines}</table></div>',
+        '<div style="overflow-x: auto" role="region" tabindex="0" aria-label="What changed">'
+        f'<table style="white-space: nowrap"><tr>{head}</tr>{lines}</table></div>',
         "<p>Bar: the change. Line: its 95 % interval. Grey: what repeats differ by. Each row has its own scale.</p>",
         *(f'<p class="small">{escape(sentence)}</p>' for sentence in summary(done)),
     ]  # fmt: skip
