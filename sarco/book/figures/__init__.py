@@ -8,6 +8,7 @@ from .bias import bland_altman, few_cases, reader_study, scatter, transfer
 from .data import ablation, by_age, cohort_flow, contact_sheet, preprocessing, quality_labels, slice_with_masks
 from .ensemble import by_members, disagreement, uncertainty
 from .every_tissue import tissue_maps, tissue_scores
+from .levels import told_and_changing
 from .obesity import fat_and_muscle
 from .own_slice import changes, overview, own_slice
 from .pictures import body_box, box_of
