@@ -46,7 +46,8 @@ def rows(measured):
             meaning, ends = f"{of}: mean {published:g}, SD {one['sd']:g} {unit}", one["z_interval_95"]
             interval = ends and f"z {ends[0]:+.2f} to {ends[1]:+.2f}"
         else:
-            told = f"{abs(one['value'] - published):.1f} {unit} {'below' if one['below'] else 'above'}"
+            side = "below" if one["below"] else "above"
+            told = f"{abs(one['value'] - published):.1f} {side} {published:g} {unit}"
             meaning, ends = f"{known['published']} of {of}: {published:g} {unit}", one["interval_95"]
             interval = ends and f"{ends[0] - published:+.1f} to {ends[1] - published:+.1f} {unit}"
         lines.append((f"{NAMES[one['of']].capitalize()}, by {known['reference']}", told, meaning))

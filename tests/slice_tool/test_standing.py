@@ -64,7 +64,7 @@ def test_the_command_says_it_everywhere(files, tmp_path, browser):
 def test_a_low_value_says_the_side_and_how_far(files):
     done = run("measure", *files, "--sex", "M", "--age", 75, "--reference", "van-der-werf-2018")
     area_cm2 = sarco.measure(*files).area_cm2
-    assert f"{116.9 - area_cm2:.1f} cm² below" in done.stdout and " z " not in done.stdout
+    assert f"{116.9 - area_cm2:.1f} below 116.9 cm²" in done.stdout and " z " not in done.stdout
     assert "mean attenuation of men of 70 to 79 years could not be read" in done.stderr
     refused = run("measure", *files, "--sex", "M", "--reference", "van-der-werf-2018")
     assert refused.exit_code == 2 and "needs the age" in refused.stderr
