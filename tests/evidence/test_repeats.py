@@ -108,13 +108,16 @@ def test_what_is_kept_is_what_the_table_teaches(tmp_path, student):
 def test_summary_parts_what_differs_from_what_the_networks_do():
     rows = [
         (person, repeat, true, true + error)
-        for person, values in enumerate([((100, 2), (104, 3), (100, 1)), ((90, 0), (88, -1), (90, 0))])
+        for person, values in enumerate(
+            [((100, 2), (104, 3), (100, 1)), ((90, 0), (88, -1), (90, 0)), ((80, 1), (80, 2), (80, 1))]
+        )
         for repeat, (true, error) in zip(("first", "day", "scan"), values, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["person", "repeat", "true_area_cm2", "members_area_cm2"])
     table = table.assign(split="learn", tissue="muscle", side="whole", true_mean_hu=0, members_mean_hu=0)
     found = repeats.summarise(table).set_index(["what", "again"])
     day, scan = (found.loc["area_cm2", again] for again in ("day", "scan"))
-    assert day.people == 2 and day.sd == pytest.approx(math.sqrt((5**2 + 3**2) / 2))
-    assert day.true_sd == pytest.approx(math.sqrt((4**2 + 2**2) / 2)) and day.error_sd == pytest.approx(1)
-    assert (day.shared, scan.true_sd) == (pytest.approx(1), 0) and scan.sd == pytest.approx(math.sqrt(1 / 2))
+    assert day.people == 3 and day.sd == pytest.approx(math.sqrt((5**2 + 3**2 + 1**2) / 3))
+    assert day.true_sd == pytest.approx(math.sqrt((4**2 + 2**2) / 3)) and day.error_sd == pytest.approx(1)
+    assert day.shared == pytest.approx(np.corrcoef([2, 0, 1], [3, -1, 2])[0, 1])
+    assert scan.true_sd == 0 and scan.sd == pytest.approx(math.sqrt(1 / 3))
