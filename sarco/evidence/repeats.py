@@ -1,7 +1,7 @@
 """One person measured again: what repeats of one measurement differ by, and so what a change has to be more than.
 
-Each phantom person is drawn three times: first, on another day (lain down anew, with other bowel and organs), and in
-another scan of the first moment. The muscles stay the same, so that whatever differs in what was found is no change of
+Each phantom person is drawn three times: on one day, on another (lain down anew, with other bowel), and in another scan
+of the first moment. Muscles, organs and fat are drawn as large, so that what differs in what was found is no change of
 the person. On one half of the people it is learned how far two days differ; the other half judges that.
 """
 
@@ -22,7 +22,7 @@ from .correction import WHOLE
 from .measuring import table_of
 from .repeatability import JUDGE, LEARN, MUSCLE, WHAT, differences, repeats_of
 
-AGAIN = {"first": {}, "day": {"day": 1}, "scan": {"scan": 1}}  # how a phantom is drawn
+AGAIN = {"first": {"day": 1}, "day": {"day": 2}, "scan": {"day": 1, "scan": 1}}  # how a phantom is drawn
 SETTING = "difficult"  # people of the reference population with true masks; here without anything on purpose
 PARTS = [(MUSCLE, WHOLE)] + [
     (name, side) for name in tissues.MEASURED for side in (WHOLE, *(tissues.SIDES if name in tissues.MUSCLES else ()))

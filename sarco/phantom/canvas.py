@@ -1,5 +1,6 @@
 """The sheet a phantom is drawn on: millimetre coordinates bent like a real body, HU, and the muscle contour."""
 
+import zlib
 from bisect import bisect_left
 from functools import lru_cache
 from itertools import pairwise
@@ -88,7 +89,16 @@ class Canvas:
         self.hu = np.full(shape, AIR_HU, np.float32)
         self.parts = np.zeros(shape, np.uint8)
         self.box = np.s_[: shape[0], : shape[1]]
-        self.ring = self.cavity = self.muscle = self.metal = None
+        self.ring = self.cavity = self.muscle = self.metal = self.days = None
+
+    def begin(self, draw, part, anew=False):
+        """Begin a part of the body: from a stream of its own where `days`, a seed and a day, are those of one person.
+
+        So it is the same on all days, or, if it is drawn `anew`, another on each.
+        """
+        if self.days is not None:
+            seed, day = self.days
+            draw.rng = self.rng = np.random.default_rng((*seed, zlib.crc32(part.encode()), day * anew))
 
     def noise(self, scale_mm, window=np.s_[:, :]):
         """Smooth random field over `window`, with blobs of about `scale_mm`."""

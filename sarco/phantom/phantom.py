@@ -78,8 +78,8 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         The person of this seed at a level of your choice, as `population.Subject.level` counts: with all levels of one
         seed, body, muscles, bones and scanner are the same person's; organs are painted anew in each slice.
     day : int
-        0, or the same person at the same level on another day: lain down anew, with other bowel and organs, the
-        muscles as large and the scanner as it was.
+        0, or one of the days, from 1, on which the person of this seed is lain down anew, with other bowel, in the same
+        scanner. Day 0 is of no such row: there each part depends on those before it.
     scan : int
         0, or another scan of the same moment: noise and streaks differ.
 
@@ -114,7 +114,10 @@ def phantom(seed, setting="reference", matrix=512, groups=GROUPS, features=(), e
         angle=rng.normal(0, 0.08 if draw.wild("geometry") else 0.025),
         warp_mm=draw.uniform("geometry", (0.8, 2.0), (0.8, 5.5)), twist=(frame.spine_y, *frame.twist),
     )  # fmt: skip
+    if day:
+        canvas.days = (*np.atleast_1d(seed), ON_DAY), day
     body = paint(canvas, draw, frame)
+    canvas.begin(draw, "scan", anew=True)
     for part in extra:
         part(canvas, draw, frame)
     contour = IS_MUSCLE[canvas.parts]
@@ -164,29 +167,39 @@ def reading(phantom, scale=1.0):
 
 def paint(canvas, draw, frame):
     """Paint all parts, from outside in and from the common to the rare. Returns the body, bool (rows, columns)."""
+    canvas.begin(draw, "table")
     if draw.chance("surroundings", 0.95, 0.8):
         outside.table(canvas, draw, frame)
+    canvas.begin(draw, "skin")
     body, deep = skin.body(canvas, draw, frame)
     canvas.ring = ring = frames.ring(canvas, frame)
     named, borders = muscle.contour(canvas, frame)
     levels.crest_muscles(canvas, frame, named)
     named *= deep
+    canvas.begin(draw, "fasciae")
     skin.fasciae(canvas, draw, frame, deep & (named == 0))
     # The cavity ends where the wall does; behind, fat lies between the wall, the deep muscles and the back. Behind the
     # kidneys the retroperitoneum ends in a shallow arc.
     canvas.muscle, canvas.cavity = named, deep & (ring.depth > ring.thickness + 0.2) & (named == 0)
+    canvas.begin(draw, "cavity fat")
     organs.cavity_fat(canvas, draw, frame)
     win = box.around(canvas.cavity)
     behind = 34 + 40 * ("no fat" in draw.drawn)  # where there is none, organs lie on the muscles of the back
     canvas.cavity[win] &= canvas.y[win] < frame.spine_y + behind - 0.004 * (np.abs(canvas.x[win]) - 65) ** 2
     organs.organs(canvas, draw, frame)
+    canvas.begin(draw, "crura")
     levels.crura(canvas, draw, frame)
+    canvas.begin(draw, "muscle")
     muscle.paint(canvas, draw, frame, named, borders)
+    canvas.begin(draw, "spine")
     spine.spine(canvas, draw, frame)
+    canvas.begin(draw, "bones")
     levels.bones(canvas, draw, frame)
     for name, part in RARE.items():
+        canvas.begin(draw, name)
         if draw.feature(name, against=OF_LEVEL.get(name, ())):
             part(canvas, draw, frame)
+    canvas.begin(draw, "cover")
     skin.cover(canvas, draw, frame)
     return body
 

@@ -8,7 +8,7 @@ import pytest
 from sarco.phantom.anatomy import frame as frames
 from sarco.phantom.anatomy import level as levels
 from sarco.phantom.anatomy import muscle
-from sarco.phantom.canvas import PARTS, Canvas
+from sarco.phantom.canvas import MUSCLES, PARTS, Canvas
 from sarco.phantom.phantom import fit_area, phantom
 from sarco.phantom.population import FEATURES, Draw, Subject, draw_level
 
@@ -153,8 +153,11 @@ def test_one_person_at_many_levels_days_and_scans_is_one_person():
     assert {p.protocol for p in at.values()} == {at[0.0].protocol}
     assert [p.subject.level for p in at.values()] == list(at)
     assert cm2(at[0.8], "iliacus") > 0 == cm2(at[0.0], "iliacus")
-    first, later, again = (phantom(7, "difficult", 256, **which) for which in ({}, {"day": 1}, {"scan": 1}))
+    days = {"day": 1}, {"day": 2}, {"day": 1, "scan": 1}
+    first, later, again = (phantom(7, "difficult", 256, **which) for which in days)
     assert (later.subject, later.spacing_mm) == (first.subject, first.spacing_mm)
+    assert cm2(later, *MUSCLES) == pytest.approx(cm2(first, *MUSCLES), rel=0.03)  # bent otherwise, and moved
+    assert cm2(later, "bowel") != pytest.approx(cm2(first, "bowel"), rel=0.03)
     assert later.protocol.shift_mm != first.protocol.shift_mm
     assert (again.parts == first.parts).all()
     assert (again.image_hu != first.image_hu).any()

@@ -180,14 +180,17 @@ def forked(draw, great):
 
 def organs(canvas, draw, frame):
     """All that fills the cavity, from back to front."""
+    canvas.begin(draw, "ascites")
     ascites = draw.feature("ascites")
     if ascites and draw.rng.random() < 0.5:
         fluid(canvas, draw, canvas.cavity)
     if "no fat" in draw.drawn:
         bowel.collapsed(canvas, draw, frame)
     for organ in (bowel.small_bowel, pancreas_and_duodenum, bowel.colon, liver_and_spleen, kidneys, vessels):
+        canvas.begin(draw, organ.__name__, anew=organ in (bowel.small_bowel, bowel.colon))
         organ(canvas, draw, frame)
     if draw.wild("surroundings"):
         beside.beside(canvas, draw, frame)
+    canvas.begin(draw, "fluid")
     if ascites:  # what is left of the fat floats in it
         fluid(canvas, draw, canvas.cavity & canvas.part("visceral fat"))
