@@ -45,9 +45,9 @@ def test_from_the_command_to_the_table(tiny, tmp_path):
     assert list(zip(table.tissue, table.side, strict=True)) == repeats.PARTS * (3 * profile.difficult_cases)
     assert dict(table.groupby("person").split.first()) == {1: "learn", 2: "judge"}
     muscle = table[table.tissue == "muscle"].set_index(["person", "repeat"])
-    for again in ({}, {"day": 1}, {"scan": 1}):
-        p = drawn(profiles.cohort_seed(profile, "repeats"), 2, **again)
-        row = muscle.loc[2, next(iter(again), "first")]
+    for again, how in repeats.AGAIN.items():
+        p = drawn(profiles.cohort_seed(profile, "repeats"), 2, **how)
+        row = muscle.loc[2, again]
         assert row.true_area_cm2 == pytest.approx(area_cm2(p.true_mask, p.spacing_mm), abs=1e-3)
         assert row.true_mean_hu == pytest.approx(p.image_hu[p.true_mask].mean(), abs=1e-2)
 
@@ -55,7 +55,7 @@ def test_from_the_command_to_the_table(tiny, tmp_path):
 @pytest.mark.long
 def test_the_committed_table_is_what_sarco_segment_finds_on_disk(tmp_path):
     table = read_results(RESULTS / "repeats.csv")
-    p = drawn(profiles.cohort_seed(profiles.load("published"), "repeats"), 3, day=1)
+    p = drawn(profiles.cohort_seed(profiles.load("published"), "repeats"), 3, **repeats.AGAIN["day"])
     write_slice(tmp_path / "slice.dcm", p.image_hu, p.spacing_mm, Scan("3"))
     found = sarco.segment(tmp_path / "slice.dcm", quick=True, engine="float32", tissues=True)
     rows = table[(table.person == 3) & (table.repeat == "day")].set_index(["tissue", "side"])

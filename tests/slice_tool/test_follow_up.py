@@ -156,7 +156,7 @@ def test_one_slice_has_not_changed(pair, tmp_path):
 def days(tmp_path_factory):
     """One phantom person on two days."""
     folder, written = tmp_path_factory.mktemp("days"), []
-    for name, day in (("first", 0), ("second", 1)):
+    for name, day in (("first", 1), ("second", 2)):
         p = phantom((7, 2, 3), "difficult", day=day)
         path = folder / f"{name}.dcm"
         write_slice(path, p.image_hu, p.spacing_mm, Scan("1", kvp=p.protocol.kvp))
