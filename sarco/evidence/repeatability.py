@@ -31,16 +31,27 @@ class Repeat:
         What the numbers that are found on two days differ by at most, in 95 of 100 people.
     people : int
         Both were learned on.
+    smallest_cm2, largest_cm2 : float
+        Areas that were found of these people: of others neither is known.
     covered, held : float or None
         Of other people, the share whose true change lay within `half` of the one found, and the share that differed by
         no more than `band`; None where there were none.
+    scan_covered : float or None
+        The share as `covered`, between two scans of one moment.
     """
 
     half: float
     band: float
     people: int
+    smallest_cm2: float
+    largest_cm2: float
     covered: float | None = None
     held: float | None = None
+    scan_covered: float | None = None
+
+    def knows(self, *areas_cm2):
+        """Whether it was learned on such areas; on none that was not found."""
+        return all(cm2 is not None and self.smallest_cm2 <= cm2 <= self.largest_cm2 for cm2 in areas_cm2)
 
 
 def differences(table, whose="members", again="day"):
@@ -57,17 +68,23 @@ def differences(table, whose="members", again="day"):
     Returns
     -------
     DataFrame
-        Columns person, split, tissue and side; `WHAT`, each as found the second time minus the first; and for each,
-        with "_error" behind its name, what that is off from the true change: of an area on another day the change of
-        the true one, else none.
+        Columns person, split, tissue and side; `WHAT`, each as found the second time minus the first; for each, with
+        "_error" behind its name, what that is off from the true change: of an area on another day the change of the
+        true one, else none; and smallest_cm2 and largest_cm2, the smaller and the larger of the two areas.
     """
+    import pandas as pd
+
     keys, (area, hu) = ["person", "split", "tissue", "side"], WHAT
     columns = [f"{whose}_{area}", f"{whose}_{hu}", f"true_{area}"]
     by_key = table.set_index(keys)
     first, second = (by_key.loc[by_key["repeat"] == which, columns] for which in ("first", again))
     apart = (second - first).set_axis([area, hu, "true"], axis=1).round(3)  # as the table, so that what is equal is so
     error = apart[area] - (apart.pop("true") if again == "day" else 0)
-    return apart.assign(**{f"{area}_error": error.round(3), f"{hu}_error": apart[hu]}).reset_index()
+    both = pd.concat([first[columns[0]], second[columns[0]]], axis=1)
+    return apart.assign(
+        **{f"{area}_error": error.round(3), f"{hu}_error": apart[hu]},
+        smallest_cm2=both.min(axis=1, skipna=False), largest_cm2=both.max(axis=1, skipna=False),
+    ).reset_index()  # fmt: skip
 
 
 def bound(values, share=SHARE):
@@ -95,23 +112,32 @@ def repeats_of(table, student=False):
     -------
     dict of str to dict of str to Repeat
         By part (`MUSCLE`, or `sarco.ct.tissues.called`) and number (`WHAT`); nothing of a part that fewer than
-        `correction.FEWEST` people teach. Left and right are learned together, as nothing sets them apart.
+        `correction.FEWEST` people teach. Left and right are learned together, as nothing sets them apart. Who has a
+        part that was not found once neither teaches nor judges.
     """
-    found, apart = {}, differences(table, STUDENT if student else "members")
-    for (name, sided), part in apart.groupby([apart["tissue"], apart["side"] != WHOLE], sort=False):
-        learned = {what: _learn(part.dropna(subset=[what]), what) for what in WHAT}
+    found = {}
+    days, scans = (differences(table, STUDENT if student else "members", again) for again in ("day", "scan"))
+    days, scans = (apart[apart["smallest_cm2"] > 0] for apart in (days, scans))
+    for (name, sided), part in days.groupby([days["tissue"], days["side"] != WHOLE], sort=False):
+        other = scans[(scans["tissue"] == name) & ((scans["side"] != WHOLE) == sided)]
+        learned = {what: _learn(part, other, what) for what in WHAT}
         if all(learned.values()):
             found |= {called(name, side): learned for side in (SIDES if sided else ("",))}
     return found
 
 
-def _learn(part, what):
-    taught, judged = (part[part["split"] == split] for split in (LEARN, JUDGE))
+def _learn(days, scans, what):
+    taught, judged = (days[days["split"] == split] for split in (LEARN, JUDGE))
     people = taught["person"].nunique()
     if people < FEWEST:
         return None
-    columns = f"{what}_error", what
-    bounds = [bound(taught[column]) for column in columns]
-    held = [float((judged[column].abs() <= most).mean()) if len(judged) else None
-            for column, most in zip(columns, bounds, strict=True)]  # fmt: skip
-    return Repeat(*bounds, people, *held)
+    error = f"{what}_error"
+    half, band = (bound(taught[column]) for column in (error, what))
+    ends = float(taught["smallest_cm2"].min()), float(taught["largest_cm2"].max())
+    held = _within(judged[error], half), _within(judged[what], band)
+    return Repeat(half, band, people, *ends, *held, _within(scans.loc[scans["split"] == JUDGE, error], half))
+
+
+def _within(values, most):
+    """The share that is no larger; None of none."""
+    return float((values.abs() <= most).mean()) if len(values) else None

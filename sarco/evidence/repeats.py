@@ -23,6 +23,7 @@ from .measuring import table_of
 from .repeatability import JUDGE, LEARN, MUSCLE, WHAT, differences, repeats_of
 
 AGAIN = {"first": {"day": 1}, "day": {"day": 2}, "scan": {"day": 1, "scan": 1}}  # how a phantom is drawn
+OF_REPEAT = {"day": {"covered": "covered", "held": "held"}, "scan": {"covered": "scan_covered", "held": ""}}
 SETTING = "difficult"  # people of the reference population with true masks; here without anything on purpose
 PARTS = [(MUSCLE, WHOLE)] + [
     (name, side) for name in tissues.MEASURED for side in (WHOLE, *(tissues.SIDES if name in tissues.MUSCLES else ()))
@@ -101,8 +102,8 @@ def summarise(table, whose="members"):
         One row a part of `PARTS`, number of `WHAT` and repeat, with the columns tissue, side, what, again and people.
         Over all of these: sd of the differences found, true_sd of those of the true masks in the same images, error_sd
         of the former minus the latter, one_sd of the error of a single measurement about its mean, and shared, the
-        correlation of the two errors, which cancels in a change. half and band are those of `repeatability.Repeat`;
-        covered and held the shares of the people that judge who lie within them. NaN where nothing was learned.
+        correlation of the two errors, which cancels in a change. half, band, covered (for scans its scan_covered) and
+        held (of days alone) are those of `repeatability.Repeat`. NaN where nothing was learned.
     """
     import pandas as pd
 
@@ -110,23 +111,21 @@ def summarise(table, whose="members"):
     by_repeat = {which: part.set_index(keys) for which, part in table.groupby("repeat")}
     for again in list(AGAIN)[1:]:
         found, true = (differences(table, one, again).set_index(keys) for one in (whose, "true"))
+        columns = {"half": "half", "band": "band"} | OF_REPEAT[again]
         for what in WHAT:
             one, other = (by_repeat[which][f"{whose}_{what}"] - by_repeat[which][f"true_{what}"]
                           for which in ("first", again))  # fmt: skip
             values = pd.DataFrame({
-                "split": found["split"], "sd": found[what], "off": found[f"{what}_error"], "true_sd": true[what],
-                "error_sd": other - one, "one": one, "other": other,
+                "sd": found[what], "true_sd": true[what], "error_sd": other - one, "one": one, "other": other,
             }).dropna()  # fmt: skip
             for (name, side), part in values.groupby(["tissue", "side"], sort=False):
                 repeat = known.get(tissues.called(name, "" if side == WHOLE else side), {}).get(what)
-                judged = part[part["split"] == JUDGE].drop(columns="split").abs()
                 lines.append({
                     "tissue": name, "side": side, "what": what, "again": again, "people": len(part),
                     **{key: float(np.sqrt(np.square(part[key]).mean())) for key in ("sd", "true_sd", "error_sd")},
                     "one_sd": float(np.sqrt((part["one"].var() + part["other"].var()) / 2)),
                     "shared": float(part["one"].corr(part["other"], min_periods=3)),
-                    **{key: getattr(repeat, key, np.nan) for key in ("half", "band")},
-                    "covered": float((judged["off"] <= repeat.half).mean()) if repeat else np.nan,
-                    "held": float((judged["sd"] <= repeat.band).mean()) if repeat else np.nan,
+                    **{key: getattr(repeat, name, None) for key, name in columns.items()},
                 })  # fmt: skip
-    return pd.DataFrame(lines)
+    numbers = ["half", "band", "covered", "held"]
+    return pd.DataFrame(lines).astype(dict.fromkeys(numbers, float))

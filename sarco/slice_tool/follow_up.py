@@ -7,21 +7,20 @@ import datetime
 import json
 import math
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from html import escape
 from pathlib import Path
-from string import Template
 
 import numpy as np
 
 from ..base.errors import SarcoError, short
 from ..base.files import atomic, content_sha256, shown
 from ..ct import tissues as names
+from ..ct.geometry import affine_of
 from ..ct.header import number as number_in
 from ..ct.header import value
 from ..engines import choose as engines
-from ..evidence import learned
 from ..evidence import published_changes as published
 from ..evidence.repeatability import MEANING, MUSCLE, SHARE, Repeat
 from . import numbers, output, page, picture, segmentation
@@ -33,8 +32,10 @@ SAME, NOT_KNOWN = "the same slice", "not known"
 UNITS = {"area_cm2": "cm²", "mean_hu": "HU"}
 # From where on two slices are told to differ: half a vertebra, and what shows in the edges of a muscle.
 LEVEL_APART, THICKNESS_RATIO, PIXEL_RATIO, KV_APART = 0.5, 1.5, 1.2, 0.5
+NO_AGENT = ("none", "no", "non", "without", "-")  # first words of a contrast agent that was not given
 DATES = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")  # the first that both have
 HEADINGS = ("first", "second", "change", "95 % interval", "repeats", "change is")
+OTHER_AREAS = "no interval of a change: an area was not found, or repeats were learned on none such"
 NO_REPEATS = "repeats.csv: not there or of other networks, so no interval of a change; run 'sarco repeats'."
 
 
@@ -100,7 +101,9 @@ class FollowUp:
     warnings: tuple[str, ...] = ()
     days: int | None = None
     same: bool = False
-    digest: str = field(default="", repr=False)  # of both files, and of which slice in each
+    digest: str = field(
+        default="", repr=False
+    )  # of both files and which slice in each, "-", and how they were measured
 
 
 def compare(first: AnyPath, second: AnyPath, weights: AnyPath | None = None, results: AnyPath | None = None, *,
@@ -131,16 +134,16 @@ def compare(first: AnyPath, second: AnyPath, weights: AnyPath | None = None, res
     images = [_read(*one) for one in zip(paths, slices, phases, ends, strict=True)]
     segmenter = segmentation.Segmenter(weights, results, quick, engine, tissues=tissues)
     one, other = images
-    same = one.spacing_mm == other.spacing_mm and np.array_equal(one.image_hu, other.image_hu)
-    found = segmenter.segment(one)
-    again = replace(found, path=paths[1], header=other.header, frame=other.frame) if same else segmenter.segment(other)
-    there = results is None or Path(results).is_dir()  # else what was kept beside the weights may be of others
-    known = learned.of(segmenter.weights, segmenter.results, segmenter.manifest, quick).repeats if there else {}
+    one, other = (image.upright() for image in images)  # a NIfTI volume has another grid
+    same = np.allclose(one.spacing_mm, other.spacing_mm) and np.array_equal(one.image_hu, other.image_hu)
+    found, again = (segmenter.segment(image) for image in images)
+    known = segmenter.repeats
     changes = tuple(_changes(found, again, known, same))
     days = _days(found.header, again.header)
     told = [] if known else [f"{segmenter.results}/{NO_REPEATS}"]
-    told += _own(found, again) + ([] if same else [*_apart(found, again, days)])
-    digest = sha256(repr([*map(content_sha256, paths), slices, phases]).encode()).hexdigest()
+    told += _own(found, again) + ([] if same else [*_unlike(changes, known), *_apart(found, again, days)])
+    of_files = sha256(repr([*map(content_sha256, paths), slices, phases]).encode()).hexdigest()
+    digest = f"{of_files}{'-quick' * quick}{'-tissues' * tissues}"
     return FollowUp(found, again, changes, tuple(told), days, same, digest)
 
 
@@ -153,13 +156,25 @@ def _read(path, number, phase, which):
 
 
 def _changes(first, second, known, same):
+    parts = {(one.name, one.side): one for one in (*first.tissues, *second.tissues)}
+    order = sorted(parts, key=lambda part: (names.MEASURED.index(part[0]), ("", *names.SIDES).index(part[1])))
     pairs = [(MUSCLE, "", first, second)]
-    pairs += [(one.name, one.side, one, second.tissue(one.name, one.side)) for one in first.tissues]
-    for name, side, one, other in pairs:
-        # Whose student parts these slices is known by the correction of its areas.
-        repeats = known.get(names.called(name, side), {}) if name == MUSCLE or one.correction else {}
+    # Whose student parts these slices is known by the correction of its areas.
+    pairs += [(*part, *(found.tissue(*part) for found in (first, second))) for part in order]
+    for name, side, *both in pairs:
+        repeats = known.get(names.called(name, side), {}) if name == MUSCLE or parts[name, side].correction else {}
+        areas_cm2 = [getattr(one, "area_cm2", None) for one in both]
         for what in UNITS:
-            yield Change(name, side, what, getattr(one, what), getattr(other, what, None), repeats.get(what), same)
+            repeat = repeats.get(what)
+            values = (getattr(one, what, None) for one in both)
+            yield Change(name, side, what, *values, repeat if repeat and repeat.knows(*areas_cm2) else None, same)
+
+
+def _unlike(changes, known):
+    """Which parts have no interval although such a part has: a sentence, or none."""
+    of_areas = (one for one in changes if one.what == "area_cm2" and one.repeat is None)
+    unlike = [name for one in of_areas if (name := names.called(one.tissue, one.side)) in known]
+    return [f"{', '.join(unlike).capitalize()}: {OTHER_AREAS}."] if unlike else []
 
 
 def _own(first, second):
@@ -208,66 +223,82 @@ def _days(*headers):
     return None
 
 
+def _agent(header):
+    """The contrast agent; None where the header does not say, or says that there was none."""
+    said = _text(header, "ContrastBolusAgent")
+    return None if said and said.split()[0].casefold() in NO_AGENT else said
+
+
+def _series_apart_mm(*found):
+    """How far apart two slices of one series, or file, lie; None where they are of two, or it does not say."""
+    series = {_text(one.header, "SeriesInstanceUID") or one.path for one in found}
+    places = [affine_of(one.header, one.spacing_mm) for one in found]
+    if len(series) > 1 or any(place is None for place in places):
+        return None
+    return round(abs(float((places[1] - places[0])[:3, 3] @ places[0][:3, 2])), 1)
+
+
+# What two slices may not share: its name, how one tells it, which two differ, and what is said of those.
+SHARED = (
+    ("kV", lambda found: _positive(found.header, "KVP"), lambda a, b: abs(a - b) > KV_APART,
+     "The tubes had {:g} and {:g} kV, and attenuation and area change with that."),
+    ("kernel", lambda found: _text(found.header, "ConvolutionKernel"), lambda a, b: a.casefold() != b.casefold(),
+     "The kernels are {} and {}: noise and edges differ, and areas with them."),
+    ("slice thickness", lambda found: _positive(found.header, "SliceThickness"),
+     lambda a, b: max(a, b) > THICKNESS_RATIO * min(a, b),
+     "The slices are {:g} and {:g} mm thick: the thicker mixes more fat into edges of muscle."),
+    ("pixels", lambda found: math.sqrt(math.prod(found.spacing_mm)), lambda a, b: max(a, b) > PIXEL_RATIO * min(a, b),
+     "The pixels have {:.2f} and {:.2f} mm: edges are coarser in one of the two slices."),
+    ("manufacturer", lambda found: _maker(found.header), lambda a, b: a != b,
+     "The scanners are of two manufacturers, whose Hounsfield units can differ by several."),
+)  # fmt: skip
+
+
 def _apart(first, second, days):
     """Sentences about what the two slices do not share, or what their headers do not say."""
     one, other = first.header, second.header
     unsaid = []
-
-    def pair(what, read):
-        said = read(one), read(other)
-        if None in said:
-            unsaid.append(what)
-            return None
-        return said
-
     differ = [name for name in ("PatientID", "PatientSex", "PatientBirthDate")
               if None not in (said := (_text(one, name), _text(other, name))) and said[0] != said[1]]  # fmt: skip
     if differ:
         yield f"{' and '.join(differ)} of the two differ: they may be of two people."
-    if days is None:
+    if apart_mm := _series_apart_mm(first, second):
+        yield f"They are two slices of one series, {apart_mm:g} mm apart: no change over time."
+    elif days is None:
         unsaid.append("date")
     elif days < 0:
         yield (f"The second slice was acquired {numbers.counted(-days, 'day')} before the first: name the earlier one "
                "first, or read each change backwards.")  # fmt: skip
     elif days == 0:
         yield "Both slices have the same date, and what repeats differ by is of two days: on one it is less."
-    agents = [_text(header, "ContrastBolusAgent") is not None for header in (one, other)]
+    agents = [_agent(header) is not None for header in (one, other)]
     if agents[0] != agents[1]:
         yield (f"Only the {'first' if agents[0] else 'second'} slice names a contrast agent, which raises the area and "
                "the attenuation of the same muscle.")  # fmt: skip
     else:
         unsaid.append("phase of the contrast" if all(agents) else "contrast agent")
-    if (kv := pair("kV", lambda header: _positive(header, "KVP"))) and abs(kv[0] - kv[1]) > KV_APART:
-        yield f"The tubes had {kv[0]:g} and {kv[1]:g} kV, and attenuation and area change with that."
-    kernels = pair("kernel", lambda header: _text(header, "ConvolutionKernel"))
-    if kernels and kernels[0].casefold() != kernels[1].casefold():
-        yield f"The kernels are {kernels[0]} and {kernels[1]}: noise and edges differ, and areas with them."
-    thick = pair("slice thickness", lambda header: _positive(header, "SliceThickness"))
-    if thick and max(thick) > THICKNESS_RATIO * min(thick):
-        yield f"The slices are {thick[0]:g} and {thick[1]:g} mm thick: the thicker mixes more fat into edges of muscle."
-    pixels = [math.sqrt(math.prod(found.spacing_mm)) for found in (first, second)]
-    if max(pixels) > PIXEL_RATIO * min(pixels):
-        yield f"The pixels have {pixels[0]:.2f} and {pixels[1]:.2f} mm: edges are coarser in one of the two slices."
-    makers = pair("manufacturer", _maker)
-    if makers and makers[0] != makers[1]:
-        yield "The scanners are of two manufacturers, whose Hounsfield units can differ by several."
+    for what, read, unlike, sentence in SHARED:
+        said = read(first), read(second)
+        if None in said:
+            unsaid.append(what)
+        elif unlike(*said):
+            yield sentence.format(*said)
     yield from _about_level(first.level, second.level)
     if unsaid:
         yield f"Not in both headers, so it could not be checked whether it differs: {', '.join(unsaid)}."
 
 
 def _about_level(first, second):
-    if first is None or second is None:
+    if first is None or second is None or (first.interval is None and second.interval is None):
         yield "Whether both slices lie at the same level could not be checked: compare the pictures."
         return
-    apart, half = second.vertebrae - first.vertebrae, math.hypot(first.half, second.half)
+    apart = second.vertebrae - first.vertebrae
     if abs(apart) > LEVEL_APART:
-        where = "lower" if apart > 0 else "higher"
-        yield (f"The second slice seems to lie {abs(apart):.1f} ± {half:.1f} vertebrae {where} than the first, and "
-               "muscles differ from level to level: compare the pictures.")  # fmt: skip
-    elif half > LEVEL_APART:
-        yield (f"How far apart the levels of the two slices lie is known to ± {half:.1f} vertebrae only: compare the "
-               "pictures.")  # fmt: skip
+        # Of a level without an interval it is known that it is far off, not how far.
+        sure = None not in (first.interval, second.interval)
+        by = f"{abs(apart):.1f} ± {math.hypot(first.half, second.half):.1f} vertebrae " if sure else ""
+        yield (f"The second slice seems to lie {by}{'lower' if apart > 0 else 'higher'} than the first, and muscles "
+               "differ from level to level: compare the pictures.")  # fmt: skip
 
 
 # --- as it is told --------------------------------------------------------------------------------
@@ -287,7 +318,7 @@ def numbers_of(done):
 
 def _as_json(one):
     def rounded(number):
-        return None if number is None else round(number, numbers.NUMBERS[one.what].decimals)
+        return None if number is None else round(number, numbers.NUMBERS[one.what].decimals) + 0.0  # never -0.0
 
     return {
         "tissue": one.tissue, "side": one.side or None, "what": one.what,
@@ -305,10 +336,10 @@ def rows(done):
     """Name with unit, first, second, change, 95 % interval, what repeats differ by, and verdict of each, as texts."""
     for one in done.changes:
         values = ("none" if number is None else f"{number:.1f}" for number in (one.first, one.second))
-        change = "" if one.change is None else f"{one.change:+.1f}"
+        change = "" if one.change is None else f"{one.change:+z.1f}"
         interval = band = ""
         if one.interval:
-            interval, band = "{:+.1f} to {:+.1f}".format(*one.interval), f"± {one.repeat.band:.1f}"
+            interval, band = "{:+z.1f} to {:+z.1f}".format(*one.interval), f"± {one.repeat.band:.1f}"
         name = f"{names.called(one.tissue, one.side).capitalize()}, {UNITS[one.what]}"
         yield name, *values, change, interval, band, {MORE: "more", WITHIN: "within"}.get(one.verdict, one.verdict)
 
@@ -322,10 +353,17 @@ def summary(done):
     area, hu = done.changes[:2]
     if area.interval and hu.interval:
         yield f"The change of the muscle's area is {area.verdict}, that of its mean attenuation {hu.verdict}."
+    told = [one for one in done.changes if one.interval]
+    if told:
         yield MEANING
-        if len(done.changes) > len(UNITS):
-            many = len(done.changes)
-            yield f"Of {many} numbers about {(1 - SHARE) * many:.0f} differ by more by chance, where nothing changed."
+        held = [one.repeat.covered for one in told], [one.repeat.held for one in told]
+        if not any(share is None for shares in held for share in shares):
+            off, apart = (f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %" for shares in held)
+            yield (f"The interval of each number held in {off} of other phantom people, and {apart} of them differed "
+                   "by no more than is said of repeats.")  # fmt: skip
+    if len(told) > len(UNITS):
+        yield (f"Of {len(told)} numbers about {(1 - SHARE) * len(told):.1g} differ by more by chance, where nothing "
+               "changed. They move together, so often none does, and then several.")  # fmt: skip
     yield "Published, for people: " + "; ".join(one.sentence for one in published.REPEATED) + "."
 
 
@@ -336,7 +374,7 @@ def write(done, out_dir):
     """
     files = [Path(out_dir) / f"compare{end}" for end in (".html", ".json")]
     both = " and ".join(shown(one.path) for one in (done.first, done.second))
-    output.refuse_other(Path(out_dir) / "compare", both, done.digest)
+    output.refuse_other(Path(out_dir) / "compare", both, done.digest.partition("-")[0])
     told = json.dumps(numbers_of(done), indent=2, ensure_ascii=False) + "\n"
     try:
         with ExitStack() as stack:
@@ -349,11 +387,12 @@ def write(done, out_dir):
 
 def render(done):
     """One HTML page of a `FollowUp`, which needs nothing beside itself: str."""
-    files = [shown(one.path.name) for one in (done.first, done.second)]
+    both = [(found, numbers.numbers_of(found)) for found in (done.first, done.second)]
+    files = [measured["file"] for _, measured in both]
     pictures = "".join(
-        f"<figure>{page._image(picture.overlay_png(found), f'{which} slice; the muscle is outlined.')}"
-        f"<figcaption>{which}: {escape(file)}</figcaption></figure>"
-        for which, file, found in zip(("First", "Second"), files, (done.first, done.second), strict=True)
+        f"<figure>{page.image(picture.overlay_png(found), f'{which} slice; the muscle is outlined.')}"
+        f"<figcaption>{which}: {escape(measured['file'])}. {escape(page.origin(measured))}</figcaption></figure>"
+        for which, (found, measured) in zip(("First", "Second"), both, strict=True)
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("", *HEADINGS[:-1], "", HEADINGS[-1]))
     lines = "".join(
@@ -364,14 +403,14 @@ def render(done):
     parts = [
         f"<h1>What changed from {escape(files[0])} to {escape(files[1])}</h1>",
         f'<p class="device">{escape(numbers.NOT_A_MEDICAL_DEVICE)}</p>',
-        page._warnings(done.warnings), f'<div class="two">{pictures}</div>',
+        page.warnings(done.warnings), f'<div class="two">{pictures}</div>',
         '<div style="overflow-x: auto" role="region" tabindex="0" aria-label="What changed">'
         f'<table style="white-space: nowrap"><tr>{head}</tr>{lines}</table></div>',
         "<p>Bar: the change. Line: its 95 % interval. Grey: what repeats differ by. Each row has its own scale.</p>",
         *(f'<p class="small">{escape(sentence)}</p>' for sentence in summary(done)),
+        page.made_with(both[0][1]),
     ]  # fmt: skip
-    template = Template(Path(page.__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.substitute(file=escape(" and ".join(files)), body="\n".join(part for part in parts if part))
+    return page.filled(" and ".join(files), parts)
 
 
 def _bar(one):
@@ -381,7 +420,7 @@ def _bar(one):
     scale = 50 / max(one.repeat.band, *map(abs, one.interval))
     band, change, low, high = (scale * number for number in (one.repeat.band, one.change, *one.interval))
     return (
-        f'<svg role="img" aria-label="change {one.change:+.1f}, repeats differ by {one.repeat.band:.1f}" '
+        f'<svg role="img" aria-label="change {one.change:+z.1f}, repeats differ by {one.repeat.band:.1f}" '
         'viewBox="-52 -8 104 16" style="width: 8rem; margin: 0">'
         f'<rect x="{-band:.1f}" y="-7" width="{2 * band:.1f}" height="14" fill="#ccc"/>'
         f'<rect x="{min(change, 0):.1f}" y="-4" width="{abs(change):.1f}" height="8" fill="#b45309"/>'

@@ -14,16 +14,14 @@ def render(measured, picture, of_tissues=None):
 
     Nothing in it is loaded from elsewhere, and every text that came with the slice is escaped.
     """
-    versions = dict(measured["versions"])
-    weights = versions.pop("weights", None)
     parts = [
         f"<h1>Muscle in {escape(measured['file'])}</h1>",
-        f'<p class="small">{escape(_origin(measured))}</p>',
+        f'<p class="small">{escape(origin(measured))}</p>',
         f'<p class="device">{escape(measured["not_a_medical_device"])}</p>',
         _patient(measured.get("patient")),
-        _warnings(measured["warnings"]),
+        warnings(measured["warnings"]),
         '<div class="two"><figure>',
-        _image(picture, "The slice; the muscle is outlined."),
+        image(picture, "The slice; the muscle is outlined."),
         "<figcaption>Orange: outline of the muscle. Blue: fat within it.</figcaption></figure>",
         f"<div>{_table(numbers.rows(measured))}</div></div>",
         _standing(measured),
@@ -31,15 +29,19 @@ def render(measured, picture, of_tissues=None):
         _asymmetry(asymmetry.rows(measured)),
         _correction(measured["correction"]),
         _cutoff(measured["class"]),
-        "<h2>Made with</h2>",
-        f'<p class="small">{escape(", ".join(f"{name} {version}" for name, version in versions.items()))}</p>',
-        _weights(weights, measured["members"]),
+        made_with(measured),
     ]
+    return filled(measured["file"], parts)
+
+
+def filled(file, parts):
+    """A page about a file, or some, of the parts (HTML) that are not empty: str."""
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.substitute(file=escape(measured["file"]), body="\n".join(part for part in parts if part))
+    return template.substitute(file=escape(file), body="\n".join(part for part in parts if part))
 
 
-def _image(picture, alt):
+def image(picture, alt):
+    """A picture (PNG, bytes) within the page: HTML."""
     return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
 
 
@@ -63,7 +65,7 @@ def _tissues(lines, picture):
         for name, *cells in lines
     )
     return (
-        f"<h2>Every tissue</h2><figure>{_image(picture, 'The slice; each tissue has a colour and a number.')}</figure>"
+        f"<h2>Every tissue</h2><figure>{image(picture, 'The slice; each tissue has a colour and a number.')}</figure>"
         f"<table><tr>{head}</tr>{body}</table>"
         f'<p class="small">{escape(numbers.OF_TISSUES)} The paper measures the muscle as a whole alone.</p>'
     )
@@ -73,7 +75,8 @@ def _asymmetry(lines):
     return lines and f'<h2>Right and left</h2>{_table(lines)}<p class="small">{escape(asymmetry.MEANING)}</p>'
 
 
-def _origin(measured):
+def origin(measured):
+    """Who found the muscle, and on which pixels: a text."""
     (rows, columns), (row_mm, column_mm) = measured["matrix"], measured["pixel_spacing_mm"]
     if measured["members"] > 1:
         by = f"Mean of {measured['members']} networks"
@@ -89,7 +92,8 @@ def _patient(patient):
     return f"<h2>Patient</h2>{_table(lines)}"
 
 
-def _warnings(sentences):
+def warnings(sentences):
+    """What must be read before the numbers: HTML, empty for none."""
     if not sentences:
         return ""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
@@ -123,11 +127,16 @@ def _cutoff(class_):
     return class_ and f"<h2>Cut-off</h2><p>{escape(class_['source'])}. There is no consensus on cut-offs.</p>"
 
 
-def _weights(weights, members):
+def made_with(measured):
+    """The software and the networks that made the numbers of a slice: HTML."""
+    versions = dict(measured["versions"])
+    weights, members = versions.pop("weights", None), measured["members"]
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    head = f'<h2>Made with</h2><p class="small">{escape(told)}</p>'
     if not weights:
-        return ""
+        return head
     digests = "".join(f"<br><code>{escape(str(digest))}</code>" for digest in weights["sha256"])
     return (
-        f'<p class="small">Weights: profile {escape(str(weights["profile"]))}, sha256 of '
+        f'{head}<p class="small">Weights: profile {escape(str(weights["profile"]))}, sha256 of '
         f"{numbers.counted(members, 'network')}:{digests}</p>"
     )

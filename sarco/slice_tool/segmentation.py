@@ -213,6 +213,7 @@ class Segmenter:
         if tissues and not (known.tissues and known.student == team(self.student.manifest)):
             self._of_tissues, self._warnings = {}, (*self._warnings, f"{self.results}/{tissue.NO_INTERVAL}")
 
+        self.repeats = known.repeats  # what a change is set against
     @made_once
     def ensemble(self):
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""

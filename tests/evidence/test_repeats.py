@@ -98,6 +98,11 @@ def test_what_is_kept_is_what_the_table_teaches(tmp_path, student):
         assert most == pytest.approx(np.sort(values[teach])[math.ceil(0.95 * (teach.sum() + 1)) - 1])
         assert held == (values[~teach] <= most + 1e-6).mean()
     assert one[0].people == one[1].people == teach.sum() == 140
+    learned_on = found.loc[teach, ["first", "day"]].to_numpy()
+    assert {(part.smallest_cm2, part.largest_cm2) for part in one} == {(learned_on.min(), learned_on.max())}
+    assert one[0].knows(learned_on.min(), 100.0) and not one[0].knows(100.0, learned_on.max() + 0.01)
+    scan_cm2 = (found.scan - found["first"])[~teach].abs()  # one moment: nothing changed
+    assert one[0].scan_covered == (scan_cm2 <= one[0].half + 1e-6).mean()
     # The issue asks that a slice that was scanned twice lies within its interval in 95 of 100.
     for repeat, scans in zip(one, (found, hu[f"{by}_mean_hu"]), strict=True):
         assert ((scans["scan"] - scans["first"]).abs()[~teach] <= repeat.half + 1e-6).mean() >= 0.95

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -20,7 +21,7 @@ from sarco.engines.weights import read_manifest
 from sarco.evidence import learned
 from sarco.evidence.repeatability import Repeat
 from sarco.phantom.phantom import phantom
-from sarco.slice_tool import follow_up, segmentation
+from sarco.slice_tool import follow_up, segmentation, tissue
 
 WEIGHTS, RESULTS = paths.data_dir() / "weights", paths.data_dir() / "results"
 HEADER = {"StudyDate": "20200101", "PatientSex": "F", "PatientBirthDate": "19500101", "ContrastBolusAgent": "some",
@@ -67,6 +68,7 @@ PHASE_UNKNOWN = "Not in both headers, so it could not be checked whether it diff
         ({"StudyDate": "20191231"}, "acquired 1 day before the first"),
         ({"StudyDate": "20200101"}, "have the same date"),
         ({"ContrastBolusAgent": ""}, "Only the first slice names a contrast agent"),
+        ({"ContrastBolusAgent": "No contrast"}, "Only the first slice names a contrast agent"),
         ({"KVP": 100}, "had 120 and 100 kV"),
         ({"ConvolutionKernel": ["B70f", "3"]}, r"kernels are B30f and B70f\3"),
         ({"SliceThickness": 3.3}, "are 5 and 3.3 mm thick"),
@@ -85,7 +87,7 @@ def test_what_two_slices_do_not_share_is_told_once(pair, header, said):
     first, second = pair(**header)
     of_one = "Both slices: ", "First slice (", "Second slice ("
     told = [one for one in sarco.compare(first, second).warnings if not one.startswith(of_one)]
-    assert LEVEL_UNKNOWN in told and (PHASE_UNKNOWN in told) == (header != {"ContrastBolusAgent": ""})
+    assert LEVEL_UNKNOWN in told and (PHASE_UNKNOWN in told) == ("ContrastBolusAgent" not in header)
     told = [one for one in told if one not in (LEVEL_UNKNOWN, PHASE_UNKNOWN) and "repeats.csv" not in one]
     assert len(told) == (said is not None) and all(said in one for one in told)
     everything = json.dumps(follow_up.numbers_of(sarco.compare(first, second)))
@@ -104,8 +106,9 @@ def test_what_a_header_does_not_say_is_told_in_one_sentence(pair):
     [
         (Level(0.1, 0.2), Level(0.8, 0.2), "0.7 ± 0.3 vertebrae lower"),
         (Level(0.1, 0.2), Level(-0.5, 0.2), "0.6 ± 0.3 vertebrae higher"),
-        (Level(0.1, 0.4), Level(0.3, 0.4), "known to ± 0.6 vertebrae only"),
-        (Level(0.1, 0.1), Level(0.3, 0.1), None),
+        (Level(0.1, 0.4), Level(0.3, 0.4), None),
+        (Level(-0.2, 0.2), Level(1.2, 0.2), "to lie lower than"),  # so far off, no interval holds
+        (Level(1.1, 0.2), Level(1.8, 0.2), "could not be checked"),
         (None, Level(0.3, 0.1), "could not be checked"),
     ],
 )
@@ -115,11 +118,53 @@ def test_another_level_is_told(first, second, said):
 
 
 def test_a_change_is_set_against_repeats():
-    one = follow_up.Change("psoas", "left", "area_cm2", 10.0, 13.0, Repeat(2.0, 2.5, 20))
+    one = follow_up.Change("psoas", "left", "area_cm2", 10.0, 13.0, Repeat(2.0, 2.5, 20, 5.0, 30.0))
     assert (one.change, one.interval, one.verdict) == (3.0, (1.0, 5.0), follow_up.MORE)
     # The muscle of these slices may have changed, and a person's that did not change looks so, too.
     assert replace(one, second=7.6).verdict == follow_up.WITHIN and replace(one, second=7.6).interval[1] < 0
+    hardly = replace(one, second=9.9996, repeat=Repeat(0.0, 2.5, 20, 5.0, 30.0))
+    (cells,) = follow_up.rows(SimpleNamespace(changes=[hardly]))
+    assert cells[3:5] == ("+0.0", "+0.0 to +0.0") and "-0.0" not in json.dumps(follow_up._as_json(hardly))
     assert replace(one, second=None).verdict == replace(one, repeat=None).verdict == follow_up.NOT_KNOWN
+
+
+def test_areas_that_repeats_were_not_learned_on_have_no_interval(pair):
+    first, second = (sarco.segment(path) for path in pair())
+    smallest, largest = sorted((first.area_cm2, second.area_cm2))
+    changes = {}
+    for name, ends in {
+        "known": (smallest, largest),
+        "smaller": (smallest + 0.1, 99),
+        "larger": (0.1, largest - 0.1),
+    }.items():
+        known = {"muscle": {what: Repeat(2.0, 2.5, 20, *ends) for what in follow_up.UNITS}}
+        changes[name] = list(follow_up._changes(first, second, known, False))
+        told = follow_up._unlike(changes[name], known)
+        assert told == ([] if name == "known" else [f"Muscle: {follow_up.OTHER_AREAS}."])
+    assert all(one.interval for one in changes.pop("known"))
+    for one in (*changes["smaller"], *changes["larger"]):  # neither of the area nor of the attenuation
+        assert one.interval is None and one.verdict == follow_up.NOT_KNOWN
+
+
+def test_a_part_that_is_in_one_slice_alone_has_its_row_in_either_order(pair):
+    first, second = (sarco.segment(path) for path in pair())
+    mask, known = first.mask, {"psoas, left": {"area_cm2": Repeat(2.0, 2.5, 20, 0.1, 30.0)}}
+    sided = replace(
+        first, tissues=tissue.measure({("psoas", "left"): mask, ("psoas", ""): mask}, first.image_hu, (1, 1))
+    )
+    for ends in ((sided, second), (second, sided)):
+        changes = list(follow_up._changes(*ends, known, False))[2:]
+        assert [(one.side, one.what) for one in changes] == [
+            (side, what) for side in ("", "left") for what in follow_up.UNITS
+        ]
+        assert {(one.change, one.verdict) for one in changes} == {(None, follow_up.NOT_KNOWN)}
+
+
+def test_two_slices_of_one_series_are_no_change_over_time(pair):
+    first, second = pair(StudyDate="20200101", SeriesInstanceUID="1.2.3", ImagePositionPatient=[0, 0, 35],
+                         of_first={"SeriesInstanceUID": "1.2.3", "ImagePositionPatient": [0, 0, 0]})  # fmt: skip
+    told = " ".join(sarco.compare(first, second).warnings)
+    assert "two slices of one series, 35 mm apart: no change over time" in told and "same date" not in told
 
 
 def test_a_bad_slice_is_named_and_nothing_of_others_is_replaced(pair, tmp_path):
@@ -147,6 +192,17 @@ def test_one_slice_has_not_changed(pair, tmp_path):
     assert {one.verdict for one in done.changes} == {"the same slice"} and not any(one.interval for one in done.changes)
     told = run("compare", first, first)
     assert told.exit_code == 0 and "same slice: nothing changed" in told.stdout
+
+
+def test_the_same_slice_in_another_format_is_the_same(pair, tmp_path):
+    import nibabel
+
+    first, _ = pair()
+    found = sarco.segment(first)
+    stored = np.flip(found.image_hu, 0).T[..., None].astype(np.int16)  # to the left and to the front
+    nibabel.save(nibabel.Nifti1Image(stored, np.diag([-0.9, 0.9, 5, 1])), tmp_path / "same.nii")
+    done = sarco.compare(first, tmp_path / "same.nii")
+    assert done.same and {one.verdict for one in done.changes} == {follow_up.SAME}
 
 
 # --- with networks --------------------------------------------------------------------------------
