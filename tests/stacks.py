@@ -28,6 +28,7 @@ def dicom(folder, stack, step_mm=5.0, names=None, series="1", number=1):
         header = pydicom.dcmread(path)
         header.ImagePositionPatient = [-200, -200, step_mm * i]
         header.SeriesInstanceUID, header.SeriesNumber, header.InstanceNumber = f"1.2.3.{series}", number, len(stack) - i
+        header.FrameOfReferenceUID = "1.2.4"
         header.save_as(path)
         paths.append(path)
     return paths

@@ -447,7 +447,7 @@ def smoke(root, request):
 def test_smoke_makes_everything(smoke, chapters):
     assert (smoke.weights_dir / "manifest.json").is_file()
     tables = ("ablation", "cases", "cohort", "elsewhere", "levels", "orders", "repeats", "sweeps", "tissues",
-              "training")  # fmt: skip
+              "training", "volumes")  # fmt: skip
     for name in (*(f"{table}.csv" for table in tables), "run.json"):
         assert (smoke.results_dir / name).stat().st_size > 0
     executed = sorted((smoke.run_path / "chapters").glob("*.ipynb"))

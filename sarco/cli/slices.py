@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -163,24 +162,20 @@ def segment(
 
     given = {"height_m": height, "weight_kg": weight, "sex": sex and sex.value, "cutoff": cutoff, "age": age,
              "reference": reference}  # fmt: skip
-    found = None
+    many = len(slices) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
+    segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, tissues=tissues,
+                                       once=not many and number != AUTO)  # fmt: skip
+    proposal, sheets = None, []
     if number == AUTO:
         from ..slice_tool import volume
 
-        segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, tissues=tissues)
-        found = volume.choose(slices, out, segmenter, phase)
-        slices, number = [found.place.path], found.place.number
+        proposal, many = volume.choose(slices, out, segmenter, phase), False
+        slices, number, sheets = [proposal.place.path], proposal.place.number, [out / proposal.sheet_name]
     jobs = assign(batch.jobs(slices, out, people), given, people)
-    many = len(jobs) > 1 or os.path.isdir(slices[0])  # noqa: PTH112 - a name may be too long for a path
-    if found:
-        jobs = [replace(job, told=(found.told,)) for job in jobs]
-    else:
-        segmenter = segmentation.Segmenter(weights, quick=quick, engine=engine, once=not many, tissues=tissues)
     if many:
         gc.enable()
-    done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many)
-    if found:
-        done.files.insert(0, out / found.sheet_name)
+    done = batch.segment_all(jobs, out, segmenter, (number, phase), with_patient, many, proposal)
+    done.files[:0] = sheets
     if json_:
         print_json({"slices": list(done.numbers.values()), "problems": done.problems})
     elif many:

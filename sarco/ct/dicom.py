@@ -66,27 +66,44 @@ def read_slice(path, number=None, phase=None):
     # anyway, and whoever gives a bad file should see one sentence.
     with about(path), quietly():
         header = _parse(path)
-        frame = _check_object(header, number, phase)
-        spacing_mm = _spacing(header)
-        slope, intercept = _rescale(header)
-        stored = pixels.stored_values(header, path, frame)
-        image_hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-        image_hu[_padded(header, stored, image_hu)] = AIR_HU
-        check_hounsfield(image_hu)
+        return _slice(header, path, _frame(header, number, phase))
+
+
+def _slice(header, path, frame):
+    """The slice of a header, which has what its frame says of itself, if there are frames."""
+    _check_slice(header)
+    spacing_mm = _spacing(header)
+    slope, intercept = _rescale(header)
+    stored = pixels.stored_values(header, path, frame)
+    image_hu = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    image_hu[_padded(header, stored, image_hu)] = AIR_HU
+    check_hounsfield(image_hu)
     del header.PixelData
     return Slice(image_hu, spacing_mm, path, header, frame)
 
 
-def places_mm(path, phase=None):
-    """How far up each slice of an enhanced CT lies, in mm, from feet to head; refused as `read_slice` refuses."""
+def volume(path, phase=None):
+    """How far up each slice of an enhanced CT lies, in mm, from the feet, and a function that reads one by its number.
+
+    The file is parsed once; refused is what `read_slice` refuses.
+    """
     path = Path(path)
     with about(path), quietly():
         header = _parse(path)
-        refuse(header.get("SOPClassUID") not in frames.MULTI_FRAME,
+        refuse(_check_kind(header) not in frames.MULTI_FRAME,
                "not a volume; name the folder of its series, or leave out --slice.")  # fmt: skip
         own, chosen = frames.of_phase(header, phase)
         refuse(len(chosen) == 1, "it holds one slice; leave out --slice.")  # which need not say where it lies
-        return [numbers(own[i], "ImagePositionPatient")[2] for i in chosen]
+        up_mm = [numbers(own[i], "ImagePositionPatient")[2] for i in chosen]
+
+    def read(number):
+        with about(path), quietly():
+            one = pydicom.FileDataset(path, dict(header.items()), header.preamble, header.file_meta,
+                                      *header.original_encoding)  # fmt: skip
+            one.update(own[chosen[number - 1]])
+            return _slice(one, path, chosen[number - 1] + 1)
+
+    return up_mm, read
 
 
 def _parse(path):
@@ -169,8 +186,20 @@ def _check_unpacked(path):
             refuse(size > UNPACKED_BYTES, f"unpacks to more than {UNPACKED_BYTES >> 20} MiB; export it uncompressed.")
 
 
-def _check_object(header, wanted, phase):
-    """Refuse what is no axial CT slice; returns which frame it is, None where there are no frames."""
+def _frame(header, wanted, phase):
+    """Which frame a slice is, whose values then stand in the header; None where there are no frames."""
+    if _check_kind(header) in frames.MULTI_FRAME:
+        return frames.choose(header, wanted, phase)
+    count = number(header, "NumberOfFrames")
+    if count is not None:
+        refuse(count != 1, f"{count:g} frames, where one slice is wanted; export that slice alone.")
+    refuse(phase not in (None, 1), f"no phase {phase}; it has 1.")
+    refuse(wanted not in (None, 1), f"no slice {wanted}; it has 1.")
+    return None
+
+
+def _check_kind(header):
+    """Refuse what is no CT; its SOP class."""
     kind = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
     modality = header.get("Modality")
     refuse(kind is None or modality is None,
@@ -179,14 +208,11 @@ def _check_object(header, wanted, phase):
     refuse(kind not in (uid.CTImageStorage, *frames.MULTI_FRAME) or modality != "CT",
            f"not a CT slice (it is {what}); give one CT Image Storage file.")  # fmt: skip
     refuse("LOCALIZER" in (header.get("ImageType") or ()), frames.SCOUT)
-    if kind in frames.MULTI_FRAME:
-        frame = frames.choose(header, wanted, phase)
-    else:
-        frame, count = None, number(header, "NumberOfFrames")
-        if count is not None:
-            refuse(count != 1, f"{count:g} frames, where one slice is wanted; export that slice alone.")
-        refuse(phase not in (None, 1), f"no phase {phase}; it has 1.")
-        refuse(wanted not in (None, 1), f"no slice {wanted}; it has 1.")
+    return kind
+
+
+def _check_slice(header):
+    """Refuse what is no axial slice of grey levels."""
     projection = PROJECTIONS & {*(header.get("ImageType") or ()), *(header.get("FrameType") or ())}
     refuse(projection, f"a projection through many slices ({min(projection, default='')}), not a slice; give that at "
            "L3.")  # fmt: skip
@@ -199,7 +225,6 @@ def _check_object(header, wanted, phase):
         refuse(size is None or not low <= size <= high,
                f"{name} is {size}, outside {low} to {high}; export the original slice.")  # fmt: skip
     check_axial(header)
-    return frame
 
 
 def check_axial(header):

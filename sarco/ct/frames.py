@@ -67,6 +67,11 @@ def said_plainly(frame, shared):
     return plain
 
 
+def by_turns(gaps_mm):
+    """Whether slices lie near and far by turns: of two series, one moved a little, that nothing tells apart."""
+    return len(gaps_mm) > 2 and 0.3 < np.mean(gaps_mm < max(gaps_mm) / 3) < 0.7
+
+
 def by_phase(own, slices):
     """Indices of frames as a list a phase, each from feet to head; refused where nothing tells two at one place apart.
 
@@ -95,10 +100,9 @@ def by_phase(own, slices):
         phases = grouped(*names)
         if all(gaps_mm(phase).min(initial=np.inf) > 0.01 for phase in phases):
             gaps = gaps_mm(phases[0])
-            small = np.mean(gaps < gaps.max() / 3) if len(phases) == 1 and len(gaps) > 2 else 0
-            # By turns: two series, one moved a little, that nothing tells apart.
-            refuse(0.3 < small < 0.7, f"its frames lie {gaps.min(initial=np.inf):g} and {gaps.max(initial=0):g} mm "
-                   "apart by turns, as two phases in one; export the slice alone.")  # fmt: skip
+            refuse(len(phases) == 1 and by_turns(gaps),
+                   f"its frames lie {gaps.min(initial=np.inf):g} and {gaps.max(initial=0):g} mm apart by turns, as two "
+                   "phases in one; export the slice alone.")  # fmt: skip
             return phases
     raise Refused("several frames lie at one place, and neither time, stack nor acquisition tells them apart; export "
                   "the slice alone.")  # fmt: skip

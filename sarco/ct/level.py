@@ -8,7 +8,7 @@ lie, so no estimate is sharp.
 Ours: the paper takes its slices to lie at L3.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ WHATS = ("size", "less", "aside", "ahead", "spread")
 FEATURES = tuple((name, what) for name in TOLD_BY for what in WHATS)
 HALF_VERTEBRA = 0.5  # from the middle of L3 to its ends
 FAR = 3.0  # SD from the mean, beyond which a feature tells no more
+LEARNED_TO = 1.2  # vertebrae from mid-L3, up to which levels were learned: what lies further seems to lie there
+TELLS_TO = 1.0  # beyond, an estimate says no more than that: from learned ends it is drawn to the middle
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,21 @@ class Level:
     half: float
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval."""
-        return self.vertebrae - self.half, self.vertebrae + self.half
+    def far(self) -> bool:
+        """Whether it lies so far off that nothing but this is known, see `TELLS_TO`."""
+        return abs(self.vertebrae) > TELLS_TO
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval; None where it does not hold."""
+        return None if self.far else (self.vertebrae - self.half, self.vertebrae + self.half)
 
     def __str__(self):
         """As "0.3 vertebrae above the middle of L3"."""
-        return f"{abs(self.vertebrae):.1f} vertebrae {'above' if self.vertebrae < 0 else 'below'} the middle of L3"
+        way = "above" if self.vertebrae < 0 else "below"
+        if self.far:
+            return f"about {TELLS_TO:g} vertebra or more {way} the middle of L3"
+        return f"{abs(self.vertebrae):.1f} vertebrae {way} the middle of L3"
 
     @property
     def off_l3(self) -> bool:
@@ -61,12 +71,13 @@ class Model:
         The level where all features are at their mean.
     half : float
         Half of the 95 % interval, as people that it was not learned on showed it.
-    line_half : float
-        The same of `Line.at_mm`, in vertebrae.
-    line_off : float
-        `Line.off` that one such person in a hundred exceeds.
     team : str
         Whose features these are: `sarco.engines.weights.team` of the student.
+    half_mm : float or None
+        How far from mid-L3 the slice of a volume lies that is proposed, in 95 of 100 volumes; None where no volumes
+        told.
+    most_off : float or None
+        `Line.off` that hardly any volume exceeds.
     """
 
     means: tuple[float, ...]
@@ -74,13 +85,9 @@ class Model:
     weights: tuple[float, ...]
     constant: float
     half: float
-    line_half: float
-    line_off: float
     team: str
-
-    def __post_init__(self):
-        for name in ("means", "scales", "weights"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+    half_mm: float | None = None
+    most_off: float | None = None
 
     def __call__(self, told):
         """The `Level` of a slice with these features; None where there are none."""
@@ -143,8 +150,13 @@ def _of(right, ahead, pixel_cm2, vertebra_cm2):
 
 # --- a volume ---------------------------------------------------------------------------------------------------------
 
-VERTEBRA_MM = (26.0, 48.0)  # L3 with its disc, in small and in large people, with a margin
-LEARNED_TO = 1.2  # vertebrae from mid-L3, up to which levels were learned: what lies further seems to lie there
+VERTEBRA_MM = (26.0, 46.0)  # L3 with its disc, in small and in large people, with a margin
+USUAL_MM, USUAL_SD_MM = 35.0, 3.0  # the same in most
+TRUST = 0.003  # in that, per squared SD; half or twice of it finds the same slices, and without it heights run wild
+COARSE_MM, FINE_MM = 10.0, 2.5  # how far apart slices are looked at: all along, and within a vertebra of mid-L3
+COVER = 0.75  # vertebrae to either side of mid-L3 that a volume must show
+LEAST = 5  # slices that show a vertebra
+SAME_MM = 0.01
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,8 @@ class Line:
         Root of the mean squared distance of the slices within `LEARNED_TO` from the line, in vertebrae.
     above, below : float
         How far slices reach to either side of it, in vertebrae.
+    off_turned : float
+        The same as `off`, were the volume upside down.
     """
 
     at_mm: float
@@ -168,20 +182,86 @@ class Line:
     off: float
     above: float
     below: float
+    off_turned: float = np.inf
+
+    def why_not(self, slice_mm, most_off):
+        """What makes a proposal of the slice at `slice_mm` unfit to be measured unseen; empty where nothing does."""
+        away_mm = abs(slice_mm - self.at_mm)
+        if self.off > most_off:
+            if self.off_turned <= most_off:
+                return "its slices seem to be upside down"
+            return (f"the levels of its slices contradict each other ({self.off:.2f} vertebrae off a line, and hardly "
+                    f"any phantom has more than {most_off:.2f})")  # fmt: skip
+        if min(self.above, self.below) < COVER:
+            way = "above" if self.above < self.below else "below"
+            return f"it may not hold L3, for what looks like its middle has too few slices {way} it"
+        if self.vertebra_mm in VERTEBRA_MM:
+            return (f"its vertebrae seem to be {self.vertebra_mm:.0f} mm high or {self._beyond()}, so the places of "
+                    "its slices may be wrong")  # fmt: skip
+        if away_mm > HALF_VERTEBRA * self.vertebra_mm:
+            return f"no slice lies within {away_mm:.0f} mm of what looks like the middle of L3"
+        return ""
+
+    def _beyond(self):
+        return "less" if self.vertebra_mm == VERTEBRA_MM[0] else "more"
+
+
+def find(up_mm, look):
+    """Where mid-L3 lies among slices: a `Line`, and the level of each that was looked at, by its number.
+
+    Parameters
+    ----------
+    up_mm : ndarray of float
+        The slices' places along the spine, from the feet.
+    look : callable
+        Of a list of numbers of slices, what `Model` says of each, None where it says nothing; number and level.
+
+    Returns
+    -------
+    tuple of Line and dict
+        No line, None, where fewer than `LEAST` have a level.
+    """
+    levels = {}
+
+    def line(chosen):
+        levels.update(look([at for at in chosen if at not in levels]))
+        known = [at for at, found in sorted(levels.items()) if found]
+        if len(known) < LEAST:
+            return None
+        told = np.array([levels[at].vertebrae for at in known])
+        return replace(fit_line(up_mm[known], told), off_turned=fit_line(-up_mm[known], told).off)
+
+    first = apart(up_mm, range(len(up_mm)), COARSE_MM)
+    best = line(first if len(first) > 2 * LEAST else range(len(up_mm)))
+    if best:
+        near = np.flatnonzero(np.abs(up_mm - best.at_mm) < best.vertebra_mm)
+        best = line(apart(up_mm, near, FINE_MM))
+    return best, levels
+
+
+def apart(up_mm, chosen, least_mm):
+    """Of some slices from the feet, those that lie at least so far from each other."""
+    kept = []
+    for at in chosen:
+        if not kept or up_mm[at] - up_mm[kept[-1]] > least_mm - SAME_MM:
+            kept.append(int(at))
+    return kept
 
 
 def fit_line(up_mm, levels):
     """The line that the levels of slices follow best, whatever single ones say: `Line`.
 
     `up_mm` are the slices' places along the spine towards the head, `levels` what `Model` says of each. Every
-    place of mid-L3 (by the millimetre) is tried with every height of a vertebra; a slice counts for one vertebra at
-    most, however far off it is.
+    place of mid-L3 (by the millimetre) is tried with every height of a vertebra, of which an unusual one must fit the
+    better; a slice counts for one vertebra at most, however far off it is.
     """
     up_mm, levels = np.asarray(up_mm, float), np.clip(np.asarray(levels, float), -LEARNED_TO, LEARNED_TO)
     at_mm = np.arange(up_mm.min(), up_mm.max() + 1)[:, None, None]
-    vertebra_mm = np.arange(*VERTEBRA_MM, 2)[:, None]
+    vertebra_mm = np.arange(VERTEBRA_MM[0], VERTEBRA_MM[1] + 1, 2)[:, None]
     wanted = np.clip((at_mm - up_mm) / vertebra_mm, -LEARNED_TO, LEARNED_TO)
     misfit = np.minimum((wanted - levels) ** 2, 1).mean(axis=2)
+    near = (np.abs(at_mm - up_mm) < LEARNED_TO * USUAL_MM).mean(axis=2)  # what lies further tells no height
+    misfit += TRUST * near * ((vertebra_mm[:, 0] - USUAL_MM) / USUAL_SD_MM) ** 2
     best = np.unravel_index(misfit.argmin(), misfit.shape)
     at, vertebra = float(at_mm[best[0], 0, 0]), float(vertebra_mm[best[1], 0])
     near = np.abs(at - up_mm) < LEARNED_TO * vertebra

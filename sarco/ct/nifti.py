@@ -1,7 +1,9 @@
 """NIfTI: one axial CT slice out of a volume, and a mask at the pixels of a slice."""
 
 import gzip
-from contextlib import contextmanager
+import shutil
+import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +15,7 @@ from . import dicom
 from .geometry import Slice, voxels
 
 SIZE_TOLERANCE = 0.005  # of a voxel's side, by which sform and pixdim may differ: an area is then 1 % off
+UNREADABLE = "not a readable NIfTI file ({}); write it again."
 AS_STORED = "say '--nifti stored' if its first axis is the columns and its second the rows."
 
 
@@ -24,17 +27,46 @@ def read_slice(path, number=None):
     are. Only the slice is read, not the volume.
     """
     path = Path(path)
-    with about(path), refusing("not a readable NIfTI file ({}); write it again."), _opened(path) as image:
+    with about(path), refusing(UNREADABLE), _opened(path) as image:
         return _slice(image, path, number)
 
 
-def places_mm(path):
-    """How far up each slice of a volume lies, in mm, from the feet; refused as `read_slice` refuses."""
+@contextmanager
+def volume(path):
+    """How far up each slice of a volume lies, in mm, from the feet, and a function that reads one by its number.
+
+    The file is opened once, and unpacked once; refused is what `read_slice` refuses.
+    """
     path = Path(path)
-    with about(path), refusing("not a readable NIfTI file ({}); write it again."), _opened(path) as image:
-        _, along = _axes(image)
-        between_mm = float(np.linalg.norm(image.affine[:3, along]))
-        return [number * between_mm for number in range(image.shape[along])]
+    with ExitStack() as stack:
+        with about(path), refusing(UNREADABLE):
+            image = stack.enter_context(_opened(stack.enter_context(_unpacked(path))))
+            _, along = _axes(image)
+            between_mm = float(np.linalg.norm(image.affine[:3, along]))
+
+        def read(number):
+            with about(path), refusing(UNREADABLE):
+                return _slice(image, path, number)
+
+        yield [number * between_mm for number in range(image.shape[along])], read
+
+
+@contextmanager
+def _unpacked(path):
+    """The file itself; of one that is packed a copy that is not, for each slice would unpack it anew."""
+    if not _is_packed(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "volume.nii"
+        with gzip.open(path) as packed, plain.open("wb") as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+        yield plain
+
+
+def _is_packed(path):
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _axes(image):
@@ -161,9 +193,7 @@ def _at_pixels(image, index):
 @contextmanager
 def _opened(path):
     """Yield a NIfTI image by nibabel, whatever the file is called; its pixels are read when they are asked for."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as file:
+    with gzip.open(path) if _is_packed(path) else path.open("rb") as file:
         first = int.from_bytes(file.read(4), "little")
         file.seek(0)
         made = nib.Nifti1Image if first in (348, 0x5C010000) else nib.Nifti2Image  # its header's size, both ways

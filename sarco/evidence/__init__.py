@@ -8,9 +8,9 @@ intervals; those of the mean error and of one more slice are by Student's t, in 
 
 Experiments, the first four with `measuring`: `sweeps` (`sarco sweeps`, sweeps.csv), `member_orders` (`sarco orders`,
 orders.csv), `other_populations` (`sarco elsewhere`, elsewhere.csv), `assumptions` (`sarco readings`, readers.csv),
-`repeats` (`sarco repeats`, repeats.csv), `levels` (`sarco levels`, levels.csv), `ablation` (`sarco ablate`,
-ablation.csv), `label_noise` (`sarco labels`, labels.csv), `speed` (`sarco bench`, bench.csv), `phantom_speed` (`sarco
-cohort bench`, which prints) and `training_cost` (chapter 3).
+`repeats` (`sarco repeats`, repeats.csv), `levels` (`sarco levels`, levels.csv and volumes.csv), `ablation` (`sarco
+ablate`, ablation.csv), `label_noise` (`sarco labels`, labels.csv), `speed` (`sarco bench`, bench.csv), `phantom_speed`
+(`sarco cohort bench`, which prints) and `training_cost` (chapter 3).
 
 The paper's side: `printed` reads data/paper.csv, `audit` checks its arithmetic, `network_arithmetic` counts its
 network, `published_changes` has what others measured, and `claims` (`sarco claims`) sets each claim beside a run.

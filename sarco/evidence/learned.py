@@ -19,15 +19,16 @@ from .disagreement import Limit
 from .repeatability import MUSCLE, Repeat, repeats_of
 
 FILE = "learned.json"
-TABLES = ("cases.csv", "elsewhere.csv", "tissues.csv", "repeats.csv", "levels.csv")
+TABLES = ("cases.csv", "elsewhere.csv", "tissues.csv", "repeats.csv", "levels.csv", "volumes.csv")
 CODE = ("correction.py", "disagreement.py", "learned.py", "levels.py", "repeatability.py")
 HOW = (
     "correction: mean error of the areas on the validation slices of quality A, B or C in cases.csv. limit: of the "
     "members' disagreement, the one that finds most large errors on the difficult slices of elsewhere.csv at few false "
     "alarms. tissues: mean error of the area of each tissue on the validation slices in tissues.csv. repeats: "
     "how far two days of one person differ in repeats.csv. level: how the level of a slice follows from what the "
-    "student of that team sees, by people at known levels in levels.csv. Written by 'sarco evaluate', 'sarco "
-    "elsewhere', 'sarco tissues', 'sarco repeats' and 'sarco levels' from the tables with these checksums."
+    "student of that team sees, by people at known levels in levels.csv, and how near to mid-L3 it finds a slice in "
+    "volumes.csv. Written by 'sarco evaluate', 'sarco elsewhere', 'sarco tissues', 'sarco repeats' and 'sarco levels' "
+    "from the tables with these checksums."
 )
 
 
@@ -103,7 +104,8 @@ def _kept(weights, results, manifest, student):
             limit = known["limit"] and Limit(**known["limit"])
             repeats = {name: {what: Repeat(**one) for what, one in by.items()} for name, by in known["repeats"].items()}
             return Learned(Correction(**known["correction"]), limit, (), tissues, known["student"], repeats,
-                           kept["level"] and Model(**kept["level"]))  # fmt: skip
+                           kept["level"] and Model(**{name: tuple(one) if isinstance(one, list) else one
+                                                      for name, one in kept["level"].items()}))  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not as it was written
         pass
     return None
@@ -129,18 +131,19 @@ def learn(results, manifest, student=False):
     if other != taught_by:  # which parted others
         repeats = {name: by for name, by in repeats.items() if name == MUSCLE}
     of_parts = {} if tissues is None else of_tissues(tissues, student), taught_by, repeats
-    of_parts = *of_parts, _level(Path(results) / "levels.csv")
+    of_parts = *of_parts, _level(Path(results))
     if len(manifest["members"]) < 2:
         return Learned(correction, None, (), *of_parts)
     return Learned(correction, *_limit(Path(results) / "elsewhere.csv", correction, manifest), *of_parts)
 
 
-def _level(path):
+def _level(results):
     """How the level of a slice follows from what the student sees; None without a table that tells."""
     from . import levels
 
     try:
-        return levels.learn(read_results(path))
+        volumes = read_results(results / "volumes.csv") if (results / "volumes.csv").exists() else None
+        return levels.learn(read_results(results / "levels.csv"), volumes)
     except (FileNotFoundError, KeyError):
         return None
 

@@ -5,11 +5,15 @@ In phantoms what changes with the level changes by design (`sarco.phantom.anatom
 of patients.
 """
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from ..base.files import write_csv
 from ..ct import level, tissues, witness
 from ..ct.level import FEATURES, Model, scaled
+from .measuring import table_of
 
 LEVELS = tuple(round(0.3 * step, 1) for step in range(-4, 5))  # vertebrae below the middle of L3
 FOLDS = 5  # of people: each is judged by what the others teach
@@ -17,11 +21,19 @@ RIDGE = 30.0  # the error of people judged is the same, to a hundredth, from 10 
 MUSCLE = "muscle"
 AREAS = {name: f"true_{name.replace(' ', '_')}_cm2" for name in (MUSCLE, *tissues.MEASURED)}
 TOLD = {feature: "_".join(feature).replace(" ", "_") for feature in FEATURES}
-COLUMNS = ("person", "level", *AREAS.values(), *TOLD.values(),
+MATRICES = 512, 512, 320, 256  # of which people take turns: most slices have 512 rows, and some are exported smaller
+COLUMNS = ("person", "level", "matrix", *AREAS.values(), *TOLD.values(),
            "team")  # `sarco.engines.weights.team` of the student  # fmt: skip
 DECIMALS = dict.fromkeys(AREAS.values(), 2) | dict.fromkeys(TOLD.values(), 3)
-VERTEBRA_MM = 35.0  # with its disc, about: how far apart slices are taken to lie
 LEAST = 2 * len(LEVELS)  # slices, fewer of which teach nothing
+REACH = 2.0  # vertebrae to either side of mid-L3 that a volume shows
+BETWEEN_MM = 2.5, 5.0, 7.5  # slices of a volume lie apart
+HEIGHTS_MM = 30.0, 40.0  # of L3 with its disc, ours
+STACKED = 1  # the stream of what a volume differs in
+LEAST_VOLUMES = 10  # fewer of which teach nothing
+VOLUME_COLUMNS = ("person", "matrix", "between_mm", "vertebra_mm", "off_mm", "off", "found_vertebra_mm",
+                  "why_not", "team")  # fmt: skip
+VOLUME_DECIMALS = dict.fromkeys(("vertebra_mm", "off_mm"), 1) | {"off": 3}
 
 
 def evaluate(student, seed, people, progress=True):
@@ -33,17 +45,16 @@ def evaluate(student, seed, people, progress=True):
     from ..method.surface import area_cm2
     from ..phantom.phantom import phantom
     from ..phantom.tissues import true_labels
-    from .measuring import table_of
 
     def rows(person):
         for at in LEVELS:
-            p = phantom((seed, person), "difficult", level=at)
+            p = phantom((seed, person), "difficult", matrix := MATRICES[person % len(MATRICES)], level=at)
             told = level.seen(tissues.outputs(p.image_hu, p.spacing_mm, student), student)
             true = true_labels(p)
             areas = [area_cm2(p.true_mask, p.spacing_mm)]
             areas += [area_cm2(true == list(tissues.TISSUES).index(name), p.spacing_mm) for name in tissues.MEASURED]
             told = [np.nan] * len(FEATURES) if told is None else told
-            yield dict(zip(COLUMNS, (person, at, *areas, *told, team(student.manifest)), strict=True))
+            yield dict(zip(COLUMNS, (person, at, matrix, *areas, *told, team(student.manifest)), strict=True))
 
     return table_of(rows, range(people), columns=COLUMNS, decimals=DECIMALS, what="people", progress=progress)
 
@@ -64,22 +75,71 @@ def write_levels(profile, progress=True):
         raise SarcoError(
             f"{profile.weights_dir}: has no student of every tissue; train one with 'sarco train --student'."
         )
-    people = max(2, profile.difficult_cases // 2)
-    table = evaluate(student, cohort_seed(profile, "levels"), people, progress)
+    people, seed = max(2, profile.difficult_cases // 2), cohort_seed(profile, "levels")
+    table = evaluate(student, seed, people, progress)
+    others = range(people, people + math.ceil(people / 3))
+    volumes = evaluate_volumes(student, learn(table), seed, others, progress)
+    write_csv(volumes, profile.results_dir / "volumes.csv")
     return write_csv(table, profile.results_dir / "levels.csv")
 
 
-def learn(table):
-    """The `sarco.ct.level.Model` that levels.csv teaches, its interval judged on people apart; None of too few."""
+def evaluate_volumes(student, model, seed, people, progress=True):
+    """Find mid-L3 in a volume of each of some people: a DataFrame with the columns `VOLUME_COLUMNS`.
+
+    Volumes reach `REACH` vertebrae to either side. How far apart slices lie, how high a vertebra is and where slices
+    lie to it differ; a slice is drawn when it is looked at. No row where there is no model, or no vertebra is found.
+    """
+    from ..engines.weights import team
+    from ..phantom.phantom import phantom
+
+    def rows(person):
+        rng = np.random.default_rng((seed, person, STACKED))
+        between_mm, vertebra_mm = rng.choice(BETWEEN_MM), rng.uniform(*HEIGHTS_MM)
+        up_mm = np.arange(-REACH * vertebra_mm + rng.uniform(0, between_mm), REACH * vertebra_mm, between_mm)
+        matrix = MATRICES[person % len(MATRICES)]
+
+        def look(chosen):
+            for at in chosen:
+                p = phantom((seed, person), "difficult", matrix, level=-up_mm[at] / vertebra_mm)
+                yield at, model(level.seen(tissues.outputs(p.image_hu, p.spacing_mm, student), student))
+
+        line, _ = level.find(up_mm, look) if model else (None, {})
+        if line:
+            found_mm = up_mm[np.abs(up_mm - line.at_mm).argmin()]
+            why_not = line.why_not(found_mm, np.inf) or None
+            told = person, matrix, between_mm, vertebra_mm, found_mm, line.off, line.vertebra_mm, why_not
+            yield dict(zip(VOLUME_COLUMNS, (*told, team(student.manifest)), strict=True))
+
+    return table_of(rows, people, columns=VOLUME_COLUMNS, decimals=VOLUME_DECIMALS, what="volumes", progress=progress)
+
+
+def learn(table, volumes=None):
+    """The `sarco.ct.level.Model` that levels.csv teaches, its interval judged on people apart; None of too few.
+
+    Where volumes.csv is given, it tells how far off a proposal is.
+    """
     known = _known(table)
     if len(known) < LEAST or (known["person"] % FOLDS).nunique() < 2:
         return None
-    found = judged(table)
-    by_person = lines(found)
-    half, line_half = (float(np.quantile(errors.abs(), 0.95)) for errors in (found["error"], by_person["error"]))
-    off = float(by_person["off"].quantile(0.99))
     (team,) = known["team"].unique()
-    return Model(*_fit(known), round(half, 3), round(line_half, 3), round(off, 3), team)
+    model = Model(*_fit(known), round(float(judged(table)["error"].abs().quantile(0.95)), 3), team)
+    taught = () if volumes is None else volumes[volumes["team"] == team]
+    return model if len(taught) < LEAST_VOLUMES else replace(model, **_limits(taught))
+
+
+def _limits(taught):
+    """What volumes teach of one more: `half_mm` and `most_off` of `Model`, by Student's t, for they are few."""
+    from scipy.stats import t
+
+    off, n = np.log(taught["off"].to_numpy()), len(taught)  # of which one volume in a hundred has more
+    most_off = np.exp(off.mean() + t.ppf(0.99, n - 1) * off.std(ddof=1) * np.sqrt(1 + 1 / n))
+    off_mm = taught.loc[_sure(taught, most_off), "off_mm"].to_numpy()
+    half_mm = t.ppf(0.975, len(off_mm)) * np.sqrt((off_mm**2).mean())
+    return {"half_mm": round(float(half_mm), 1), "most_off": round(float(most_off), 3)}
+
+
+def _sure(volumes, most_off):
+    return volumes["why_not"].isna() & (volumes["off"] <= most_off)
 
 
 def judged(table):
@@ -89,20 +149,9 @@ def judged(table):
     estimated = np.full(len(known), np.nan)
     for one in fold.unique():
         apart = (fold == one).to_numpy()
-        model = Model(*_fit(known[~apart]), 0.0, 0.0, 0.0, "")
+        model = Model(*_fit(known[~apart]), 0.0, "")
         estimated[apart] = [model(told).vertebrae for told in known.loc[apart, list(TOLD.values())].to_numpy()]
     return known.assign(estimated=estimated, error=estimated - known["level"])
-
-
-def lines(found):
-    """Where the slices of each person, as `judged`, place mid-L3: `error` in vertebrae, and `off` as `level.Line`."""
-    import pandas as pd
-
-    def of(slices):
-        line = level.fit_line(-VERTEBRA_MM * slices["level"], slices["estimated"])
-        return pd.Series({"error": -line.at_mm / VERTEBRA_MM, "off": line.off})
-
-    return found.groupby("person")[["level", "estimated"]].apply(of)
 
 
 def _known(table):
@@ -163,13 +212,50 @@ def summarise(found):
 
     `slices`, `people`; of single slices `rmse`, `half` (95 % of errors are smaller, vertebrae) and `within_half` (share
     that is off by half a vertebra at most); of the warning `false_alarms` (share of slices within 0.3 vertebrae of
-    mid-L3 that get one) and `found` (the same of those 0.9 or more off); of volumes `line_half` in vertebrae.
+    mid-L3 that get one) and `found` (the same of those 0.9 or more off).
     """
-    off, away = found["estimated"].abs() > level.HALF_VERTEBRA, found["level"].abs()
+    off, away = _warned(found), found["level"].abs()
     error = found["error"].abs()
     return {
         "slices": len(found), "people": found["person"].nunique(), "rmse": float(np.sqrt((error**2).mean())),
         "half": float(error.quantile(0.95)), "within_half": float((error <= level.HALF_VERTEBRA).mean()),
         "false_alarms": float(off[away < 0.4].mean()), "found": float(off[away > 0.8].mean()),
-        "line_half": float(lines(found)["error"].abs().quantile(0.95)),
+    }  # fmt: skip
+
+
+def _warned(found):
+    return found["estimated"].abs() > level.HALF_VERTEBRA
+
+
+def warned(found):
+    """By true level, from the rows of `judged`: a DataFrame with the columns level, `warned` and `held`.
+
+    These are shares: of slices that are warned of, and of true levels that lie in the interval, of those slices that
+    are given one (nearer than `sarco.ct.level.TELLS_TO`).
+    """
+    held = (found["error"].abs() <= found["error"].abs().quantile(0.95)).where(
+        found["estimated"].abs() <= level.TELLS_TO
+    )
+    shares = found.assign(warned=_warned(found), held=held).groupby("level")[["warned", "held"]]
+    return shares.mean().reset_index()
+
+
+def volumes_told(table):
+    """How well mid-L3 is found in volumes, from volumes.csv, each judged by the others: a dict of numbers to print.
+
+    How many `volumes` there are, how many are `sure`, and of these `off_mm` (95 % are proposed nearer to mid-L3) and
+    `held` (share within `half_mm`); `refused` is the share that is not sure. `half_mm` and `most_off` are what all of
+    them teach (`sarco.ct.level.Model`). NaN where they are too few.
+    """
+    if len(table) < LEAST_VOLUMES:
+        return {"volumes": len(table), "sure": 0} | dict.fromkeys(
+            ("half_mm", "most_off", "off_mm", "held", "refused"), np.nan
+        )
+    others = [_limits(table.drop(index=one)) for one in table.index]
+    sure = _sure(table, np.array([limits["most_off"] for limits in others])).to_numpy()
+    off_mm = table["off_mm"].abs().to_numpy()
+    within = off_mm <= [limits["half_mm"] for limits in others]
+    return _limits(table) | {
+        "volumes": len(table), "sure": int(sure.sum()), "off_mm": float(np.quantile(off_mm[sure], 0.95)),
+        "held": float(within[sure].mean()), "refused": float((~sure).mean()),
     }  # fmt: skip

@@ -28,7 +28,6 @@ class Job:
     file: str
     target: Path
     person: Person | None = None
-    told: tuple[str, ...] = ()  # what to warn of beside what is seen
 
 
 @dataclass
@@ -136,13 +135,13 @@ def _targets(files):
 # --- several at once, in their order --------------------------------------------------------------------------------
 
 
-def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, many=False):
+def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, many=False, proposal=None):
     """Segment slices with a `Segmenter`, write the files of each (`output.write`), and say what was done: `Batch`.
 
-    `which` are number and phase of `read_slice`. Of many there is a table, OUT/table.csv, and table.xlsx where openpyxl
-    is installed; slices that an earlier run finished with the same members, code and options are kept, and a terminal
-    sees the time left. SarcoError for what would befall every slice: the weights are broken, or `out` cannot be written
-    to.
+    `which` are number and phase of `read_slice`, and `proposal` is that by which one slice was chosen out of a volume.
+    Of many there is a table, OUT/table.csv, and table.xlsx where openpyxl is installed; slices that an earlier run
+    finished with the same members, code and options are kept, and a terminal sees the time left. SarcoError for what
+    would befall every slice: the weights are broken, or `out` cannot be written to.
     """
     from tqdm import tqdm
 
@@ -172,7 +171,7 @@ def segment_all(jobs, out, segmenter, which=(None, None), with_patient=False, ma
         try:
             image = _read(job, which)
             beside.submit(seg.highdicom)  # it loads while the networks compute
-            segmented = segmenter.segment(image, job.person, job.told)
+            segmented = segmenter.segment(image, job.person, proposal)
             output.refuse_other(job.target, job.path, digests[job.file])  # another run may have written
             return _write(job, out, segmented, with_patient, made_from(job)), False
         except Unfit as error:

@@ -30,10 +30,12 @@ AIR_SHARE, FAT_SHARE = 0.01, 0.15  # of the slice and of the body, from which ai
 LEVELS, STEP_HU = 8, 4  # values from -200 to 200 HU: fewer are a drawing; steps between them that are too coarse
 CONTACT_MM = 10  # of the body along the edge of the field
 RIM_PX = 3  # the edge of the field is so wide
+CUT = "The field of view cuts the body"  # as its warning begins
 SECOND_BODY = 0.25  # of the area of the first; an arm has a tenth
 OUTSIDE_SHARE = 0.02  # of the muscle, outside the largest body
 TRUNK_CM2 = 100
 LUNG_SHARE = 0.08  # of the body, from -950 to -600 HU
+NO_TRUNK, NO_VERTEBRA = "no trunk", "there is no vertebra"
 VERTEBRA_CM2 = 5  # bone with what it encloses, in the middle half of the body
 UPRIGHT = 1.1  # height of the body over its width, from which it does not lie on its back
 SPINE_DEPTH = 0.42  # of the body from its front: less is no spine
@@ -166,8 +168,7 @@ def _field(image_hu, spacing_mm, bodies):
     for body in bodies[:1]:
         contact_mm = np.count_nonzero(rim & body) / RIM_PX * math.sqrt(math.prod(spacing_mm))
         if contact_mm > CONTACT_MM:
-            yield (f"The field of view cuts the body along about {contact_mm / 10:.0f} cm, so muscle may be missing: "
-                   "compare the picture.")  # fmt: skip
+            yield f"{CUT} along about {contact_mm / 10:.0f} cm, so muscle may be missing: compare the picture."
 
 
 def _other_bodies(bodies, mask, spacing_mm):
@@ -186,7 +187,7 @@ def _trunk(image_hu, spacing_mm, bodies):
 
     body_cm2 = area_cm2(bodies[0], spacing_mm) if bodies else 0.0
     if body_cm2 < TRUNK_CM2:
-        yield f"The slice may not be at L3: no trunk was found (the largest body has {body_cm2:.0f} cm²)."
+        yield f"The slice may not be at L3: {NO_TRUNK} was found (the largest body has {body_cm2:.0f} cm²)."
         return
     body, reasons = bodies[0], []
     lung = np.mean((image_hu[body] > -950) & (image_hu[body] < -600))
@@ -199,7 +200,7 @@ def _trunk(image_hu, spacing_mm, bodies):
     quarter = (columns[-1] - columns[0]) // 4
     central_cm2 = area_cm2(bone[:, columns[0] + quarter : columns[-1] - quarter], spacing_mm)
     if central_cm2 < VERTEBRA_CM2:
-        reasons.append(f"there is no vertebra in the middle of the body ({central_cm2:.1f} cm² of bone)")
+        reasons.append(f"{NO_VERTEBRA} in the middle of the body ({central_cm2:.1f} cm² of bone)")
     if reasons:
         yield f"The slice may not be at L3: {', and '.join(reasons)}."
     height_mm, width_mm = (np.ptp(along) * side for along, side in zip((rows, columns), spacing_mm, strict=True))

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from ..base.files import shown
 from ..ct import tissues
-from ..ct.level import Level
+from ..ct.level import LEARNED_TO, Level
 from ..evidence import disagreement
 from ..evidence.correction import INTERVAL_MEANING
 from . import asymmetry, standing
@@ -53,6 +53,7 @@ OF_A_WARNING = {
     "members_apart_cm2": Number("Area between networks", "mean between a mask of one and that of their majority"),
     "other_tissue_cm2": Number("Something else", "of the muscle, what the student of every tissue calls another"),
 }
+FAR_OFF = f"no interval so far off: learned on synthetic slices up to {LEARNED_TO:g} vertebrae either way"
 CLASS = ("cutoff", "low_muscle", "low_attenuation")
 
 
@@ -120,6 +121,7 @@ def numbers_of(segmentation, with_patient=False):
             "vertebrae_below_l3": round(segmentation.level.vertebrae, 3),
             "interval_95": _rounded(segmentation.level.interval, 3),
         },
+        "proposal": segmentation.proposal,
         "tissues": [_tissue(one) for one in segmentation.tissues] or None,
         "asymmetry": asymmetry.block(segmentation.tissues),
         "pixel_spacing_mm": list(segmentation.spacing_mm),
@@ -187,10 +189,12 @@ def rows(measured):
             warned = f"; a warning past {doubt.text(limits[key])}" if key in limits else ""
             lines.append((number.name, doubt.text(measured[key]), number.meaning + warned))
     if measured["level"]:
-        at, (low, high) = measured["level"]["vertebrae_below_l3"], measured["level"]["interval_95"]
-        found = Level(at, high - at)
-        ends = f"vertebrae below the middle of L3, 95 % interval {low:.1f} to {high:.1f}, from synthetic slices"
-        lines.append(("Level, estimated", str(found), ends))
+        at, interval = measured["level"]["vertebrae_below_l3"], measured["level"]["interval_95"]
+        ends = FAR_OFF
+        if interval:
+            low, high = interval
+            ends = f"vertebrae below the middle of L3, 95 % interval {low:.1f} to {high:.1f}, from synthetic slices"
+        lines.append(("Level, estimated", str(Level(at, 0.0)), ends))
     words, class_ = {True: "low", False: "not low"}, measured["class"]
     if class_:
         limit = f"limit of the muscle index: {class_['smi_limit_cm2_m2']:g} cm²/m²"
@@ -233,7 +237,7 @@ def line(measured):
             ends = measured[_part(key, "interval_95")] or (None, None)
             cells |= zip((_part(key, "low"), _part(key, "high")), ends, strict=True)
     if measured["level"]:
-        at = measured["level"]["vertebrae_below_l3"], *measured["level"]["interval_95"]
+        at = measured["level"]["vertebrae_below_l3"], *(measured["level"]["interval_95"] or (None, None))
         cells |= zip(("level_vertebrae", "level_low", "level_high"), at, strict=True)
     row_mm, column_mm = measured["pixel_spacing_mm"]
     patient = {f"patient_{key}": value for key, value in measured.get("patient", {}).items()}

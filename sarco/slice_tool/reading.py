@@ -13,17 +13,22 @@ def read_slice(path, number=None, phase=None):
     `number`, from 1 at the feet, is the slice of a NIfTI volume or of an enhanced (multi-frame) CT; `phase`, from 1 in
     the order of time, the phase or stack of an enhanced CT that has several.
     """
-    number, phase = _whole("slice", number), _whole("phase", phase)
+    number, phase = whole("slice", number), whole("phase", phase)
     if masks.kind_of(path) != "nifti":
         return dicom.read_slice(path, number, phase)
+    return of_nifti(path, phase).read_slice(path, number)
+
+
+def of_nifti(path, phase):
+    """What reads a NIfTI file, `sarco.ct.nifti`, which loads nibabel; SarcoError if a second phase is asked for."""
     if phase not in (None, 1):
         raise SarcoError(f"{path}: no phase {phase}; it has 1.")
-    from ..ct import nifti  # which loads nibabel
+    from ..ct import nifti
 
-    return nifti.read_slice(path, number)
+    return nifti
 
 
-def _whole(what, value):
+def whole(what, value):
     """A whole number, also from text, as papermill gives it."""
     if value is None:
         return None

@@ -30,6 +30,9 @@ from . import checks, people, tissue
 from .reading import read_mask, read_slice
 
 AnyPath = str | os.PathLike[str]
+NO_LEVEL = (
+    "No spinal canal or no vertebra was found, so nothing tells at which level the slice lies: check that it is at L3."
+)
 MISREGISTERED_SHARE = 0.05  # of a mask outside the HU window, from which it is said
 
 
@@ -84,7 +87,10 @@ class Segmentation:
     disagreement_limit : sarco.evidence.disagreement.Limit or None
         From where on one of these is a warning; None where the members' results do not tell.
     level : sarco.ct.level.Level or None
-        Where a student of every tissue takes the slice to lie; None without one, or where it sees no vertebra.
+        Where a student of every tissue takes the slice to lie; None without one, where it sees no vertebra, or where
+        the field of view cuts the body.
+    proposal : dict or None
+        Which slice of how many it is, where it was chosen out of a volume, see `sarco.slice_tool.volume.Proposal`.
     tissues : tuple of sarco.slice_tool.tissue.Tissue
         Muscles apart and fats, where they were asked for, or given.
     """
@@ -114,6 +120,7 @@ class Segmentation:
     other_tissue_cm2: float | None = None
     disagreement_limit: disagreement.Limit | None = None
     level: Level | None = None
+    proposal: dict | None = None
     tissues: tuple[tissue.Tissue, ...] = ()
 
     @property
@@ -206,6 +213,7 @@ class Segmenter:
         else:  # named, and not there: what was kept may be of others
             known = learned.learn(self.results, self.manifest, quick)
         self.correction, self.limit, self._warnings = known.correction, known.limit, known.warnings
+        self.repeats = known.repeats  # what a change is set against
         self.tissues, self._of_tissues, self._of_level = tissues, known.tissues, known.level
         if tissues and self.student is None:
             raise SarcoError(f"{self.weights}: has no student of every tissue, so no tissues; leave out --tissues, or "
@@ -213,7 +221,6 @@ class Segmenter:
         if tissues and not (known.tissues and known.student == team(self.student.manifest)):
             self._of_tissues, self._warnings = {}, (*self._warnings, f"{self.results}/{tissue.NO_INTERVAL}")
 
-        self.repeats = known.repeats  # what a change is set against
     @made_once
     def ensemble(self):
         """The networks, loaded when they are first needed; SarcoError if one is missing or was changed."""
@@ -255,7 +262,7 @@ class Segmenter:
             return None
         return [content_sha256(int8.path_of(self.weights / member["file"])) for member in self.manifest["members"]]
 
-    def segment(self, image: Slice, person: Person | None = None, told: Iterable[str] = ()) -> Segmentation:
+    def segment(self, image: Slice, person: Person | None = None, proposal: object = None) -> Segmentation:
         """Find the muscle in a slice that was read.
 
         Parameters
@@ -263,8 +270,8 @@ class Segmenter:
         image : sarco.ct.geometry.Slice
             As `sarco.slice_tool.reading.read_slice` returns it.
         person : sarco.evidence.cutoffs.Person, optional
-        told : iterable of str
-            What to warn of first.
+        proposal : sarco.slice_tool.volume.Proposal, optional
+            By which the slice was chosen out of a volume: a warning, the first, tells of it.
 
         Returns
         -------
@@ -290,15 +297,16 @@ class Segmenter:
         weights = {key: manifest.get(key) for key in ("profile", "commit")} | {"sha256": weights_sha256(manifest)}
         return _gather(
             stored, as_stored(measured["all"].mask, stored.header), person or Person(),
-            [*told, *self._warnings, *checks.of_members(spread, self.limit)],
+            [*([proposal.told] if proposal else ()), *self._warnings, *checks.of_members(spread, self.limit)],
             versions=environment.versions() | {"engine": engine, "weights": weights}, members=size,
             probability=as_stored(measured["all"].probability, stored.header),
             correction=self.correction, disagreement_limit=self.limit, **spread,
             tissues=parted, level=self.level_model and self.level_model(level.seen(seen, student)),
+            proposal=proposal and proposal.block, tells_level=self.level_model is not None,
         )  # fmt: skip
 
 
-def _gather(image, mask, person, warnings, **known):
+def _gather(image, mask, person, warnings, tells_level=False, **known):
     """The result for a mask on its slice, with all that there is to warn of."""
     segmentation = Segmentation(
         path=Path(image.path), mask=mask, image_hu=image.image_hu, spacing_mm=image.spacing_mm, header=image.header,
@@ -306,9 +314,11 @@ def _gather(image, mask, person, warnings, **known):
         **asdict(composition.composition(mask, image.image_hu, image.spacing_mm)),
     )  # fmt: skip
     seen = checks.check(image.upright(), upright(mask, image.header))
-    seen += tissue.warnings(segmentation.tissues, mask, image.spacing_mm)
-    seen += _about_level(segmentation.level)
-    return replace(segmentation, warnings=(*warnings, *_about_area(segmentation), *seen, *people.about(segmentation)))
+    cut = any(one.startswith(checks.CUT) for one in seen)
+    about_level = _about_level(segmentation.level, seen) if tells_level and not cut else []
+    seen += [*tissue.warnings(segmentation.tissues, mask, image.spacing_mm), *about_level]
+    about = *warnings, *_about_area(segmentation), *seen, *people.about(segmentation)
+    return replace(segmentation, level=None if cut else segmentation.level, warnings=about)
 
 
 def _about_area(segmentation):
@@ -323,12 +333,19 @@ def _about_area(segmentation):
                "networks' error is known: the slice may not be at L3, and the interval does not hold.")  # fmt: skip
 
 
-def _about_level(found):
-    if found is None or not found.off_l3:
+def _about_level(found, seen):
+    """What there is to warn of in a level, where `seen` was said of the slice already."""
+    if found is None:
+        known = any(words in one for one in seen for words in (checks.NO_TRUNK, checks.NO_VERTEBRA))
+        return [] if known else [NO_LEVEL]
+    if not found.off_l3:
         return []
-    low, high = sorted(abs(end) for end in found.interval)
-    return [f"The slice seems to lie {found} (95 % interval {low:.1f} to {high:.1f}, as learned on synthetic slices): "
-            "check it, for areas, tissues above all, their intervals and cut-offs are those of L3."]  # fmt: skip
+    sure = f"learned on synthetic slices up to {level.LEARNED_TO:g} vertebrae either way"
+    if found.interval:
+        low, high = sorted(abs(end) for end in found.interval)
+        sure = f"with a 95 % interval from {low:.1f} to {high:.1f}, {sure}"
+    return [f"The slice seems to lie {found} ({sure}): check it, for areas, tissues above all, their intervals and "
+            "cut-offs are those of L3."]  # fmt: skip
 
 
 # These two have a parameter for each option of their commands.
@@ -377,7 +394,7 @@ def segment(path: AnyPath, weights: AnyPath | None = None, results: AnyPath | No
 
         segmenter = Segmenter(weights, results, quick, engine, tissues=tissues)
         found = volume.sure(path, segmenter, phase)
-        return segmenter.segment(read_slice(found.place.path, found.place.number, phase), person, [found.told])
+        return segmenter.segment(read_slice(found.place.path, found.place.number, phase), person, found)
     image = read_slice(path, number, phase)  # before the slow part: a wrong file is told at once
     return Segmenter(weights, results, quick, engine, once=True, tissues=tissues).segment(image, person)
 

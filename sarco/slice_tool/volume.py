@@ -5,36 +5,29 @@ says where mid-L3 lies. That is a proposal, by a network that saw synthetic slic
 look at, and what is not sure is not measured.
 """
 
-import gzip
-import io
-import shutil
-import tempfile
-import zlib
-from collections import defaultdict
-from contextlib import contextmanager, suppress
+from collections import Counter, defaultdict
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import SarcoError, quietly, short
-from ..base.files import atomic, below, shown
+from ..base.files import atomic, below, content_sha256, shown
 from ..base.threads import each
-from ..ct import dicom, level, masks, tissues
+from ..ct import dicom, frames, level, masks, tissues
 from ..ct.geometry import Slice, is_axial
-from ..ct.header import numbers
+from ..ct.header import numbers, value
 from . import output, picture
 from .numbers import counted
-from .reading import read_slice
+from .reading import of_nifti, whole
 
-AUTO = "auto"
-COARSE_MM, FINE_MM = 10.0, 2.5  # how far apart slices are looked at: all along, and within a vertebra of mid-L3
-COVER = 0.75  # vertebrae to either side of mid-L3 that a volume must show
-LEAST = 5  # slices that show a vertebra
-SAME_MM = 0.01
 SHEET, SHEET_MM = 5, 9.0  # slices on the sheet, and how far apart at least: a quarter of a vertebra
-SERIES = ("SOPClassUID", "Modality", "ImageType", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
-          "ImagePositionPatient", "ImageOrientationPatient")  # fmt: skip
+# What a series may say twice: the name of it, and what differs between two acquisitions or reconstructions.
+APART = ("AcquisitionNumber", "ContrastBolusAgent", "ConvolutionKernel")
+SERIES = ("SOPClassUID", "Modality", "ImageType", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber",
+          "SeriesDescription", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", *APART)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,11 +51,13 @@ class Proposal:
         Which of them is proposed, from 0.
     line : sarco.ct.level.Line
     half_mm : float
-        Half of the 95 % interval of where mid-L3 lies, as phantoms showed it.
+        How near mid-L3 is in 95 of 100 volumes, as phantoms showed it.
     images : dict of int to sarco.ct.geometry.Slice
         Upright, those of the sheet, by their place.
     why_not : str
         What makes it unfit to be measured unseen; empty where nothing does.
+    unread : str
+        How many slices could not be read, and why the first; empty where all could.
     sheet_name : str
         File of the sheet, where one was written.
     """
@@ -73,6 +68,7 @@ class Proposal:
     half_mm: float
     images: dict[int, Slice] = field(repr=False)
     why_not: str = ""
+    unread: str = ""
     sheet_name: str = ""
 
     @property
@@ -82,19 +78,25 @@ class Proposal:
 
     @property
     def told(self):
-        """What a reader of the numbers must know: a sentence."""
+        """What a reader of the numbers must know: sentences."""
         where = f" in {self.sheet_name}" if self.sheet_name else ""
+        unread = f" {self.unread}." if self.unread else ""
         return (
-            f"This slice, {self.at + 1} of {len(self.places)} from the feet, is the nearest to the middle of L3, give "
-            f"or take {self.half_mm:.0f} mm ({counted(self.half_slices, 'slice')}), as a network proposes that saw "
-            f"synthetic slices only: look at it and at those around it{where} before you trust the numbers."
+            f"This slice, {self._number(self.at)}, is the nearest to the middle of L3, give or take {self.half_mm:.0f} "
+            "mm, as a network proposes that saw synthetic slices only: look at it and at those around it"
+            f"{where} before you trust the numbers.{unread}"
         )
 
     @property
-    def half_slices(self):
-        """How many slices lie within `half_mm` of the proposed one, on the side that has more."""
-        up_mm = np.array([place.up_mm for place in self.places]) - self.place.up_mm
-        return int(max(((way * up_mm > 0) & (way * up_mm <= self.half_mm)).sum() for way in (1, -1)))
+    def block(self):
+        """As JSON has it."""
+        return {"slice": self.place.number, "of": len(self.places), "half_mm": self.half_mm,
+                "sheet": self.sheet_name or None}  # fmt: skip
+
+    def _number(self, at):
+        """A slice by the number to give to --slice, or by its file where that is none."""
+        place, count = self.places[at], len(self.places)
+        return f"{place.number} of {count} from the feet" if place.number else f"one of {count} in its series"
 
     def sheet(self):
         """The slices around the proposed one as a PNG, bytes, the highest first, each with its place and number."""
@@ -102,15 +104,16 @@ class Proposal:
         for at, image in sorted(self.images.items(), reverse=True):
             place, up_mm = self.places[at], self.places[at].up_mm - self.place.up_mm
             told = [f"{abs(up_mm):.0f} mm {'above' if up_mm > 0 else 'below'}" if at != self.at else "proposed",
-                    f"{at + 1} of {len(self.places)} from the feet"]  # fmt: skip
-            tiles.append((image, told if place.number else [*told, shown(place.path.name)], at == self.at))
+                    self._number(at) if place.number else shown(place.path.name)]  # fmt: skip
+            tiles.append((image, told, at == self.at))
         return picture.sheet_png(tiles)
 
 
 def choose(paths, out, segmenter, phase=None):
     """Propose a slice (`propose`) and write OUT/NAME_level.png, the sheet around it; the `Proposal` if it is sure.
 
-    SarcoError where it is not: it names the sheet, and what to do. Or where `paths` are several.
+    SarcoError where it is not: it names the sheet, and what to do. Or where `paths` are several, or results of another
+    slice lie where those of this one would.
     """
     path = paths[0]
     if len(paths) > 1:
@@ -118,7 +121,9 @@ def choose(paths, out, segmenter, phase=None):
     if Path(out).resolve() == path.resolve():
         raise SarcoError(f"{out}: results would lie among the slices; choose another folder for them.")
     found = propose(path, segmenter, phase, leave=[out])
-    sheet = Path(out) / f"{output.file_name(found.place.path)}_level.png"
+    target = Path(out) / output.file_name(found.place.path)
+    output.refuse_other(target, found.place.path, content_sha256(found.place.path))
+    sheet = Path(f"{target}_level.png")
     if sheet.exists() and not output.ours(sheet):
         raise SarcoError(f"{sheet}: not as this command wrote it, and it would be replaced; choose another folder.")
     try:
@@ -128,7 +133,9 @@ def choose(paths, out, segmenter, phase=None):
         raise SarcoError(f"{out}: cannot be written to ({error.strerror}); choose another folder.") from error
     if found.why_not:
         how = "the number to --slice" if found.place.number else "the file of its slice"
-        raise SarcoError(f"{path}: {found.why_not}; look at {sheet} and, if one of it is at L3, give {how}.")
+        raise SarcoError(
+            f"{path}: {_said(found.why_not, found.unread)}; look at {sheet} and, if one of it is at L3, give {how}."
+        )
     return replace(found, sheet_name=sheet.name)
 
 
@@ -136,8 +143,14 @@ def sure(path, segmenter, phase=None):
     """The `Proposal` of a slice, without a sheet; SarcoError where it is not sure."""
     found = propose(path, segmenter, phase)
     if found.why_not:
-        raise SarcoError(f"{path}: {found.why_not}; 'sarco segment --slice auto' draws slices to choose from.")
+        raise SarcoError(
+            f"{path}: {_said(found.why_not, found.unread)}; 'sarco segment --slice auto' draws slices to choose from."
+        )
     return found
+
+
+def _said(*whys):
+    return "; ".join(filter(None, whys))
 
 
 def propose(path, segmenter, phase=None, leave=()):
@@ -162,79 +175,76 @@ def propose(path, segmenter, phase=None, leave=()):
     """
     from tqdm import tqdm
 
-    path, model, student, levels = Path(path), segmenter.level_model, segmenter.student, {}
-    if model is None:
-        raise SarcoError(f"{segmenter.weights}: has no student that tells levels; choose the slice yourself.")
-    places = _series(path, leave) if path.is_dir() else _of_file(path, phase)
-    up_mm = np.array([place.up_mm for place in places])
-    middle = places[len(places) // 2]
-    read_slice(middle.path, middle.number, phase)  # what is wrong with all of them is said
-    with _quick_to_read(path) as file:
-
-        def read(at):
-            place = places[at]
-            return read_slice(file if place.number else place.path, place.number, phase).upright()
+    path, model, student, failed = Path(path), segmenter.level_model, segmenter.student, {}
+    if model is None or model.half_mm is None:
+        raise SarcoError(f"{segmenter.weights}: has no student that finds L3; choose the slice yourself.")
+    with _opened(path, whole("phase", phase), leave) as (places, read):
+        up_mm = np.array([place.up_mm for place in places])
+        if len(places) < level.LEAST:
+            raise SarcoError(f"{path}: holds {counted(len(places), 'slice')}; {level.LEAST} are wanted to find L3, so "
+                             "choose the slice yourself, or give the whole series.")  # fmt: skip
+        _try_some(read, len(places))
 
         def look(at):
             try:
-                image = read(at)
-            except SarcoError:  # above or below the body, or broken
+                image = read(at).upright()
+            except SarcoError as error:  # above or below the body, or broken
+                failed[at] = error
                 return at, None
             return at, model(level.seen(tissues.outputs(image.image_hu, image.spacing_mm, student), student))
 
-        def line(chosen):
-            new = [at for at in chosen if at not in levels]
-            with each(look, new) as results:
-                levels.update(tqdm(results, "levels", len(new), unit="slice", leave=False, disable=None))
-            known = [at for at, found in sorted(levels.items()) if found]
-            if len(known) < LEAST:
-                raise SarcoError(f"{path}: the student finds a vertebra in {len(known)} of the {len(levels)} slices "
-                                 "looked at; choose the slice yourself, or give another series.")  # fmt: skip
-            return level.fit_line(up_mm[known], [levels[at].vertebrae for at in known])
+        def look_at(chosen):
+            with each(look, chosen) as results:
+                yield from tqdm(results, "levels", len(chosen), unit="slice", leave=False, disable=None)
 
-        first = _apart(up_mm, range(len(places)), COARSE_MM)
-        best = line(first if len(first) > 2 * LEAST else range(len(places)))
-        near = np.flatnonzero(np.abs(up_mm - best.at_mm) < best.vertebra_mm)
-        best = line(_apart(up_mm, near, FINE_MM))
-        at = int(np.abs(up_mm - best.at_mm).argmin())
-        images = {at: read(at)}
+        line, levels = level.find(up_mm, look_at)
+        unread = f"{len(failed)} of the {len(levels)} slices looked at could not be read (first: {failed[min(failed)]}"\
+            .rstrip(".") + ")" if failed else ""  # fmt: skip
+        if line is None:
+            seen = sum(found is not None for found in levels.values())
+            why = f"the student finds a vertebra in {seen} of the {len(levels)} slices looked at"
+            raise SarcoError(f"{path}: {_said(why, unread)}; choose the slice yourself, or give another series.")
+        at = int(np.abs(up_mm - line.at_mm).argmin())
+        images = {at: read(at).upright()}
         for one in _around(up_mm, at):
             with suppress(SarcoError):  # one that cannot be read is not on the sheet
-                images[one] = read(one)
-    return Proposal(places, at, best, model.line_half * best.vertebra_mm, images, _why_not(best, up_mm[at], model))
+                images[one] = read(one).upright()
+    return Proposal(places, at, line, model.half_mm, images, line.why_not(up_mm[at], model.most_off), unread)
 
 
-def _why_not(line, up_mm, model):
-    """What makes a proposal unfit to be measured unseen; empty where nothing does."""
-    if min(line.above, line.below) < COVER:
-        way = "above" if line.above < line.below else "below"
-        return f"it may not hold L3, for what looks like its middle has too few slices {way} it"
-    if line.off > model.line_off:
-        return (f"the levels of its slices contradict each other ({line.off:.2f} vertebrae off a line, where phantoms "
-                f"have {model.line_off:.2f} at most)")  # fmt: skip
-    if abs(up_mm - line.at_mm) > level.HALF_VERTEBRA * line.vertebra_mm:
-        return f"no slice lies within {abs(up_mm - line.at_mm):.0f} mm of what looks like the middle of L3"
-    return ""
-
-
-def _apart(up_mm, chosen, least_mm):
-    """Of some slices from the feet, those that lie at least so far from each other."""
-    kept = []
-    for at in chosen:
-        if not kept or up_mm[at] - up_mm[kept[-1]] > least_mm - SAME_MM:
-            kept.append(int(at))
-    return kept
+def _try_some(read, count):
+    """Read three slices from the middle on, until one can be: what is wrong with all of them is said."""
+    first = None
+    for at in (count // 2, count // 4, 3 * count // 4):
+        try:
+            read(at)
+            return
+        except SarcoError as error:
+            first = first or error
+    raise first
 
 
 def _around(up_mm, at):
     """The slices of the sheet: the one at `at`, and as many above and below it that are not too near each other."""
     half = SHEET // 2
-    above = _apart(up_mm, range(at, len(up_mm)), SHEET_MM)[: half + 1]
-    below_ = _apart(-up_mm, range(at, -1, -1), SHEET_MM)[: half + 1]
+    above = level.apart(up_mm, range(at, len(up_mm)), SHEET_MM)[: half + 1]
+    below_ = level.apart(-up_mm, range(at, -1, -1), SHEET_MM)[: half + 1]
     return sorted({*above, *below_})
 
 
 # --- which slices there are -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path, phase, leave):
+    """The slices from the feet, a list of `Place`, and a function that reads one by its number in it, from 0."""
+    if path.is_dir():
+        places = _series(path, leave)
+        yield places, lambda at: dicom.read_slice(places[at].path, None, phase)
+        return
+    nifti = masks.kind_of(path) == "nifti"
+    with of_nifti(path, phase).volume(path) if nifti else nullcontext(dicom.volume(path, phase)) as (up_mm, read):
+        yield [Place(path, number, up) for number, up in enumerate(up_mm, 1)], lambda at: read(at + 1)
 
 
 def _series(folder, leave):
@@ -251,46 +261,44 @@ def _series(folder, leave):
         if header.get("Modality") == "CT" and not scout and is_axial(orientation) and position and len(position) == 3:
             normal = np.cross(orientation[:3], orientation[3:])
             up_mm = float(normal @ position) * np.sign(normal[2])
-            series[str(header.get("SeriesInstanceUID"))].append((Place(path, None, up_mm), header))
+            # What has another origin is no part of it, whatever it is called.
+            known_by = tuple(str(value(header, name)) for name in ("SeriesInstanceUID", "FrameOfReferenceUID"))
+            series[known_by].append((Place(path, None, up_mm), header))
     if not series:
         raise SarcoError(f"{folder}: holds no axial CT slices in DICOM that say where they lie; name the folder of one "
                          "series, or one file that holds a volume.")  # fmt: skip
     if len(series) > 1:
         said = ", ".join(
             f"{short(slices[0][1].get('SeriesNumber'))} {short(slices[0][1].get('SeriesDescription') or 'unnamed')} of "
-            f"{counted(len(slices), 'slice')}" for slices in series.values()
+            f"{counted(len(slices), 'slice')} in {shown(slices[0][0].path.parent)}" for slices in series.values()
         )  # fmt: skip
         raise SarcoError(f"{folder}: {len(series)} series ({said}); put one into a folder of its own, and name that.")
     (slices,) = series.values()
-    places = sorted((place for place, _ in slices), key=lambda place: place.up_mm)
-    if np.diff([place.up_mm for place in places]).min(initial=np.inf) < SAME_MM:
-        raise SarcoError(f"{folder}: several slices lie at one place, as phases do; put those of one into a folder.")
-    return places
+    slices.sort(key=lambda one: one[0].up_mm)
+    _refuse_mixed(folder, slices)
+    return [place for place, _ in slices]
 
 
-def _of_file(path, phase):
-    """The slices of a NIfTI volume or an enhanced CT, from the feet."""
-    if masks.kind_of(path) == "nifti":
-        from ..ct import nifti  # which loads nibabel
-
-        up_mm = nifti.places_mm(path)
-    else:
-        up_mm = dicom.places_mm(path, phase)
-    return [Place(path, number, up) for number, up in enumerate(up_mm, 1)]
-
-
-@contextmanager
-def _quick_to_read(path):
-    """The file itself; of one that is packed, a copy that is not, for each slice would unpack it anew."""
-    with path.open("rb") if path.is_file() else io.BytesIO() as file:
-        if file.read(2) != b"\x1f\x8b":
-            yield path
-            return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "volume.nii"
-        try:
-            with gzip.open(path) as packed, copy.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 20)
-        except (OSError, EOFError, zlib.error) as error:
-            raise SarcoError(f"{path}: cannot be unpacked ({error}); write it again.") from error
-        yield copy
+def _refuse_mixed(folder, slices):
+    """Refuse a series that holds two: `slices` are places and headers, from the feet."""
+    advice = "put those of one into a folder of their own, and name that"
+    places, headers = zip(*slices, strict=True)
+    gaps_mm = np.diff([place.up_mm for place in places])
+    if gaps_mm.min(initial=np.inf) < level.SAME_MM:
+        at = gaps_mm.argmin()
+        twins = [shown(place.path.relative_to(folder)) for place in places[at : at + 2]]
+        raise SarcoError(f"{folder}: {' and '.join(twins)} lie at one place, as two phases or copies do; {advice}.")
+    if frames.by_turns(gaps_mm):
+        raise SarcoError(f"{folder}: its slices lie {gaps_mm.min():g} and {gaps_mm.max():g} mm apart by turns, as two "
+                         f"acquisitions in one; {advice}.")  # fmt: skip
+    for name in APART:
+        # Of one acquisition after another each has a place of its own: it comes up once.
+        runs = [said for said, _ in groupby(str(value(header, name)) for header in headers)]
+        if len(runs) > len({*runs}):
+            raise SarcoError(f"{folder}: slices of several {name} ({', '.join(sorted(map(short, {*runs})))}) lie among "
+                             f"each other; {advice}.")  # fmt: skip
+    given = [number for header in headers if (number := value(header, "InstanceNumber")) is not None]
+    again = next((number for number, count in Counter(given).items() if count > 1), None)
+    if again is not None:
+        raise SarcoError(f"{folder}: several slices have the InstanceNumber {again}, as those of two acquisitions do; "
+                         f"{advice}.")  # fmt: skip

@@ -8,7 +8,7 @@ const [page, modules, folder] = process.argv.slice(2);
 const imported = (...parts) => import(pathToFileURL(join(...parts)));
 const ort = await imported(modules, "onnxruntime-web", "dist", "ort.wasm.bundle.min.mjs");
 const { loadNetwork } = await imported(page, "network.js");
-const { aboutLevel } = await imported(page, "level.js");
+const { levelSeen } = await imported(page, "level.js");
 const { aboutTissues } = await imported(page, "measure.js");
 const { segment } = await imported(page, "postprocess.js");
 const { upright } = await imported(page, "preprocess.js");
@@ -28,7 +28,8 @@ for (const { name, ...slice } of JSON.parse(readFileSync(join(folder, "slices.js
     for (const [kind, values] of Object.entries({ mask, probability, tissues, half })) {
       writeFileSync(join(folder, `${name}.${kind}`), values);
     }
-    numbers[name] = { ...rest, about: [...aboutTissues(rest), ...aboutLevel(rest.level)] };
+    const { level, about } = levelSeen(rest.level, slice.seen, settings);
+    numbers[name] = { ...rest, level, about: [...aboutTissues(rest), ...about] };
   } catch (error) {
     numbers[name] = { refused: error.message };
   }

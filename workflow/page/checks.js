@@ -187,7 +187,7 @@ function aboutField({ inside, spacingMm }, bodies) {
   return bodies.slice(0, 1).flatMap((body) => {
     const touching = count(body, (is, i) => is && inside[i] >= 0 && inside[i] < LIMITS.RIM_PX);
     const contactMm = (touching / LIMITS.RIM_PX) * Math.sqrt(spacingMm[0] * spacingMm[1]);
-    return contactMm > LIMITS.CONTACT_MM ? [say.theFieldOfView(contactMm / 10)] : [];
+    return contactMm > LIMITS.CONTACT_MM ? [say.alongAboutCmSo(LIMITS.CUT, contactMm / 10)] : [];
   });
 }
 
@@ -202,7 +202,7 @@ function aboutOtherBodies({ mask, spacingMm }, bodies) {
 /** Whether the slice looks like one at L3, of someone who lies on the back. */
 function aboutTrunk({ image, inside, rows, columns, spacingMm }, [body]) {
   const bodyCm2 = body ? areaCm2(body, spacingMm) : 0;
-  if (bodyCm2 < LIMITS.TRUNK_CM2) return [say.theSliceMayNotBeAtL3No(bodyCm2)];
+  if (bodyCm2 < LIMITS.TRUNK_CM2) return [say.theSliceMayNotBeAtL3Was(LIMITS.NO_TRUNK, bodyCm2)];
   const [said, reasons] = [[], []];
   const lung = count(body, (is, i) => is && image[i] > -950 && image[i] < -600) / count(body, (is) => is);
   if (lung > LIMITS.LUNG_SHARE) reasons.push(say.ofTheBodyHas(lung));
@@ -218,7 +218,7 @@ function aboutTrunk({ image, inside, rows, columns, spacingMm }, [body]) {
   const quarter = Math.floor((reachedColumns[1] - reachedColumns[0]) / 4);
   const [first, end] = [reachedColumns[0] + quarter, reachedColumns[1] - quarter];
   const centralCm2 = areaCm2(bone.map((is, i) => is && i % columns >= first && i % columns < end), spacingMm);
-  if (centralCm2 < LIMITS.VERTEBRA_CM2) reasons.push(say.thereIsNoVertebra(centralCm2));
+  if (centralCm2 < LIMITS.VERTEBRA_CM2) reasons.push(say.inTheMiddleOf(LIMITS.NO_VERTEBRA, centralCm2));
   if (reasons.length) said.push(say.theSliceMayNotBeAtL3(reasons.join(", and ")));
   const [heightMm, widthMm] = [reachedRows, reachedColumns].map(([from, to], axis) => (to - from) * spacingMm[axis]);
   const cut = body.some((is, i) => is && inside[i] < LIMITS.RIM_PX);

@@ -6,25 +6,36 @@ import { canalOf, pixelsOf } from "./sides.js";
 
 const KNOWN = limits.level;
 
-/** The level by the shares of the tissues on the network's grid: vertebrae below the middle of L3, with its 95 %
- * interval, and both in words; null where it cannot be told. */
+/** The level by the shares of the tissues on the network's grid: vertebrae below the middle of L3, its 95 % interval
+ * (null where it lies far off), whether it is off L3, and both in words; null where it cannot be told. */
 export function levelOf(shares, { tissues, network_spacing_mm: gridMm, of_level: model }) {
   const told = model && features(likeliest(shares), gridMm, tissues);
   if (!told) return null;
   const scaled = told.map((value, i) => (value - model.means[i]) / model.scales[i]);
   const kept = scaled.map((value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, -KNOWN.FAR), KNOWN.FAR)));
   const vertebrae = kept.reduce((sum, value, i) => sum + value * model.weights[i], model.constant);
+  const offL3 = Math.abs(vertebrae) > Math.max(KNOWN.HALF_VERTEBRA, model.half);
+  const way = vertebrae < 0 ? "above" : "below";
+  if (Math.abs(vertebrae) > KNOWN.TELLS_TO) {
+    return { vertebrae, interval: null, offL3, words: say.aboutVertebraOrMore(KNOWN.TELLS_TO, way), meaning: limits.numbers.FAR_OFF };
+  }
   const interval = [vertebrae - model.half, vertebrae + model.half];
-  const words = say.vertebraeTheMiddleOf(Math.abs(vertebrae), vertebrae < 0 ? "above" : "below");
-  return { vertebrae, interval, words, meaning: say.vertebraeBelowTheMiddle(...interval) };
+  const words = say.vertebraeTheMiddleOf(Math.abs(vertebrae), way);
+  return { vertebrae, interval, offL3, words, meaning: say.vertebraeBelowTheMiddle(...interval) };
 }
 
-/** What there is to warn of in a level, in the sentence of the command. */
-export function aboutLevel(level) {
-  if (!level) return [];
-  const { vertebrae, interval, words } = level;
-  if (Math.abs(vertebrae) <= Math.max(KNOWN.HALF_VERTEBRA, interval[1] - vertebrae)) return [];
-  return [say.theSliceSeemsTo(words, ...interval.map(Math.abs).sort((one, other) => one - other))];
+/** A level and what there is to warn of in it, where `seen` was said of the slice: none where the body is cut. */
+export function levelSeen(level, seen, { of_level: model }) {
+  const said = (...all) => seen.some((one) => all.some((words) => one.includes(words)));
+  if (!model || said(limits.checks.CUT)) return { level: null, about: [] };
+  if (!level) {
+    const known = said(limits.checks.NO_TRUNK, limits.checks.NO_VERTEBRA);
+    return { level, about: known ? [] : [limits.segmentation.NO_LEVEL] };
+  }
+  if (!level.offL3) return { level, about: [] };
+  let sure = say.learnedOnSyntheticSlices(KNOWN.LEARNED_TO);
+  if (level.interval) sure = say.withA95Interval(...level.interval.map(Math.abs).sort((a, b) => a - b), sure);
+  return { level, about: [say.theSliceSeemsTo(level.words, sure)] };
 }
 
 /** The likeliest tissue of each pixel; the first where air was not computed. */

@@ -240,7 +240,7 @@ async function saveMask() {
 
 /** The level by the names of its columns, each with how many decimals it has there. */
 function levelCells(level) {
-  const values = level ? [level.vertebrae, ...level.interval] : [];
+  const values = level ? [level.vertebrae, ...(level.interval ?? [null, null])] : [];
   return values.map((value, i) => [["level_vertebrae", "level_low", "level_high"][i], value, 3]);
 }
 

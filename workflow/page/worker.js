@@ -6,7 +6,7 @@ import * as ort from "onnxruntime-web/wasm";
 
 import { check } from "./checks.js";
 import { readSlice, SliceError } from "./dicom.js";
-import { aboutLevel } from "./level.js";
+import { levelSeen } from "./level.js";
 import { aboutTissues } from "./measure.js";
 import { loadNetwork } from "./network.js";
 import { segment } from "./postprocess.js";
@@ -42,8 +42,10 @@ const actions = {
     const session = await network();
     const start = performance.now();
     const found = await segment({ ...slice, orientation: slice.facts.orientation }, session, SETTINGS);
-    const seen = [...check(slice, found.mask), ...aboutTissues(found), ...aboutLevel(found.level)];
-    return { ...found, warnings: [...found.warnings, ...seen], seconds: (performance.now() - start) / 1000 };
+    const seen = check(slice, found.mask);
+    const { level, about } = levelSeen(found.level, seen, SETTINGS);
+    const warnings = [...found.warnings, ...seen, ...aboutTissues(found), ...about];
+    return { ...found, level, warnings, seconds: (performance.now() - start) / 1000 };
   },
 };
 
