@@ -15,6 +15,7 @@ INTERVAL_MEANING = (
     "The interval is made to hold the area that a reader would outline in about 95 of 100 slices like those that the "
     "correction was learned on. They are synthetic phantoms: a real patient, scanner or reader can differ by more."
 )
+INTERVAL_FROM = "from the networks' errors on synthetic phantoms"
 WHOLE = "whole"  # in tissues.csv, of a tissue that is not told by side
 FEWEST = 20  # slices that teach the error of a tissue: it may be missing on most
 WARRANT = (

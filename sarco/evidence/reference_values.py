@@ -95,10 +95,11 @@ class Standing:
     """Where one number of a person stands."""
 
     key: str  # one of `KEYS`
-    value: float
+    value: float  # as found
     published: float  # the mean of the table, or the low value that it has
     sd: float | None = None  # None where the table has a low value alone, from which there is no z-score
-    interval: tuple[float, float] | None = None  # what the value may be; None where that is not known
+    corrected: float | None = None  # the value of the corrected area; None where there is none
+    interval: tuple[float, float] | None = None  # what that may be; None where it is not known
 
     def _z(self, value):
         return (value - self.published) / self.sd
@@ -107,6 +108,11 @@ class Standing:
     def z(self) -> float | None:
         """How many SD the value lies above the mean."""
         return None if self.sd is None else self._z(self.value)
+
+    @property
+    def z_corrected(self) -> float | None:
+        """The same of `corrected`."""
+        return None if self.sd is None or self.corrected is None else self._z(self.corrected)
 
     @property
     def z_interval(self) -> tuple[float, float] | None:
@@ -122,7 +128,7 @@ class Standing:
         return None if self.z is None else 50 * math.erfc(-self.z / math.sqrt(2))
 
 
-def standing(person, area_cm2, smi_cm2_m2=None, mean_hu=None, interval_cm2=None):
+def standing(person, area_cm2, smi_cm2_m2=None, mean_hu=None, corrected_cm2=None, interval_cm2=None):
     """Where a person stands by the reference that they name.
 
     Parameters
@@ -131,8 +137,10 @@ def standing(person, area_cm2, smi_cm2_m2=None, mean_hu=None, interval_cm2=None)
     area_cm2 : float
         As found, as are the index and the attenuation.
     smi_cm2_m2, mean_hu : float, optional
+    corrected_cm2 : float, optional
+        The corrected area; with the person's height the index, too.
     interval_cm2 : tuple of float, optional
-        What the area may be, and with the person's height the index.
+        What that may be.
 
     Returns
     -------
@@ -142,16 +150,17 @@ def standing(person, area_cm2, smi_cm2_m2=None, mean_hu=None, interval_cm2=None)
     """
     if person.reference is None or not area_cm2 or _nowhere(person):
         return ()
-    intervals = {AREA: interval_cm2}
-    if interval_cm2 and person.height_m:
-        low_cm2, high_cm2 = interval_cm2
-        intervals[SMI] = low_cm2 / person.height_m**2, high_cm2 / person.height_m**2
+    corrected = {}
+    if corrected_cm2 is not None and interval_cm2:
+        for key, square_m2 in ((AREA, 1.0), (SMI, person.height_m and person.height_m**2)):
+            if square_m2:
+                corrected[key] = corrected_cm2 / square_m2, tuple(end / square_m2 for end in interval_cm2)
     found = []
     for key, value in zip(KEYS, (area_cm2, smi_cm2_m2, mean_hu), strict=True):
         published = _published(person, key)
         if value is not None and published is not None:
             mean, sd = published if isinstance(published, tuple) else (published, None)
-            found.append(Standing(key, value, mean, sd, intervals.get(key)))
+            found.append(Standing(key, value, mean, sd, *corrected.get(key, ())))
     return tuple(found)
 
 

@@ -35,7 +35,7 @@ LEVEL_APART, THICKNESS_RATIO, PIXEL_RATIO, KV_APART = 0.5, 1.5, 1.2, 0.5
 NO_AGENT = ("none", "no", "non", "without", "-")  # first words of a contrast agent that was not given
 DATES = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")  # the first that both have
 HEADINGS = ("first", "second", "change", "95 % interval", "repeats", "change is")
-OTHER_AREAS = "no interval of a change: an area was not found, or repeats were learned on none such"
+OTHER_AREAS = "no interval of a change, for repeats were learned on no such area"
 NO_REPEATS = "repeats.csv: not there or of other networks, so no interval of a change; run 'sarco repeats'."
 
 

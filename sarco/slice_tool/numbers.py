@@ -6,7 +6,7 @@ from ..base.files import shown
 from ..ct import tissues
 from ..ct.level import LEARNED_TO, Level
 from ..evidence import disagreement
-from ..evidence.correction import INTERVAL_MEANING
+from ..evidence.correction import INTERVAL_FROM, INTERVAL_MEANING
 from . import asymmetry, standing
 
 NOT_A_MEDICAL_DEVICE = (
@@ -180,7 +180,7 @@ def rows(measured):
             lines.append((number.name, "not known" if value is None else number.text(value), number.meaning))
         if interval:
             ends = f"{interval[0]:.1f} to {number.text(interval[1])}"
-            lines.append(("Its 95 % interval", ends, "from the networks' errors on synthetic phantoms"))
+            lines.append(("Its 95 % interval", ends, INTERVAL_FROM))
     if measured["members_sd_cm2"] is not None:
         limit = measured["disagreement_limit"] or {}
         limits = {one["of"]: one["limit"] for one in (limit, limit.get("or")) if one}
@@ -192,8 +192,7 @@ def rows(measured):
         at, interval = measured["level"]["vertebrae_below_l3"], measured["level"]["interval_95"]
         ends = FAR_OFF
         if interval:
-            low, high = interval
-            ends = f"vertebrae below the middle of L3, 95 % interval {low:.1f} to {high:.1f}, from synthetic slices"
+            ends = f"95 % interval {standing.off(*interval, ways=('above', 'below'))}, from synthetic slices"
         lines.append(("Level, estimated", str(Level(at, 0.0)), ends))
     words, class_ = {True: "low", False: "not low"}, measured["class"]
     if class_:

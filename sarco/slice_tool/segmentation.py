@@ -173,7 +173,7 @@ class Segmentation:
     def standing(self) -> tuple[reference_values.Standing, ...]:
         """Where the person stands by the reference that was named, as found; nothing where it cannot say."""
         found = self.area_cm2, self.smi_cm2_m2, self.mean_hu
-        return reference_values.standing(self.person, *found, self.interval_cm2)
+        return reference_values.standing(self.person, *found, self.area_corrected_cm2, self.interval_cm2)
 
 
 class Segmenter:

@@ -18,13 +18,15 @@ def of(reference, sex, age, height_m=None):
 def test_a_z_score_is_that_of_the_age_group():
     for age, mean, sd in ((33, 120.9, 18.4), (44.99, 120.9, 18.4), (45, 119.5, 18.5), ("74,9", 104.5, 15.8),
                           (75, 99.5, 16.0), (92.9, 99.5, 16.0)):  # fmt: skip
-        (area,) = standing(of("framingham", "F", age), 100.0, interval_cm2=(90.0, 105.0))
+        (area,) = standing(of("framingham", "F", age), 100.0, corrected_cm2=98.0, interval_cm2=(90.0, 105.0))
         assert area.z == pytest.approx((100 - mean) / sd) and area.key == AREA
+        assert area.z_corrected == pytest.approx((98 - mean) / sd)
         assert area.z_interval == pytest.approx(((90 - mean) / sd, (105 - mean) / sd))
         assert area.percentile == pytest.approx(100 * stats.norm.cdf(area.z))
     # The SMI has the interval of the area by the height, the attenuation none.
-    area, smi, hu = standing(of("framingham", "F", 60, 1.6), 100.0, 100 / 1.6**2, 33.4, (90.0, 105.0))
+    area, smi, hu = standing(of("framingham", "F", 60, 1.6), 100.0, 100 / 1.6**2, 33.4, 98.0, (90.0, 105.0))
     assert smi.z == pytest.approx((100 / 1.6**2 - 45.8) / 6.8)
+    assert smi.corrected == pytest.approx(98 / 1.6**2)
     assert smi.interval == pytest.approx((90 / 1.6**2, 105 / 1.6**2))
     assert (hu.z, hu.z_interval, hu.percentile) == (0, None, 50)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import bad_inputs
 import numpy as np
@@ -18,8 +19,10 @@ from sarco.book.figures import style
 from sarco.cli.app import app
 from sarco.ct.tissues import SIDES, called
 from sarco.evidence import correction
-from sarco.evidence.reference_values import REFERENCES
+from sarco.evidence.cutoffs import Person
+from sarco.evidence.reference_values import REFERENCES, standing
 from sarco.slice_tool import asymmetry, curve
+from sarco.slice_tool import standing as standing_
 from sarco.slice_tool.tissue import Tissue
 
 
@@ -50,7 +53,7 @@ def test_the_command_says_it_everywhere(files, tmp_path, browser):
     pictures = page.get_by_role("img", name=re.compile("by age, Framingham"))
     assert pictures.count() == 3
     told = pictures.first.evaluate("one => one.querySelector('desc').textContent")
-    assert f"{found.area_cm2:.1f}" in told and "mean 104.5, SD 15.8" in told
+    assert f"{found.area_cm2:.1f} cm²" in told and "mean 104.5, SD 15.8" in told
     page.close()
     # Whoever is measured again is the same person, also where an older JSON knows no age.
     again = run("measure", *files, "--before", tmp_path / "slice_measured.json", "--json")
@@ -70,12 +73,26 @@ def test_a_low_value_says_the_side_and_how_far(files):
     assert refused.exit_code == 2 and "needs the age" in refused.stderr
 
 
+def test_what_is_corrected_has_a_row_of_its_own():
+    """The z-score of the area as found, and the interval of the corrected one, are of two numbers."""
+    for name, sex, told in (("framingham", "F", "z -1.07 (-1.33 to -0.79)"),
+                            ("van-der-werf-2018", "F", "10.3 above (6.2 to 14.7 above)")):  # fmt: skip
+        person = Person(sex=sex, age=70, reference=name)
+        found = standing(person, 90.0, corrected_cm2=87.6, interval_cm2=(83.5, 92.0))
+        block = standing_.block(SimpleNamespace(standing=found, person=person))
+        (_, as_found, _), (what, corrected, note) = standing_.rows({"standing": block})
+        assert "-0.92" in as_found or "12.7 above" in as_found
+        assert corrected == told and "Corrected" in what and "of the corrected muscle area" in note
+    assert standing_.off(-0.2, 0.6) == "0.2 below to 0.6 above"
+
+
 def test_a_curve_is_the_table_with_the_person_on_it():
     """Heights in the picture are in proportion to the numbers, as is the place of an age."""
     for name, sex, age in (("framingham", "F", 70.5), ("van-der-werf-2018", "F", 70.5), ("derstine-2018", "M", 20)):
         reference = REFERENCES[name]
         for key, rows in reference.values[sex].items():
-            one = {"of": key, "value": 60.0, "published": 50.0, "interval_95": [55.0, 63.0], "below": False}
+            one = {"of": key, "value": 60.0, "published": 50.0, "corrected": 59.0,
+                   "corrected_interval_95": [55.0, 63.0], "below": False}  # fmt: skip
             known = {"reference": reference.title, "group": "", "published": "", "numbers": [one]}
             measured = {"person": {"reference": name, "sex": sex, "age": age}, "standing": known}
             drawn = ET.fromstring(curve.svg(measured, one))
@@ -84,13 +101,15 @@ def test_a_curve_is_the_table_with_the_person_on_it():
             steps = np.array(re.findall(r"([\d.]+) ([\d.]+)H([\d.]+)", line), float)
             (dot,) = [part for part in shapes if "r" in part]
             (bar,) = [part["d"] for part in shapes if part.get("stroke") == curve.RED]
-            ends = np.array(re.match(r"M[\d.]+ ([\d.]+)V([\d.]+)", bar).groups(), float)
+            ends = np.array(re.match(r"M[\d.]+ ([\d.]+)V([\d.]+)M[\d.]+ ([\d.]+)h", bar).groups(), float)
             values = [row[0] if isinstance(row, tuple) else row for row in rows if row]
             heights = np.array([*steps[:, 1], float(dot["cy"]), *ends])
-            slope, first = np.polyfit([*values, 60, 55, 63], heights, 1)
+            slope, first = np.polyfit([*values, 60, 55, 63, 59], heights, 1)
             # Places are rounded to a tenth.
-            assert slope < 0 and np.allclose(np.array([*values, 60, 55, 63]) * slope + first, heights, atol=0.11)
+            assert slope < 0 and np.allclose(np.array([*values, 60, 55, 63, 59]) * slope + first, heights, atol=0.11)
             assert sum("fill-opacity" in part for part in shapes) == (2 * len(values) if reference.limit == "" else 0)
+            texts = [part.text for part in drawn if part.tag == "text"]
+            assert {str(reference.ages[0]), str(reference.ages[-1]), drawn.find("title").text} <= {*texts}
             years = np.append(steps[:, 0], steps[-1, 2])
             slope, first = np.polyfit(reference.ages[: len(years)], years, 1) if len(years) > 1 else (0, 0)
             assert float(dot["cx"]) == pytest.approx(slope * age + first, abs=0.2)
