@@ -70,10 +70,11 @@ NumberToFind = Annotated[
 Phase = Annotated[
     int | None, Option("--phase", min=1, help="Phase or stack of an enhanced CT that has several, from 1 in time.")
 ]
-Height = Annotated[float | None, Option(help="In m, for the skeletal muscle index.")]
-Weight = Annotated[float | None, Option(help="In kg, where the cut-off depends on the BMI.")]
-SexOption = Annotated[Sex | None, Option(help="For the cut-off, and for the reference.")]
-Age = Annotated[float | None, Option(help="In years, for the reference.")]
+# Numbers as texts, which `Person` reads as it reads those of a table: "1,70" is one, too.
+Height = Annotated[str | None, Option(metavar="NUMBER", help="In m, for the skeletal muscle index.")]
+Weight = Annotated[str | None, Option(metavar="NUMBER", help="In kg, where the cut-off depends on the BMI.")]
+SexOption = Annotated[Sex | None, Option(case_sensitive=False, help="For the cut-off, and for the reference.")]
+Age = Annotated[str | None, Option(metavar="NUMBER", help="In years, for the reference.")]
 ReferenceOption = Annotated[
     str | None,
     Option(
@@ -275,7 +276,7 @@ def _print_numbers(measured, files):
     if measured["asymmetry"]:
         for name, text, _ in asymmetry.rows(measured):
             console.print(f"{name}: {text}")
-        console.print(asymmetry.MEANING)
+        console.print(asymmetry.meaning(measured))
     console.print(measured["not_a_medical_device"])
     for file in files:
         console.print(str(file), markup=False)

@@ -86,8 +86,8 @@ class Person:
         object.__setattr__(self, "height_m", _number("height", self.height_m, HEIGHT_LIMITS_M, "m"))
         object.__setattr__(self, "weight_kg", _number("weight", self.weight_kg, WEIGHT_LIMITS_KG, "kg"))
         object.__setattr__(self, "age", _number("age", self.age, AGE_LIMITS, "years"))
-        if self.sex not in (None, "F", "M"):
-            raise SarcoError(f"sex {self.sex!r}: the cut-offs know F and M.")
+        if self.sex is not None:
+            object.__setattr__(self, "sex", _sex(self.sex))
         self._check("cut-off", self.cutoff, CUTOFFS, "height_m", "sex", "weight_kg")
         self._check("reference", self.reference, REFERENCES, "age", "sex")
 
@@ -106,6 +106,14 @@ class Person:
     def bmi(self):
         """Body mass index, kg/m2; None where height or weight was not given."""
         return None if self.height_m is None or self.weight_kg is None else self.weight_kg / self.height_m**2
+
+
+def _sex(value):
+    """F or M, also from small letters, as people write tables."""
+    found = str(value).strip().upper()
+    if found not in ("F", "M"):
+        raise SarcoError(f"sex {value!r}: write F or M.")
+    return found
 
 
 def _number(name, value, limits, unit):

@@ -7,10 +7,12 @@ PARTS = ("asymmetry_percent", "asymmetry_low", "asymmetry_high")
 COLUMNS = tuple(f"{name.replace(' ', '_')}_{part}" for name in COMPARED for part in PARTS)
 MOST = 200.0  # %, where one side is not there
 MEANING = (
-    "Right minus left over the mean of both; in brackets its 95 % interval, from the errors of such areas on synthetic "
-    "slices at mid-L3, taken for independent on the two sides, which is an assumption. No published spread of this "
-    "difference in healthy people at L3 was found that could be checked, so what is usual is not said."
+    "Right minus left over the mean of both: the areas as found, and in brackets the 95 % interval of the corrected "
+    "ones, from the errors of such areas on synthetic slices at mid-L3, taken for independent on both sides, which is "
+    "an assumption. No published spread of this difference in healthy people at L3 was found that could be checked, so "
+    "what is usual is not said."
 )
+WIDE = 20.0  # points either way, from which it is said
 
 
 def block(found):
@@ -52,6 +54,14 @@ def rows(measured):
         interval = f" ({low_high[0]:+.1f} to {low_high[1]:+.1f})" if low_high else ""
         lines.append((f"{one['tissue'].capitalize()}, right minus left", f"{one['percent']:+.1f}{interval} %", ""))
     return lines
+
+
+def meaning(measured):
+    """What the numbers are, and which of them tell little: a text."""
+    wide = [(one["tissue"], (low_high[1] - low_high[0]) / 2) for one in measured["asymmetry"] or ()
+            if (low_high := one["interval_95_percent"])]  # fmt: skip
+    told = [f"± {half:.0f} points for the {name}" for name, half in wide if half >= WIDE]
+    return f"{MEANING} It is wide here: about {' and '.join(told)}." if told else MEANING
 
 
 def cells(measured):

@@ -26,7 +26,7 @@ def render(measured, picture, of_tissues=None):
         f"<div>{_table(numbers.rows(measured))}</div></div>",
         _standing(measured),
         _tissues(numbers.tissue_rows(measured), of_tissues),
-        _asymmetry(asymmetry.rows(measured)),
+        _asymmetry(measured),
         _correction(measured["correction"]),
         _cutoff(measured["class"]),
         made_with(measured),
@@ -71,8 +71,11 @@ def _tissues(lines, picture):
     )
 
 
-def _asymmetry(lines):
-    return lines and f'<h2>Right and left</h2>{_table(lines)}<p class="small">{escape(asymmetry.MEANING)}</p>'
+def _asymmetry(measured):
+    if not measured["asymmetry"]:
+        return ""
+    meaning = escape(asymmetry.meaning(measured))
+    return f'<h2>Right and left</h2>{_table(asymmetry.rows(measured))}<p class="small">{meaning}</p>'
 
 
 def origin(measured):

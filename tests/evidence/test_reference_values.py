@@ -89,6 +89,7 @@ def test_tables_are_whole_and_agree():
         ({"age": 17.9}, "age 17.9: outside 18 to 110 years"),
         ({"age": "old"}, "'old', where a number in years"),
         ({"age": math.nan}, "where a number"),
+        ({"sex": "woman"}, "sex 'woman': write F or M"),
         ({"sex": None}, "framingham: needs the sex of the person"),
         ({"sex": None, "age": None}, "needs the age and the sex"),
         ({"reference": "mine"}, "reference 'mine': unknown; name one of framingham, van-der-werf-2018, derstine-2018"),

@@ -246,6 +246,12 @@ def test_two_days_of_one_person_through_the_front_door(days, tmp_path, browser):
     assert page.evaluate("[...document.images].map(one => one.naturalWidth > 500)") == [True, True]
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
     assert page.locator("svg[role=img]").count() == len(by)
+    told = page.locator("body").inner_text()
+    assert (
+        "512 x 512 pixels" in told
+        and "sarco " in told
+        and read_manifest(WEIGHTS, student=True)["members"][0]["sha256"] in told
+    )
     page.close()
 
 

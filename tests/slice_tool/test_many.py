@@ -255,7 +255,7 @@ def test_numbers_as_text(value, tmp_path):
 
 def test_a_table_of_people(slices, tmp_path, run):
     table = tmp_path / "people.csv"
-    table.write_text('file,height_m,sex,age\n00.dcm,1.60,F,44.9\n01,1.80,M,\n02.dcm,,F,"92,5"\n')
+    table.write_text('file,height_m,sex,age\n00.dcm,1.60,f,44.9\n01,1.80,M,\n02.dcm,,F,"92,5"\n')
     done = run("segment", slices, "--out", tmp_path / "out", "--people", table, "--height", 2, "--sex", "M",
                "--cutoff", "derstine-2018", "--age", 60, "--reference", "framingham")  # fmt: skip
     assert done.exit_code == 0, (done.output, done.exception)

@@ -41,7 +41,7 @@ def test_the_command_says_it_everywhere(files, tmp_path, browser):
     found = sarco.measure(*files, height_m=1.5, sex="F", age=70.5, reference="framingham")
     area, smi, hu = found.standing
     assert area.z == pytest.approx((found.area_cm2 - 104.5) / 15.8) and area.z_interval is None  # without networks
-    done = run("measure", *files, "--out", tmp_path, "--height", 1.5, "--sex", "F", "--age", 70.5, "--reference",
+    done = run("measure", *files, "--out", tmp_path, "--height", 1.5, "--sex", "f", "--age", "70,5", "--reference",
                "framingham")  # fmt: skip
     assert done.exit_code == 0 and f"z {area.z:+.2f}" in done.stdout and "women of 65 to 74 years" in done.stdout
     known = json.loads((tmp_path / "slice_measured.json").read_text())["standing"]
@@ -148,6 +148,10 @@ def test_the_sides_are_compared_where_there_are_two():
         assert asymmetry.block(none) is None
     both = {"asymmetry": asymmetry.block(sides(12.0, 10.0, known) + sides(20.0, 20.0, name="lateral wall"))}
     assert asymmetry.cells(both).keys() == {*asymmetry.COLUMNS} and asymmetry.rows(both)[0][1].startswith("+18.2 (")
+    assert asymmetry.meaning(both) == asymmetry.MEANING  # of psoas 20 -+ 14, by hand as above, and of the wall less
+    both["asymmetry"] = asymmetry.block(sides(6.0, 5.0, known))
+    low, high = both["asymmetry"][0]["interval_95_percent"]
+    assert f"about ± {(high - low) / 2:.0f} points for the psoas" in asymmetry.meaning(both)
 
 
 @pytest.mark.parametrize("name", asymmetry.COMPARED)
