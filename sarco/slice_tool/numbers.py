@@ -192,7 +192,7 @@ def rows(measured):
         at, interval = measured["level"]["vertebrae_below_l3"], measured["level"]["interval_95"]
         ends = FAR_OFF
         if interval:
-            ends = f"95 % interval {standing.off(*interval, ways=('above', 'below'))}, from synthetic slices"
+            ends = f"from synthetic slices, with a 95 % interval of {standing.off(*interval, ways=('above', 'below'))}"
         lines.append(("Level, estimated", str(Level(at, 0.0)), ends))
     words, class_ = {True: "low", False: "not low"}, measured["class"]
     if class_:

@@ -24,10 +24,10 @@ from .numbers import counted
 from .reading import of_nifti, whole
 
 SHEET, SHEET_MM = 5, 9.0  # slices on the sheet, and how far apart at least: a quarter of a vertebra
-# What a series may say twice: the name of it, and what differs between two acquisitions or reconstructions.
-APART = ("AcquisitionNumber", "ContrastBolusAgent", "ConvolutionKernel")
-SERIES = ("SOPClassUID", "Modality", "ImageType", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber",
-          "SeriesDescription", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", *APART)  # fmt: skip
+# What differs between two patients, acquisitions or reconstructions.
+APART = ("FrameOfReferenceUID", "AcquisitionNumber", "ContrastBolusAgent", "ConvolutionKernel")
+SERIES = ("SOPClassUID", "Modality", "ImageType", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
+          "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", *APART)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -261,9 +261,7 @@ def _series(folder, leave):
         if header.get("Modality") == "CT" and not scout and is_axial(orientation) and position and len(position) == 3:
             normal = np.cross(orientation[:3], orientation[3:])
             up_mm = float(normal @ position) * np.sign(normal[2])
-            # What has another origin is no part of it, whatever it is called.
-            known_by = tuple(str(value(header, name)) for name in ("SeriesInstanceUID", "FrameOfReferenceUID"))
-            series[known_by].append((Place(path, None, up_mm), header))
+            series[str(header.get("SeriesInstanceUID"))].append((Place(path, None, up_mm), header))
     if not series:
         raise SarcoError(f"{folder}: holds no axial CT slices in DICOM that say where they lie; name the folder of one "
                          "series, or one file that holds a volume.")  # fmt: skip

@@ -147,7 +147,7 @@ def test_two_acquisitions_in_one_series_are_refused(stack, quick, tmp_path):
     refused = {
         mixed("turns", 2.0): "lie 2 and 8 mm apart by turns",
         mixed("kernels", 5.0, ConvolutionKernel=("B30f", "B60f")): "ConvolutionKernel (B30f, B60f) lie among",
-        mixed("frames", 5.0, FrameOfReferenceUID=("1.2.8", "1.2.9")): "2 series",
+        mixed("frames", 5.0, FrameOfReferenceUID=("1.2.8", "1.2.9")): "FrameOfReferenceUID (1.2.8, 1.2.9)",
         mixed("numbers", 5.0, InstanceNumber=(1, 1)): "InstanceNumber 1",
         mixed("copies", 0.0): "000.dcm and 1/000.dcm lie at one place",
     }

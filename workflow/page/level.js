@@ -21,7 +21,14 @@ export function levelOf(shares, { tissues, network_spacing_mm: gridMm, of_level:
   }
   const interval = [vertebrae - model.half, vertebrae + model.half];
   const words = say.vertebraeTheMiddleOf(Math.abs(vertebrae), way);
-  return { vertebrae, interval, offL3, words, meaning: say.vertebraeBelowTheMiddle(...interval) };
+  return { vertebrae, interval, offL3, words, meaning: say.fromSyntheticSlicesWith(far(...interval)) };
+}
+
+/** How far off each end of an interval lies, and which way, once where it is the same. */
+function far(...ends) {
+  const told = ends.map((end) => [Math.abs(end).toFixed(1), end >= 0 ? "below" : "above"]);
+  if (told[0][1] === told[1][1]) return `${told[0][0]} to ${told[1][0]} ${told[0][1]}`;
+  return told.map((one) => one.join(" ")).join(" to ");
 }
 
 /** A level and what there is to warn of in it, where `seen` was said of the slice: none where the body is cut. */
