@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from ..method import postprocess
 from ..runs.evaluation import members_spread
 from . import checks, people, tissue
 from .reading import read_mask, read_slice
+
+if TYPE_CHECKING:
+    from .volume import Proposal
 
 AnyPath = str | os.PathLike[str]
 NO_LEVEL = (
@@ -262,7 +266,7 @@ class Segmenter:
             return None
         return [content_sha256(int8.path_of(self.weights / member["file"])) for member in self.manifest["members"]]
 
-    def segment(self, image: Slice, person: Person | None = None, proposal: object = None) -> Segmentation:
+    def segment(self, image: Slice, person: Person | None = None, proposal: "Proposal | None" = None) -> Segmentation:
         """Find the muscle in a slice that was read.
 
         Parameters
