@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -112,6 +113,11 @@ Labels = Annotated[
 ]
 Nifti = Annotated[NiftiRule, Option(help="Map NIfTI axes by the affine, or as stored (columns, then rows).")]
 Matrix = Annotated[int, Option(min=64, max=1024, help="Rows and columns of a slice.")]
+Weights = Annotated[Path | None, Option(help="Folder of the members; those shipped with sarco unless named.")]
+Quick = Annotated[bool, Option("--quick", help="Use the student alone: one network, taught by all members.")]
+Tissues = Annotated[
+    bool, Option("--tissues", help="Beside the muscle: muscles apart, right and left, and three kinds of fat.")
+]
 Json = Annotated[bool, Option("--json", help="Print one JSON document for scripts, nothing else.")]
 
 

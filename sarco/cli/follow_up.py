@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from .app import EngineOption, Json, app, command, prepare_inference, print_json
+from .app import EngineOption, Json, Quick, Tissues, Weights, app, command, prepare_inference, print_json
 
 Slice = Annotated[int | None, Option(min=1, help="Slice of a NIfTI volume or enhanced CT, from 1 at the feet.")]
 Phase = Annotated[int | None, Option(min=1, help="Phase or stack of an enhanced CT that has several, from 1 in time.")]
@@ -18,15 +18,9 @@ def compare(
     first: Annotated[Path, Argument(help="The earlier slice, an axial CT slice at L3 as DICOM or in a NIfTI volume.")],
     second: Annotated[Path, Argument(help="The later slice of the same person.")],
     out: Annotated[Path | None, Option(help="Folder for compare.json and compare.html, a page with both.")] = None,
-    weights: Annotated[
-        Path | None, Option(help="Folder of the members; those shipped with sarco unless named.")
-    ] = None,
-    quick: Annotated[
-        bool, Option("--quick", help="Use the student alone: one network, taught by all members.")
-    ] = False,
-    tissues: Annotated[
-        bool, Option("--tissues", help="Beside the muscle: muscles apart, right and left, and three kinds of fat.")
-    ] = False,
+    weights: Weights = None,
+    quick: Quick = False,
+    tissues: Tissues = False,
     engine: EngineOption = "auto",
     slice_first: Slice = None,
     slice_second: Slice = None,

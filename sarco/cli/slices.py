@@ -22,6 +22,9 @@ from .app import (
     Labels,
     Nifti,
     NiftiRule,
+    Quick,
+    Tissues,
+    Weights,
     app,
     command,
     prepare_inference,
@@ -122,15 +125,9 @@ def segment(
         Argument(metavar="SLICE...", help="Axial CT slices at L3 as DICOM, or in NIfTI volumes, or folders."),
     ],
     out: Annotated[Path, Option(help="Folder for the results.")],
-    weights: Annotated[
-        Path | None, Option(help="Folder of the members; those shipped with sarco unless named.")
-    ] = None,
-    quick: Annotated[
-        bool, Option("--quick", help="Use the student alone: one network, taught by all members.")
-    ] = False,
-    tissues: Annotated[
-        bool, Option("--tissues", help="Beside the muscle: muscles apart, right and left, and three kinds of fat.")
-    ] = False,
+    weights: Weights = None,
+    quick: Quick = False,
+    tissues: Tissues = False,
     engine: EngineOption = "auto",
     number: NumberToFind = None,
     phase: Phase = None,

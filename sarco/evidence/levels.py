@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..base.files import write_csv
-from ..ct import level, tissues, witness
+from ..ct import level, tissues
 from ..ct.level import FEATURES, Model, scaled
-from .measuring import table_of
+from .measuring import student_of, table_of
 
 LEVELS = tuple(round(0.3 * step, 1) for step in range(-4, 5))  # vertebrae below the middle of L3
 FOLDS = 5  # of people: each is judged by what the others teach
@@ -64,17 +64,12 @@ def write_levels(profile, progress=True):
 
     A SarcoError says that the results are committed ones, or that no student knows the tissues.
     """
-    from ..base.errors import SarcoError
     from ..engines.choose import FLOAT32
     from ..runs.evaluation import writable
     from ..runs.profiles import cohort_seed
 
     profile = writable(profile, "draw the levels of")
-    student = witness.load(profile.weights_dir, engine=FLOAT32)
-    if student is None:
-        raise SarcoError(
-            f"{profile.weights_dir}: has no student of every tissue; train one with 'sarco train --student'."
-        )
+    student = student_of(profile, engine=FLOAT32)
     people, seed = max(2, profile.difficult_cases // 2), cohort_seed(profile, "levels")
     table = evaluate(student, seed, people, progress)
     others = range(people, people + math.ceil(people / 3))

@@ -7,9 +7,8 @@ the person. On one half of the people it is learned how far two days differ; the
 
 import numpy as np
 
-from ..base.errors import SarcoError
 from ..base.files import write_csv
-from ..ct import tissues, witness
+from ..ct import tissues
 from ..engines.choose import FLOAT32
 from ..engines.weights import team
 from ..method.ensemble import Ensemble
@@ -19,7 +18,7 @@ from ..phantom.phantom import SETTINGS, phantom
 from ..phantom.tissues import true_labels
 from ..runs.evaluation import STUDENT, writable
 from .correction import WHOLE
-from .measuring import table_of
+from .measuring import student_of, table_of
 from .repeatability import JUDGE, LEARN, MUSCLE, WHAT, differences, repeats_of
 
 AGAIN = {"first": {"day": 1}, "day": {"day": 2}, "scan": {"day": 1, "scan": 1}}  # how a phantom is drawn
@@ -77,11 +76,7 @@ def write_repeats(profile, progress=True):
     from ..runs.profiles import cohort_seed
 
     profile = writable(profile, "repeat measurements with")
-    ensemble, student = (how(profile.weights_dir, engine=FLOAT32) for how in (Ensemble.load, witness.load))
-    if student is None:
-        raise SarcoError(
-            f"{profile.weights_dir}: has no student of every tissue; train one with 'sarco train --student'."
-        )
+    ensemble, student = Ensemble.load(profile.weights_dir, engine=FLOAT32), student_of(profile, engine=FLOAT32)
     table = evaluate(ensemble, student, profile.difficult_cases, cohort_seed(profile, "repeats"), progress=progress)
     return write_csv(table, profile.results_dir / "repeats.csv")
 

@@ -6,9 +6,8 @@ student's own (`sarco segment --quick`). The truth is the phantom's: readers dra
 
 import numpy as np
 
-from ..base.errors import SarcoError
 from ..base.files import write_csv
-from ..ct import tissues, witness
+from ..ct import tissues
 from ..engines.weights import team
 from ..method import metrics
 from ..method.slice import measure_subsets
@@ -16,7 +15,7 @@ from ..method.surface import area_cm2
 from ..runs.evaluation import STUDENT, judged_cases
 from .bootstrap import estimate
 from .correction import WHOLE
-from .measuring import opened, table_of
+from .measuring import opened, student_of, table_of
 
 BY = ("members", STUDENT)  # whose muscle is parted; `evidence.correction` reads them by these names
 TOLD = (*tissues.MEASURED, tissues.BONE, tissues.CANAL, "kidney", "organ", "bowel")
@@ -61,11 +60,7 @@ def write_tissues(profile, progress=True):
     A SarcoError says that the results are committed ones, what is missing, or that no student knows the tissues.
     """
     profile, cohort, ensemble = opened(profile, "part into tissues")
-    student = witness.load(profile.weights_dir)
-    if student is None:
-        raise SarcoError(
-            f"{profile.weights_dir}: has no student of every tissue; train one with 'sarco train --student'."
-        )
+    student = student_of(profile)
     cases = judged_cases(cohort, profile)
     return write_csv(evaluate(ensemble, student, cohort, cases, progress), profile.results_dir / "tissues.csv")
 
